@@ -1,0 +1,290 @@
+"""Who holds weights on a device: leases, a budget, and what is let go first.
+
+In: handles (values that say *what* to load) and the `Loader`s that plugins register through `register_loaders()`.
+Out: `with residency.lease(handle, report) as module:`. There is one `Residency` per device. It holds the only lasting
+references to weights there; a value on a wire never does, so caching an output cannot pin device memory.
+
+What is let go first is chosen as in GreedyDual-Size (Cao and Irani, "Cost-Aware WWW Proxy Caching Algorithms", 1997):
+each resident is worth `clock + seconds to load / bytes` at the time it was last used, the least worthy idle one goes,
+and the clock moves up to what that one was worth. So large things that load fast go before small ones that load slowly,
+and everything not used for long goes in the end. A resident under a lease is never let go.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from threading import Condition
+from time import monotonic
+from typing import Protocol, TypeAlias
+
+from graphgen.errors import DefinitionError, ResourceError, one_of
+
+Report: TypeAlias = Callable[[int, int], None]
+"""`report(done, total)`, in bytes of the place (0, 0: not known yet); raises Cancelled when the run was cancelled."""
+
+_WAIT = 0.05  # seconds between looks at `report` while another thread loads: how late a cancel may be noticed
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where weights are wanted: a device (`cpu`, `cuda:0`) and the precision there (`float32`, `float16`, ...)."""
+
+    device: str
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Weights on a device: whatever the loader made of them, and how many bytes they take there."""
+
+    module: object
+    size: int
+
+
+class Loader(Protocol):
+    """Loads the weights that one or more classes of handles stand for. Subclass it to inherit `attach`.
+
+    All methods are called from worker threads, `load` once at a time for one identity.
+    """
+
+    handles: tuple[type, ...]
+    """The classes of handles it loads, their subclasses included."""
+
+    def identity(self, handle: object) -> str:
+        """Return what two handles that can share weights have in common: the weights' digest, without patches."""
+        ...
+
+    def load(self, handle: object, place: Place, report: Report) -> Loaded:
+        """Load a handle's weights, unpatched, to a place.
+
+        Call `report(done, total)` once before anything is allocated, with `total` the bytes that will be taken (idle
+        residents make room then), and again between tensors; let the Cancelled it raises pass.
+
+        Raises:
+            ResourceError: the weights are not there, or not what they should be; names the place and the cure.
+            MemoryError: the device is full. Idle residents are let go then, and `load` is called once more.
+        """
+        ...
+
+    def attach(self, loaded: Loaded, handle: object) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Yield what a node uses during one lease; the handle's patches are applied here, and undone at the end.
+
+        The originals must not be touched: several leases of the same weights may be open at once, with other patches.
+        """
+        return nullcontext(loaded.module)
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """What one entry of a residency looks like from outside, for `doctor` and metrics."""
+
+    identity: str
+    device: str
+    size: int
+    """Bytes."""
+    seconds: float
+    """What loading it took."""
+    leases: int
+    uses: int
+    loading: bool
+
+
+class _Entry:
+    """One set of weights, loaded or being loaded. Guarded by the residency's condition."""
+
+    __slots__ = ("identity", "leases", "loaded", "progress", "seconds", "size", "uses", "worth")
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
+        self.loaded: Loaded | None = None
+        self.progress = (0, 0)
+        self.size = 0
+        self.seconds = 0.0
+        self.leases = 0
+        self.uses = 0
+        self.worth = 0.0
+
+
+_Key: TypeAlias = tuple[int, str]
+
+
+class Residency:
+    """Holds weights at one place, lends them, and lets the least worthy go when a budget is exceeded.
+
+    `budget_bytes` bounds what is kept (None: no bound). What is leased at the same time may exceed it: refusing would
+    fail work that may well fit.
+
+    Raises:
+        DefinitionError: two loaders handle the same class.
+    """
+
+    def __init__(self, loaders: Sequence[Loader], place: Place, budget_bytes: int | None = None) -> None:
+        self.place = place
+        self.budget_bytes = budget_bytes
+        self._loaders = _by_class(loaders)
+        self._entries: dict[_Key, _Entry] = {}
+        self._changed = Condition()
+        self._clock = 0.0
+
+    @contextmanager
+    def lease(self, handle: object, report: Report) -> Iterator[object]:
+        """Lend what a handle stands for; it is not let go while the `with` block runs.
+
+        Loads on first use, in the calling thread; others that ask for the same weights wait, and see their own `report`
+        called meanwhile.
+
+        Raises:
+            ResourceError: no loader knows the handle's class, or its weights cannot be loaded.
+            Cancelled: raised by `report`.
+        """
+        loader = self._loader_for(handle)
+        entry, loaded = self._acquire(loader, handle, report)
+        try:
+            with loader.attach(loaded, handle) as module:
+                yield module
+        finally:
+            with self._changed:
+                entry.leases -= 1
+                evicted = self._make_room()
+            _collect(evicted)
+
+    def free(self, bytes: int) -> int:  # noqa: A002
+        """Let idle weights go until at least so many bytes are free or none is idle; return the bytes let go."""
+        freed = 0
+        with self._changed:
+            while freed < bytes and (victim := self._least_worthy()) is not None:
+                freed += self._evict(victim)
+        _collect(freed)
+        return freed
+
+    def clear(self) -> int:
+        """Let all idle weights go; return their bytes. What is leased stays."""
+        with self._changed:
+            idle = [key for key, entry in self._entries.items() if entry.loaded is not None and not entry.leases]
+            freed = sum(self._evict(key) for key in idle)
+        _collect(freed)
+        return freed
+
+    def report(self) -> list[Resident]:
+        """Return what is here, the least worth keeping first."""
+        with self._changed:
+            return [
+                Resident(
+                    entry.identity,
+                    self.place.device,
+                    entry.size,
+                    entry.seconds,
+                    entry.leases,
+                    entry.uses,
+                    entry.loaded is None,
+                )
+                for entry in sorted(self._entries.values(), key=lambda entry: entry.worth)
+            ]
+
+    def _loader_for(self, handle: object) -> Loader:
+        for cls in type(handle).__mro__:
+            if found := self._loaders.get(cls):
+                return found
+        known = one_of(sorted(cls.__name__ for cls in self._loaders))
+        raise ResourceError(
+            f"a {type(handle).__name__} does not stand for weights that any plugin can load; {known}; "
+            "pass one of these, or install the plugin that registers a loader for it"
+        )
+
+    def _acquire(self, loader: Loader, handle: object, report: Report) -> tuple[_Entry, Loaded]:
+        key = (id(loader), loader.identity(handle))
+        while True:
+            with self._changed:
+                entry = self._entries.get(key)
+                if entry is None:
+                    entry = self._entries[key] = _Entry(key[1])
+                    break
+                if entry.loaded is not None:
+                    return entry, self._lend(entry, entry.loaded)
+                self._changed.wait(_WAIT)
+                progress = entry.progress
+            report(*progress)
+        return entry, self._load(key, entry, loader, handle, report)
+
+    def _load(self, key: _Key, entry: _Entry, loader: Loader, handle: object, report: Report) -> Loaded:
+        def track(done: int, total: int) -> None:
+            with self._changed:
+                entry.progress, grown = (done, total), total > entry.size
+                entry.size = max(total, entry.size)
+                evicted = self._make_room() if grown else 0
+            _collect(evicted)
+            report(done, total)
+
+        start = monotonic()
+        try:
+            loaded = self._load_or_make_room(loader, handle, track)
+        except BaseException:
+            with self._changed:
+                del self._entries[key]
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            entry.loaded, entry.size, entry.seconds = loaded, loaded.size, monotonic() - start
+            self._lend(entry, loaded)
+            evicted = self._make_room()
+            self._changed.notify_all()
+        _collect(evicted)
+        return loaded
+
+    def _load_or_make_room(self, loader: Loader, handle: object, report: Report) -> Loaded:
+        try:
+            return loader.load(handle, self.place, report)
+        except MemoryError:
+            pass  # the retry stands outside, so that the error's frames and what they hold are gone by then
+        self.clear()
+        try:
+            return loader.load(handle, self.place, report)
+        except MemoryError as error:
+            raise ResourceError(
+                f"{self.place.device}: the weights of a {type(handle).__name__} do not fit ({error}); "
+                "close what else uses the device, choose a lower precision, or run on the CPU"
+            ) from error
+
+    def _lend(self, entry: _Entry, loaded: Loaded) -> Loaded:
+        entry.leases += 1
+        entry.uses += 1
+        entry.worth = self._clock + entry.seconds / max(entry.size, 1)
+        return loaded
+
+    def _make_room(self) -> int:
+        if self.budget_bytes is None:
+            return 0
+        freed, total = 0, sum(entry.size for entry in self._entries.values())
+        while total - freed > self.budget_bytes and (victim := self._least_worthy()) is not None:
+            freed += self._evict(victim)
+        return freed
+
+    def _least_worthy(self) -> _Key | None:
+        idle = [key for key, entry in self._entries.items() if entry.loaded is not None and not entry.leases]
+        return min(idle, key=lambda key: self._entries[key].worth, default=None)
+
+    def _evict(self, key: _Key) -> int:
+        entry = self._entries.pop(key)
+        self._clock = max(self._clock, entry.worth)
+        return entry.size
+
+
+def _by_class(loaders: Sequence[Loader]) -> dict[type, Loader]:
+    known: dict[type, Loader] = {}
+    for loader in loaders:
+        for cls in loader.handles:
+            if known.setdefault(cls, loader) is not loader:
+                raise DefinitionError(
+                    f"two loaders handle {cls.__module__}.{cls.__qualname__}: {type(known[cls]).__qualname__} and "
+                    f"{type(loader).__qualname__}; remove one"
+                )
+    return known
+
+
+def _collect(evicted: int) -> None:
+    """Collect garbage once something was let go: networks often sit in reference cycles, and would hold the memory."""
+    if evicted:
+        gc.collect()

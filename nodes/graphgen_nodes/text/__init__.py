@@ -1,0 +1,1 @@
+"""Text to conditioning: tokenizers and encoders."""

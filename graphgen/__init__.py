@@ -1,0 +1,44 @@
+"""graphgen: a plugin-based node-graph workflow engine for image generation.
+
+This is what a node author imports, and `run` for those who call workflows from Python.
+"""
+
+from graphgen.codec import Buffer, BufferCodec
+from graphgen.context import Context, Preview
+from graphgen.errors import Refusal, ResourceError
+from graphgen.files import Files, OutputFile
+from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped, hookimpl
+from graphgen.node import node
+from graphgen.residency import Loaded, Loader, Place
+from graphgen.spec import Facts, Known, Migration
+from graphgen.types import Family
+from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
+
+__all__ = [
+    "Buffer",
+    "BufferCodec",
+    "Context",
+    "DeviceInfo",
+    "Diagnosis",
+    "Facts",
+    "Family",
+    "File",
+    "FileFormat",
+    "Files",
+    "Known",
+    "Loaded",
+    "Loader",
+    "Migration",
+    "OutputFile",
+    "Place",
+    "Preview",
+    "Refusal",
+    "ResourceError",
+    "Seed",
+    "Shipped",
+    "Slider",
+    "TextArea",
+    "Wireable",
+    "hookimpl",
+    "node",
+]

@@ -1,0 +1,154 @@
+"""What a running node may ask of the engine.
+
+A node that wants it has a parameter annotated `Context`, whatever its name. The engine gives each call its own; a
+test that calls a node function directly writes `Context()` and gets one that knows the CPU, no cancelling and no
+listener.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Literal, Protocol, TypeVar
+
+from graphgen.errors import Cancelled, PathError, ResourceError
+from graphgen.widgets import RootName
+
+T = TypeVar("T")
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two progress events of one node at least."""
+PREVIEW_INTERVAL = 0.2
+"""Seconds between two previews of one node at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A picture, sound or text that shows a node's work in progress."""
+
+    data: bytes
+    media_type: str = "image/png"
+
+
+class Channel(Protocol):
+    """The engine's side of a context: where reports go and where resources come from."""
+
+    def cancelled(self) -> bool:
+        """Tell whether the run was cancelled."""
+
+    def watched(self) -> bool:
+        """Tell whether somebody looks at previews."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Report progress."""
+
+    def preview(self, preview: Preview) -> None:
+        """Report a preview."""
+
+    def log(self, level: Literal["info", "warning"], message: str) -> None:
+        """Report a message for the person running the workflow."""
+
+    def path(self, root: RootName, name: str) -> Path:
+        """Resolve a name inside a root."""
+
+    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
+        """Lease what a handle names."""
+
+
+class Context:
+    """What a running node may ask: progress, cancelling, paths, its device, and loaded weights."""
+
+    def __init__(self, channel: Channel | None = None, *, device: str = "cpu", dtype: str = "float32") -> None:
+        self._channel: Channel = channel or _Detached()
+        self._device = device
+        self._dtype = dtype
+        self._last_progress = -1.0
+        self._last_preview = -1.0
+
+    @property
+    def device(self) -> str:
+        """The device this node computes on, as torch names it: `cpu`, `cuda:0`."""
+        return self._device
+
+    @property
+    def dtype(self) -> str:
+        """The number format networks run in on this device: `float32`, `float16` or `bfloat16`."""
+        return self._dtype
+
+    def cancelled(self) -> bool:
+        """Tell whether the run was cancelled; a node that does not stop at once should look now and then."""
+        return self._channel.cancelled()
+
+    def progress(self, done: int, total: int, *, preview: Callable[[], Preview] | None = None) -> None:
+        """Report that `done` of `total` units are done.
+
+        `preview` is called only while somebody watches, at most five times a second.
+
+        Raises:
+            Cancelled: the run was cancelled; let it pass through.
+        """
+        if self._channel.cancelled():
+            raise Cancelled("the run was cancelled")
+        now = monotonic()
+        if done >= total or now - self._last_progress >= PROGRESS_INTERVAL:
+            self._last_progress = now
+            self._channel.progress(done, total)
+        if preview and now - self._last_preview >= PREVIEW_INTERVAL and self._channel.watched():
+            self._last_preview = now
+            self._channel.preview(preview())
+
+    def track(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        """Yield the items, reporting progress after each and stopping when the run is cancelled."""
+        count = total if total is not None else len(items) if isinstance(items, Sized) else 0
+        self.progress(0, count)
+        for done, item in enumerate(items, start=1):
+            yield item
+            self.progress(done, count)
+
+    def log(self, message: str, *, warning: bool = False) -> None:
+        """Say something to the person running the workflow."""
+        self._channel.log("warning" if warning else "info", message)
+
+    def path(self, root: RootName, name: str) -> Path:
+        """Return where `name` lies inside a root, or inside what a plugin ships under that root.
+
+        Raises:
+            PathError: the name leaves the root, or nothing is there.
+        """
+        return self._channel.path(root, name)
+
+    def resource(self, handle: object) -> AbstractContextManager[object]:
+        """Lease the loaded weights that a handle names: `with context.resource(handle) as module`.
+
+        Raises:
+            ResourceError: no plugin can load the handle, its files are missing, or they do not fit.
+        """
+        return self._channel.lease(handle, self.progress)
+
+
+class _Detached:
+    """The channel of a context that nobody listens to."""
+
+    def cancelled(self) -> bool:
+        return False
+
+    def watched(self) -> bool:
+        return False
+
+    def progress(self, done: int, total: int) -> None:
+        pass
+
+    def preview(self, preview: Preview) -> None:
+        pass
+
+    def log(self, level: Literal["info", "warning"], message: str) -> None:
+        pass
+
+    def path(self, root: RootName, name: str) -> Path:
+        raise PathError(f"{root}: '{name}' cannot be found by a context outside a run; use graphgen.run")
+
+    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:  # noqa: ARG002
+        raise ResourceError(f"a {type(handle).__name__} cannot be loaded by a context outside a run; use graphgen.run")

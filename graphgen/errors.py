@@ -1,0 +1,149 @@
+"""Every error graphgen raises on purpose.
+
+GraphgenError
+├── DefinitionError    a node, socket type or plugin is written wrongly (raised while it is defined)
+├── PluginError        a plugin could not be found or loaded
+├── ConfigError        a setting of graphgen itself is wrong: graphgen.toml, the environment, a flag
+├── PathError          a path leaves its root, or is not there
+├── WorkflowError      a workflow cannot run as written; carries every Problem at once
+├── Refusal            a node's `infer` or `fingerprint` refuses what it is given; becomes a Problem
+├── NodeError          a node failed while running
+├── RunFailed          a run ended with failed nodes; carries them
+├── Cancelled          work stopped because somebody asked for it
+├── CacheError         the cache directory cannot be used
+├── ResourceError      weights cannot be loaded or do not fit
+└── LaneError          a worker died or answered with nonsense
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from graphgen.jsontypes import JSON
+
+
+class GraphgenError(Exception):
+    """The root of every error graphgen raises on purpose."""
+
+
+class DefinitionError(GraphgenError):
+    """A node, socket type or plugin is written wrongly."""
+
+
+class PluginError(GraphgenError):
+    """A plugin could not be found or loaded."""
+
+
+class ConfigError(GraphgenError):
+    """A setting of graphgen itself is wrong."""
+
+
+class PathError(GraphgenError):
+    """A path leaves its root, or is not there."""
+
+
+class Cancelled(GraphgenError):
+    """Work stopped because somebody asked for it."""
+
+
+class CacheError(GraphgenError):
+    """The cache directory cannot be used."""
+
+
+class ResourceError(GraphgenError):
+    """Weights cannot be loaded, or do not fit."""
+
+
+class LaneError(GraphgenError):
+    """A worker died or answered with nonsense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a workflow: where, what was found there, what is allowed, and the cure.
+
+    `code` is stable and machine-readable (`unknown_node`, `cycle`, ...); `place` reads like `sampler.steps`.
+    """
+
+    code: str
+    place: str
+    message: str
+    value: JSON = None
+    allowed: str | None = None
+    cure: str | None = None
+
+    def __str__(self) -> str:
+        """Read as one line: `place: message; allowed; cure`."""
+        parts = [self.message, *(part for part in (self.allowed, self.cure) if part)]
+        text = "; ".join(parts)
+        return f"{self.place}: {text}" if self.place else text
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the problem as a JSON object, absent parts left out."""
+        fields: dict[str, JSON] = {"code": self.code, "place": self.place, "message": self.message}
+        if self.value is not None:
+            fields["value"] = self.value
+        if self.allowed is not None:
+            fields["allowed"] = self.allowed
+        if self.cure is not None:
+            fields["cure"] = self.cure
+        return fields
+
+
+class WorkflowError(GraphgenError):
+    """A workflow cannot run as written; `problems` holds all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Refusal(GraphgenError):
+    """Raised by a node's `infer` or `fingerprint`: this combination of inputs and settings cannot work.
+
+    `at` names the input or setting it is about; the engine adds the node's name and reports a Problem.
+    """
+
+    def __init__(self, message: str, *, at: str = "", allowed: str | None = None, cure: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+        self.allowed = allowed
+        self.cure = cure
+
+
+class NodeError(GraphgenError):
+    """A node failed: its name in the workflow, its type, the error it raised and a summary of its inputs."""
+
+    def __init__(self, node: str, type: str, message: str, *, traceback: str = "", inputs: str = "") -> None:  # noqa: A002
+        super().__init__(f"{node} ({type}): {message}")
+        self.node = node
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+        self.inputs = inputs
+
+
+class RunFailed(GraphgenError):
+    """A run ended with failed nodes; `failures` lists them in the order they happened."""
+
+    def __init__(self, failures: Sequence[NodeError]) -> None:
+        self.failures = tuple(failures)
+        super().__init__("\n".join(str(failure) for failure in self.failures))
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str | None:
+    """Return `did you mean 'x'?` for the nearest of the known words, or None where none is near."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else None
+
+
+def one_of(words: Sequence[str], most: int = 12) -> str:
+    """Return the allowed words as a phrase, shortened when there are many."""
+    if not words:
+        return "none is allowed here"
+    shown = ", ".join(words[:most])
+    more = len(words) - most
+    return f"allowed: {shown}" + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,105 @@
+"""Every hook a plugin may implement.
+
+A plugin is a module (or object) named by an entry point of the group `graphgen`; the entry point's name is its pack.
+Each hook is a function of that name marked `@hookimpl`. All are optional. docs/hooks.md has an example of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pluggy
+
+from graphgen.codec import BufferCodec
+from graphgen.residency import Loader
+from graphgen.widgets import RootName
+
+hookspec = pluggy.HookspecMarker("graphgen")
+hookimpl = pluggy.HookimplMarker("graphgen")
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A file or folder that comes with a plugin: `name` resolves to `path` as if it lay in the root."""
+
+    root: RootName
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How a kind of file carries texts about itself (PNG text chunks, ...).
+
+    `embed(data, texts)` returns the file with the texts put in; `read(data)` returns the texts a file carries, and
+    raises ValueError for bytes that are not of this format.
+    """
+
+    suffix: str
+    media_type: str
+    embed: Callable[[bytes, Mapping[str, str]], bytes]
+    read: Callable[[bytes], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device that can run `device="gpu"` nodes: torch's name for it, and the number format networks run in."""
+
+    name: str
+    dtype: str
+
+    @property
+    def kind(self) -> str:
+        """Return the device class, which enters cache keys: `cuda`, `mps`, `cpu`."""
+        return self.name.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One line of `graphgen doctor`: a subject, what was found, and, where something is wrong, how to mend it."""
+
+    subject: str
+    finding: str
+    cure: str | None = None
+
+
+@hookspec
+def register_nodes() -> Sequence[Callable[..., object]]:  # type: ignore[empty-body]
+    """Return the functions marked `@node` that this pack contributes."""
+
+
+@hookspec
+def register_types() -> Sequence[type]:  # type: ignore[empty-body]
+    """Return frozen dataclasses that travel inside values; those in nodes' signatures are known already."""
+
+
+@hookspec
+def register_buffers() -> Sequence[BufferCodec]:  # type: ignore[empty-body]
+    """Return codecs for array classes, such as tensors."""
+
+
+@hookspec
+def register_loaders() -> Sequence[Loader]:  # type: ignore[empty-body]
+    """Return loaders, which turn handles into weights on a device."""
+
+
+@hookspec
+def register_shipped() -> Sequence[Shipped]:  # type: ignore[empty-body]
+    """Return files and folders that come with this plugin, such as an embedded model."""
+
+
+@hookspec
+def register_formats() -> Sequence[FileFormat]:  # type: ignore[empty-body]
+    """Return file formats that can carry the workflow that made them."""
+
+
+@hookspec
+def find_devices() -> Sequence[DeviceInfo]:  # type: ignore[empty-body]
+    """Return the accelerators of this machine, best first, without importing heavy libraries."""
+
+
+@hookspec
+def diagnose() -> Sequence[Diagnosis]:  # type: ignore[empty-body]
+    """Return what `graphgen doctor` should say about this plugin: library versions, devices, what is wrong."""

@@ -1,0 +1,256 @@
+"""`@node`: a function's signature becomes a NodeSpec.
+
+In: a typed function. Out: the same function with a frozen NodeSpec attached; mistakes are refused here, while the
+node is defined, with the words to write instead.
+
+    @node(category="image")
+    def invert(image: Image, *, strength: Annotated[float, Field(ge=0, le=1)] = 1.0) -> Image:
+        \"\"\"Invert the colours of a picture.\"\"\"
+
+Parameters before the star are wires, those after it settings; `*images: Image` takes any number of wires.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, ValidationError, create_model
+from pydantic.fields import FieldInfo
+
+from graphgen.context import Context
+from graphgen.errors import DefinitionError
+from graphgen.files import Files
+from graphgen.spec import Device, Fingerprint, Infer, InputSpec, Migration, NodeSpec, OutputSpec, SettingSpec
+from graphgen.types import SocketType, class_name, classes_of, socket_type
+from graphgen.widgets import Wireable
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_ATTRIBUTE = "__graphgen_node__"
+_CONFIG = ConfigDict(
+    strict=True, extra="forbid", allow_inf_nan=False, frozen=True, validate_default=True, protected_namespaces=()
+)
+
+
+def node(
+    *,
+    category: str,
+    title: str | None = None,
+    version: int = 1,
+    device: Device = "cpu",
+    cheap: bool = False,
+    pure: bool = True,
+    effect: bool = False,
+    infer: Infer | None = None,
+    fingerprint: Fingerprint | None = None,
+    migrations: Mapping[int, Migration] | None = None,
+) -> Callable[[F], F]:
+    """Mark a function as a node.
+
+    Args:
+        category: Where a catalogue lists it, such as `sampling`.
+        title: Its name for people; the function's name, spaced, by default.
+        version: Raise it when the node computes something else than before, or when its sockets or settings change.
+        device: `gpu` runs it on a GPU's lane, and on the CPU's where there is no GPU.
+        cheap: It takes microseconds: run it inline and do not store its outputs on disk.
+        pure: Its outputs depend on its inputs and settings alone. If not, it runs every time.
+        effect: It returns `Files`, which the engine writes.
+        infer: What is known of the outputs from what is known of the inputs; raises Refusal for what cannot work.
+        fingerprint: Identifies what the node reads from outside, such as a file's content.
+        migrations: For each older version, how a saved node of that version becomes one of the next.
+
+    Raises:
+        DefinitionError: the function cannot be a node; says what to write instead.
+    """
+
+    def mark(function: F) -> F:
+        spec = _read_spec(
+            function,
+            category=category,
+            title=title or function.__name__.replace("_", " ").capitalize(),
+            version=version,
+            device=device,
+            cheap=cheap,
+            pure=pure,
+            effect=effect,
+            infer=infer,
+            fingerprint=fingerprint,
+            migrations=dict(migrations or {}),
+        )
+        _check_behaviour(spec)
+        setattr(function, _ATTRIBUTE, spec)
+        return function
+
+    return mark
+
+
+def spec_of(function: Callable[..., object]) -> NodeSpec:
+    """Return the NodeSpec of a function marked `@node`.
+
+    Raises:
+        DefinitionError: the function is not marked.
+    """
+    spec = getattr(function, _ATTRIBUTE, None)
+    if not isinstance(spec, NodeSpec):
+        name = getattr(function, "__qualname__", repr(function))
+        raise DefinitionError(f"{name} is not a node; put @node(category='...') above it")
+    return spec
+
+
+def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec:
+    name = f"{function.__module__}.{function.__qualname__}"
+    hints = _hints(function, name)
+    inputs: list[InputSpec] = []
+    settings: dict[str, inspect.Parameter] = {}
+    context: str | None = None
+    for parameter in inspect.signature(function).parameters.values():
+        annotation = _annotation(parameter, hints, name)
+        if annotation is Context:
+            context = parameter.name
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            settings[parameter.name] = parameter
+        else:
+            inputs.append(_read_input(parameter, annotation, name))
+    outputs = _read_outputs(hints, name)
+    return NodeSpec(
+        id=function.__name__,
+        description=inspect.cleandoc(function.__doc__ or ""),
+        asynchronous=inspect.iscoroutinefunction(function),
+        inputs=tuple(inputs),
+        settings=tuple(_read_setting(parameter, hints[parameter.name], name) for parameter in settings.values()),
+        outputs=outputs,
+        model=_settings_model(function.__name__, settings, hints, name),
+        function=function,
+        arguments=tuple(inspect.signature(function).parameters),
+        context=context,
+        classes=tuple(dict.fromkeys(cls for hint in hints.values() for cls in classes_of(hint) if _travels(cls))),
+        **behaviour,  # type: ignore[arg-type]
+    )
+
+
+def _travels(cls: type) -> bool:
+    return cls is not Context and not issubclass(cls, tuple)
+
+
+def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DefinitionError(
+            f"{name}: the annotation {error.name!r} cannot be read at run time; import it outside TYPE_CHECKING"
+        ) from error
+    returned = hints.get("return")
+    if isinstance(returned, type) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
+        hints |= {f"return {field}": hint for field, hint in get_type_hints(returned, include_extras=True).items()}
+    return hints
+
+
+def _annotation(parameter: inspect.Parameter, hints: Mapping[str, object], name: str) -> object:
+    if parameter.name not in hints:
+        raise DefinitionError(
+            f"{name}: parameter '{parameter.name}' has no type; write '{parameter.name}: int', for example"
+        )
+    if parameter.kind is parameter.VAR_KEYWORD:
+        raise DefinitionError(f"{name}: '**{parameter.name}' has no sockets; name each setting after the star")
+    return hints[parameter.name]
+
+
+def _read_input(parameter: inspect.Parameter, annotation: object, name: str) -> InputSpec:
+    kind = _socket(annotation, parameter.name, name)
+    if parameter.default is None:
+        kind = replace(kind, optional=True)
+    elif parameter.default is not parameter.empty:
+        raise DefinitionError(
+            f"{name}: the wire '{parameter.name}' has the default {parameter.default!r}; "
+            "a wire may default to None only, or make it a setting by moving it after the star"
+        )
+    many = parameter.kind is parameter.VAR_POSITIONAL
+    return InputSpec(parameter.name, kind, _description(annotation), many)
+
+
+def _read_setting(parameter: inspect.Parameter, annotation: object, name: str) -> SettingSpec:
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    wireable = all(mark.allowed for mark in marks if isinstance(mark, Wireable))
+    kind = _socket(annotation, parameter.name, name)
+    return SettingSpec(parameter.name, kind, parameter.default is parameter.empty, wireable)
+
+
+def _read_outputs(hints: Mapping[str, object], name: str) -> tuple[OutputSpec, ...]:
+    if "return" not in hints:
+        raise DefinitionError(f"{name}: the function has no return type; write '-> Image', for example, or '-> None'")
+    returned = hints["return"]
+    if returned is type(None):
+        return ()
+    several = {key.removeprefix("return "): hint for key, hint in hints.items() if key.startswith("return ")}
+    if several:
+        return tuple(OutputSpec(key, _socket(hint, key, name), _description(hint)) for key, hint in several.items())
+    kind = _socket(returned, "return", name)
+    bare = replace(kind, optional=False, families=())
+    return (OutputSpec(bare.name if bare.item is None else f"{bare.item.name}s", kind, _description(returned)),)
+
+
+def _socket(annotation: object, parameter: str, name: str) -> SocketType:
+    try:
+        return socket_type(annotation)
+    except DefinitionError as error:
+        raise DefinitionError(f"{name}: parameter '{parameter}': {error}") from error
+
+
+def _description(annotation: object) -> str:
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((mark.description for mark in marks if isinstance(mark, FieldInfo) and mark.description), "")
+
+
+def _settings_model(
+    title: str, settings: Mapping[str, inspect.Parameter], hints: Mapping[str, object], name: str
+) -> type[BaseModel]:
+    fields = {
+        key: (_whole(hints[key]), ... if parameter.default is parameter.empty else parameter.default)
+        for key, parameter in settings.items()
+    }
+    try:
+        model: type[BaseModel] = create_model(title, __config__=_CONFIG, **fields)  # type: ignore[call-overload]
+        _check_defaults(model, settings, name)
+    except PydanticUserError as error:
+        raise DefinitionError(f"{name}: the settings cannot be read: {error.message}") from error
+    return model
+
+
+def _check_defaults(model: type[BaseModel], settings: Mapping[str, inspect.Parameter], name: str) -> None:
+    required = {key for key, parameter in settings.items() if parameter.default is parameter.empty}
+    try:
+        model.model_validate({key: item.default for key, item in settings.items() if key not in required})
+    except ValidationError as error:
+        wrong = [detail for detail in error.errors() if detail["type"] != "missing"]
+        if wrong:
+            place = ".".join(str(part) for part in wrong[0]["loc"])
+            raise DefinitionError(
+                f"{name}: the default of setting '{place}' is not allowed: {wrong[0]['msg']}"
+            ) from error
+
+
+def _whole(annotation: object) -> object:
+    """Let 7.0 stand for 7 in whole-number settings: JSON written by a browser does not tell them apart."""
+    bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return Annotated[annotation, BeforeValidator(_as_whole)] if bare is int else annotation
+
+
+def _as_whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _check_behaviour(spec: NodeSpec) -> None:
+    name = f"{spec.function.__module__}.{spec.id}"
+    if spec.version < 1:
+        raise DefinitionError(f"{name}: version={spec.version}; versions count from 1")
+    if wrong := sorted(version for version in spec.migrations if not 1 <= version < spec.version):
+        raise DefinitionError(f"{name}: migrations from versions {wrong}; allowed are 1 to {spec.version - 1}")
+    if spec.effect and [output.type.name for output in spec.outputs] != [class_name(Files)]:
+        raise DefinitionError(f"{name}: an effect node returns Files, which the engine writes; write '-> Files'")
+    if spec.asynchronous and spec.device == "gpu":
+        raise DefinitionError(
+            f"{name}: an async node runs on the event loop, not on a device; drop async"
+        )

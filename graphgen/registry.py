@@ -1,0 +1,145 @@
+"""Everything plugins contribute, collected once: node id -> NodeSpec, socket types, codecs, loaders, formats.
+
+In: plugins. Out: a frozen `Registry`. A plugin that contributes something impossible joins the broken ones, whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from itertools import chain
+
+import pluggy
+
+from graphgen import hookspecs
+from graphgen.codec import BufferCodec, ValueCodec
+from graphgen.errors import DefinitionError
+from graphgen.files import Files, OutputFile
+from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped
+from graphgen.jsontypes import JSON
+from graphgen.node import spec_of
+from graphgen.plugins import BrokenPlugin, Plugin, broken
+from graphgen.residency import Loader
+from graphgen.spec import NodeSpec
+from graphgen.types import TypeTable, build_table
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What is installed. Look nodes up by id; `broken` says why some are missing."""
+
+    nodes: Mapping[str, NodeSpec] = field(default_factory=dict)
+    codec: ValueCodec = field(default_factory=lambda: ValueCodec(TypeTable(), {}))
+    loaders: tuple[Loader, ...] = ()
+    shipped: tuple[Shipped, ...] = ()
+    formats: Mapping[str, FileFormat] = field(default_factory=dict)
+    plugins: tuple[Plugin, ...] = ()
+    broken: tuple[BrokenPlugin, ...] = ()
+
+    @property
+    def types(self) -> TypeTable:
+        """The socket types, as `fits` wants them."""
+        return self.codec.types
+
+    def catalogue(self) -> dict[str, JSON]:
+        """Return all nodes and the rules of wires as JSON."""
+        nodes = {name: spec.to_json() for name, spec in sorted(self.nodes.items())}
+        return {"graphgen": version("graphgen"), "nodes": nodes, "types": self.types.to_json()}
+
+    def find_devices(self) -> list[DeviceInfo]:
+        """Ask the plugins which accelerators this machine has, best first."""
+        return list(chain.from_iterable(_call(_hooks(plugin), "find_devices") for plugin in self.plugins))
+
+    def diagnose(self) -> list[Diagnosis]:
+        """Ask the plugins what a person should know about this installation."""
+        return list(chain.from_iterable(_call(_hooks(plugin), "diagnose") for plugin in self.plugins))
+
+
+@dataclass(frozen=True)
+class _Contribution:
+    """What one plugin contributes."""
+
+    plugin: Plugin
+    nodes: tuple[NodeSpec, ...]
+    types: tuple[type, ...]
+    buffers: tuple[BufferCodec, ...]
+    loaders: tuple[Loader, ...]
+    shipped: tuple[Shipped, ...]
+    formats: tuple[FileFormat, ...]
+
+    @property
+    def classes(self) -> Iterable[type]:
+        """All the classes it brings: those it registers and those its nodes' signatures name."""
+        return chain(self.types, *(spec.classes for spec in self.nodes))
+
+
+def build_registry(plugins: Iterable[Plugin | BrokenPlugin]) -> Registry:
+    """Collect what the plugins contribute; what cannot be used is reported in `broken`."""
+    contributions: list[_Contribution] = []
+    failed: list[BrokenPlugin] = []
+    for plugin in plugins:
+        if isinstance(plugin, BrokenPlugin):
+            failed.append(plugin)
+            continue
+        try:
+            contributions.append(_accept(_collect(plugin), contributions))
+        except (Exception, SystemExit) as error:  # a hook may fail in any way; it must not stop the others
+            failed.append(broken(plugin.name, plugin.distribution, error))
+    return _merge(contributions, failed)
+
+
+def _accept(new: _Contribution, accepted: Sequence[_Contribution]) -> _Contribution:
+    """Refuse a contribution that contradicts an earlier one."""
+    build_table(chain(_CORE_TYPES, *(item.classes for item in accepted), new.classes))
+    known = {spec.id: item.plugin.name for item in accepted for spec in item.nodes}
+    for spec in new.nodes:
+        if spec.id in known:
+            raise DefinitionError(f"the node '{spec.id}' is already given by the plugin '{known[spec.id]}'; rename it")
+    return new
+
+
+_CORE_TYPES = (Files, OutputFile)
+
+
+def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Registry:
+    table = build_table(chain(_CORE_TYPES, *(part.classes for part in parts)))
+    buffers = {codec.classname: codec for part in parts for codec in part.buffers}
+    return Registry(
+        nodes={spec.id: spec for part in parts for spec in part.nodes},
+        codec=ValueCodec(table, buffers),
+        loaders=tuple(chain.from_iterable(part.loaders for part in parts)),
+        shipped=tuple(chain.from_iterable(part.shipped for part in parts)),
+        formats={item.suffix: item for part in parts for item in part.formats},
+        plugins=tuple(part.plugin for part in parts),
+        broken=tuple(failed),
+    )
+
+
+def _collect(plugin: Plugin) -> _Contribution:
+    hooks = _hooks(plugin)
+    functions: list[Callable[..., object]] = _call(hooks, "register_nodes")
+    specs = (spec_of(function) for function in functions)
+    return _Contribution(
+        plugin,
+        nodes=tuple(replace(spec, id=f"{plugin.name}.{spec.id}", source=plugin.source) for spec in specs),
+        types=tuple(_call(hooks, "register_types")),
+        buffers=tuple(_call(hooks, "register_buffers")),
+        loaders=tuple(_call(hooks, "register_loaders")),
+        shipped=tuple(_call(hooks, "register_shipped")),
+        formats=tuple(_call(hooks, "register_formats")),
+    )
+
+
+def _hooks(plugin: Plugin) -> pluggy.HookRelay:
+    """Return one plugin's hooks, refusing implementations of hooks that do not exist."""
+    manager = pluggy.PluginManager("graphgen")
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin.module, plugin.name)
+    manager.check_pending()
+    return manager.hook
+
+
+def _call(hooks: pluggy.HookRelay, name: str) -> list:  # type: ignore[type-arg]
+    """Call one hook; a plugin that does not implement it contributes nothing."""
+    return list(chain.from_iterable(getattr(hooks, name)()))

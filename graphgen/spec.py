@@ -1,0 +1,154 @@
+"""What a node is, as data: its sockets, settings and behaviour.
+
+Out of `node.py`, which reads it from a function's signature. A `NodeSpec` serialises to JSON, so that a catalogue can
+be read without importing the pack; its function and its settings model stay behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel
+
+from graphgen.jsontypes import JSON
+from graphgen.types import SocketType
+from graphgen.widgets import RootName
+
+Device: TypeAlias = Literal["cpu", "gpu"]
+Facts: TypeAlias = Mapping[str, JSON]
+"""What is known of a value before anything runs: family, channels, width, batch, ...; `value` is a constant itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a node before it runs: facts of its inputs, its settings, and where files lie.
+
+    `inputs` holds one Facts for each wire (`many` for sockets that take several). `settings` lacks those that are
+    wired to something not known yet. `path(root, name)` resolves a file or raises PathError.
+    """
+
+    inputs: Mapping[str, Facts]
+    many: Mapping[str, Sequence[Facts]]
+    settings: Mapping[str, JSON]
+    path: Callable[[RootName, str], Path]
+
+
+Infer: TypeAlias = Callable[[Known], Mapping[str, Facts]]
+Fingerprint: TypeAlias = Callable[[Known], str]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """A socket for a wire: its type, whether it must be wired, whether it takes any number of wires."""
+
+    name: str
+    type: SocketType
+    description: str = ""
+    many: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Tell whether a wire must come in."""
+        return not self.many and not self.type.optional
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSpec:
+    """A value typed in, or wired where `wireable`; its limits are in the node's settings schema."""
+
+    name: str
+    type: SocketType
+    required: bool
+    wireable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """A value a node gives."""
+
+    name: str
+    type: SocketType
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """How a saved node of one version becomes one of the next: names changed, settings rewritten.
+
+    `settings`, `inputs` and `outputs` map old names to new ones; `rewrite` then may change the settings' values.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    rewrite: Callable[[dict[str, JSON]], dict[str, JSON]] | None = None
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """Everything the engine knows of a kind of node. `id` is `<pack>.<function>`, given when the pack registers it."""
+
+    id: str
+    title: str
+    category: str
+    description: str
+    version: int
+    device: Device
+    cheap: bool
+    pure: bool
+    effect: bool
+    asynchronous: bool
+    inputs: tuple[InputSpec, ...]
+    settings: tuple[SettingSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+    model: type[BaseModel]
+    function: Callable[..., object | Awaitable[object]]
+    arguments: tuple[str, ...]
+    context: str | None
+    classes: tuple[type, ...]
+    infer: Infer | None = None
+    fingerprint: Fingerprint | None = None
+    migrations: Mapping[int, Migration] = field(default_factory=dict)
+    source: str | None = None
+    """Digest of the pack's source while it is installed editable; part of the keys."""
+
+    def input(self, name: str) -> InputSpec | None:
+        """Return an input by its name."""
+        return next((item for item in self.inputs if item.name == name), None)
+
+    def setting(self, name: str) -> SettingSpec | None:
+        """Return a setting by its name."""
+        return next((item for item in self.settings if item.name == name), None)
+
+    def output(self, name: str) -> OutputSpec | None:
+        """Return an output by its name."""
+        return next((item for item in self.outputs if item.name == name), None)
+
+    def settings_schema(self) -> dict[str, JSON]:
+        """Return the JSON Schema of the settings, widgets included."""
+        return self.model.model_json_schema()
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the node as one entry of a catalogue."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "category": self.category,
+            "description": self.description,
+            "version": self.version,
+            "device": self.device,
+            "cheap": self.cheap,
+            "pure": self.pure,
+            "effect": self.effect,
+            "inputs": [_socket_json(item) | {"required": item.required, "many": item.many} for item in self.inputs],
+            "settings": self.settings_schema(),
+            "wireable": [item.name for item in self.settings if item.wireable],
+            "outputs": [_socket_json(item) for item in self.outputs],
+        }
+
+
+def _socket_json(socket: InputSpec | OutputSpec) -> dict[str, JSON]:
+    return {"name": socket.name, "type": str(socket.type), "description": socket.description}

@@ -1,0 +1,55 @@
+"""Constants as nodes: a number, a text or a choice that several settings share by wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from graphgen import Facts, Known, TextArea, hookimpl, node
+
+
+def _named(output: str) -> Callable[[Known], dict[str, Facts]]:
+    return lambda known: {output: {"value": known.settings["value"]}} if "value" in known.settings else {}
+
+
+@node(category="values", cheap=True, infer=_named("float"))
+def number(*, value: Annotated[float, Field(description="The number.")] = 0.0) -> float:
+    """Give a number."""
+    return value
+
+
+@node(category="values", cheap=True, infer=_named("int"))
+def whole_number(*, value: Annotated[int, Field(description="The whole number.")] = 0) -> int:
+    """Give a whole number."""
+    return value
+
+
+@node(category="values", cheap=True, infer=_named("str"))
+def text(*, value: Annotated[str, TextArea(), Field(description="The text.")] = "") -> str:
+    """Give a text."""
+    return value
+
+
+def _chosen(known: Known) -> dict[str, Facts]:
+    options, index = known.settings.get("options"), known.settings.get("index")
+    if not isinstance(options, list) or not isinstance(index, int):
+        return {}
+    return {"str": {"value": options[index % len(options)]}}
+
+
+@node(category="values", cheap=True, infer=_chosen)
+def choice(
+    *,
+    options: Annotated[list[str], Field(min_length=1, description="The texts to choose from.")],
+    index: Annotated[int, Field(ge=0, description="Which one, counted from 0; wraps around.")] = 0,
+) -> str:
+    """Give one of several texts."""
+    return options[index % len(options)]
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the constants."""
+    return [number, whole_number, text, choice]

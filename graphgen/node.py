@@ -251,6 +251,4 @@ def _check_behaviour(spec: NodeSpec) -> None:
     if spec.effect and [output.type.name for output in spec.outputs] != [class_name(Files)]:
         raise DefinitionError(f"{name}: an effect node returns Files, which the engine writes; write '-> Files'")
     if spec.asynchronous and spec.device == "gpu":
-        raise DefinitionError(
-            f"{name}: an async node runs on the event loop, not on a device; drop async"
-        )
+        raise DefinitionError(f"{name}: an async node runs on the event loop, not on a device; drop async")

@@ -1,0 +1,193 @@
+"""A checked graph: every name, wire, type and setting of a workflow is known to be right.
+
+In: a `Workflow` and the `Registry`. Out: a frozen `Graph`, or one WorkflowError with all problems at once. The order of
+`Graph.nodes` is a topological one. What is known along the wires (`facts`) is worked out here too, by the nodes' own
+`infer`, so that impossible combinations never reach a device.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import networkx
+
+from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
+from graphgen.inference import PathOf, infer_node
+from graphgen.jsontypes import JSON
+from graphgen.registry import Registry
+from graphgen.requirements import check_requirements
+from graphgen.resolve import ResolvedNode, resolve_nodes
+from graphgen.settings import read_settings
+from graphgen.spec import Facts, NodeSpec
+from graphgen.types import SocketType
+from graphgen.wires import Wire, wire_of
+from graphgen.workflow import Workflow
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node that can run: its spec, the settings typed in (validated, defaults filled in), and its wires.
+
+    `wires` maps a socket to the wires that come in, in order; `wired_settings` are those of them that feed settings.
+    `canonical` is the settings' canonical JSON.
+    """
+
+    name: str
+    spec: NodeSpec
+    settings: Mapping[str, JSON]
+    canonical: str
+    wires: Mapping[str, tuple[Wire, ...]]
+    wired_settings: frozenset[str]
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A checked workflow: nodes in topological order, outputs by name, and what runs when nothing else is asked."""
+
+    workflow: Workflow
+    nodes: Mapping[str, GraphNode]
+    outputs: Mapping[str, Wire]
+    targets: tuple[str, ...]
+
+    def output_type(self, wire: Wire) -> SocketType:
+        """Return the type of what a wire carries."""
+        output = self.nodes[wire.node].spec.output(wire.output)
+        assert output is not None  # noqa: S101 - a checked graph has no wires from nowhere
+        return output.type
+
+    def to_networkx(self) -> MultiDiGraph:
+        """Return the graph for networkx's algorithms: nodes carry `type`, edges `output` and `input`."""
+        made = networkx.MultiDiGraph()
+        for name, node in self.nodes.items():
+            made.add_node(name, type=node.spec.id)
+        for name, node in self.nodes.items():
+            for socket, wires in node.wires.items():
+                made.add_edges_from((wire.node, name, {"output": wire.output, "input": socket}) for wire in wires)
+        return made
+
+
+def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf) -> Graph:
+    """Check a workflow against what is installed.
+
+    Args:
+        workflow: The file, in good form.
+        registry: What is installed.
+        path_of: Resolves a file's name inside a root, or raises PathError.
+
+    Raises:
+        WorkflowError: with every problem found.
+    """
+    problems = check_requirements(workflow, registry)
+    resolved = resolve_nodes(workflow, registry, problems)
+    order = _topological_order(resolved, problems)
+    nodes: dict[str, GraphNode] = {}
+    for name in order:
+        nodes[name] = _check_node(resolved[name], nodes, path_of, problems)
+    outputs = _check_outputs(workflow, resolved, problems)
+    _check_parameters(workflow, resolved, problems)
+    targets = _targets(nodes, outputs)
+    if not targets and not problems:
+        cure = "name outputs in the workflow, or add a node that writes files, such as images.save"
+        problems.append(Problem("no_target", "outputs", "the workflow gives nothing: no outputs, no files", cure=cure))
+    if problems:
+        raise WorkflowError(problems)
+    return Graph(workflow, nodes, outputs, targets)
+
+
+def _check_node(
+    node: ResolvedNode, nodes: Mapping[str, GraphNode], path_of: PathOf, problems: list[Problem]
+) -> GraphNode:
+    spec, name = node.spec, node.name
+    wired = frozenset(socket for socket in node.wires if spec.setting(socket))
+    settings = read_settings(spec, node.settings, wired, name, problems)
+    checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired)
+    if node.sound and settings.sound:
+        facts = infer_node(checked, nodes, path_of, problems)
+        return (
+            GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired, facts) if facts else checked
+        )
+    return checked
+
+
+def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> list[str]:
+    """Order the nodes so that each stands after those it needs; report what lies on a cycle and leave it out."""
+    waiting = dict.fromkeys(nodes, 0)
+    dependants: dict[str, list[str]] = {name: [] for name in nodes}
+    for name, node in nodes.items():
+        for wires in node.wires.values():
+            for wire in wires:
+                waiting[name] += 1
+                dependants[wire.node].append(name)
+    ready = deque(name for name, count in waiting.items() if not count)
+    order: list[str] = []
+    while ready:
+        name = ready.popleft()
+        order.append(name)
+        for dependant in dependants[name]:
+            waiting[dependant] -= 1
+            if not waiting[dependant]:
+                ready.append(dependant)
+    if len(order) < len(nodes):
+        done = set(order)
+        problems.extend(_cycles({name: dependants[name] for name in nodes if name not in done}, done))
+    return order
+
+
+def _cycles(dependants: Mapping[str, Iterable[str]], done: set[str]) -> list[Problem]:
+    graph = networkx.DiGraph((name, after) for name, rest in dependants.items() for after in rest if after not in done)
+    found = []
+    for component in networkx.strongly_connected_components(graph):
+        inside = graph.subgraph(component)
+        if len(component) > 1 or inside.number_of_edges():
+            path = [edge[0] for edge in networkx.find_cycle(inside)]
+            text = " -> ".join([*path, path[0]])
+            message = f"these nodes wait for each other in a cycle: {text}"
+            found.append(Problem("cycle", path[0], message, path, cure="remove one of these wires"))
+    return found
+
+
+def _check_outputs(workflow: Workflow, nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> dict[str, Wire]:
+    outputs: dict[str, Wire] = {}
+    for name, output in workflow.outputs.items():
+        wire = wire_of(output.source, f"outputs.{name}", workflow, nodes, problems)
+        if wire:
+            outputs[name] = wire
+    return outputs
+
+
+def _check_parameters(workflow: Workflow, nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> None:
+    for name, parameter in workflow.parameters.items():
+        for target in parameter.sets:
+            place = f"parameters.{name}.sets"
+            node_name, _, setting = target.partition(".")
+            node = nodes.get(node_name)
+            if node is None:
+                if node_name not in workflow.nodes:
+                    known = tuple(workflow.nodes)
+                    message = f"sets '{target}', but no node is named '{node_name}'"
+                    cure = did_you_mean(node_name, known)
+                    problems.append(Problem("parameter_to_nowhere", place, message, target, one_of(known), cure))
+                continue
+            setting = node.renamed_settings.get(setting, setting)
+            if node.spec.setting(setting) is None:
+                known = tuple(item.name for item in node.spec.settings)
+                message = f"sets '{target}', but {node.spec.id} has no setting '{setting}'"
+                cure = did_you_mean(setting, known)
+                problems.append(Problem("parameter_to_nowhere", place, message, target, one_of(known), cure))
+            elif setting in node.wires:
+                message = f"sets '{target}', which a wire sets already"
+                cure = "remove the wire, or the parameter"
+                problems.append(Problem("parameter_to_wired", place, message, target, cure=cure))
+
+
+def _targets(nodes: Mapping[str, GraphNode], outputs: Mapping[str, Wire]) -> tuple[str, ...]:
+    wanted = [wire.node for wire in outputs.values()]
+    wanted += [name for name, node in nodes.items() if node.spec.effect]
+    return tuple(dict.fromkeys(wanted))

@@ -1,0 +1,63 @@
+"""What is known of values before anything runs, carried along the wires by each node's own `infer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from pydantic import ValidationError
+
+from graphgen.errors import PathError, Problem, Refusal
+from graphgen.jsontypes import JSON
+from graphgen.settings import complete_settings
+from graphgen.spec import Facts, Known
+from graphgen.validation import problems_of
+from graphgen.widgets import RootName
+
+if TYPE_CHECKING:
+    from graphgen.graph import GraphNode
+
+PathOf: TypeAlias = Callable[[RootName, str], Path]
+
+
+def known_of(node: GraphNode, nodes: Mapping[str, GraphNode], path_of: PathOf) -> Known:
+    """Collect what is known of a node's inputs and settings."""
+    single: dict[str, Facts] = {}
+    many: dict[str, tuple[Facts, ...]] = {}
+    settings: dict[str, JSON] = dict(node.settings)
+    for socket, wires in node.wires.items():
+        facts = tuple(nodes[wire.node].facts.get(wire.output, {}) for wire in wires)
+        if socket in node.wired_settings:
+            if "value" in facts[0]:
+                settings[socket] = facts[0]["value"]
+        else:
+            single[socket] = facts[0] if facts else {}
+            many[socket] = facts
+    return Known(single, many, settings, path_of)
+
+
+def infer_node(
+    node: GraphNode, nodes: Mapping[str, GraphNode], path_of: PathOf, problems: list[Problem]
+) -> Mapping[str, Facts]:
+    """Ask a node what it knows of its outputs; what it refuses becomes a Problem."""
+    spec = node.spec
+    if spec.infer is None and not node.wired_settings:
+        return {}
+    known = known_of(node, nodes, path_of)
+    if node.wired_settings and len(known.settings) == len(spec.settings):
+        try:
+            complete_settings(spec, known.settings)
+        except ValidationError as error:
+            problems.extend(problems_of(error, node.name))
+            return {}
+    if spec.infer is None:
+        return {}
+    try:
+        return spec.infer(known)
+    except Refusal as refusal:
+        place = f"{node.name}.{refusal.at}" if refusal.at else node.name
+        problems.append(Problem("refused", place, refusal.message, None, refusal.allowed, refusal.cure))
+    except PathError as error:
+        problems.append(Problem("bad_path", node.name, str(error)))
+    return {}

@@ -1,0 +1,169 @@
+"""Names to things: each node to its NodeSpec, migrated to the installed version, and each wire to its ends.
+
+In: a `Workflow` and the `Registry`. Out: `ResolvedNode`s; what cannot be resolved becomes a Problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from graphgen.errors import Problem, did_you_mean, one_of
+from graphgen.jsontypes import JSON
+from graphgen.registry import Registry
+from graphgen.spec import InputSpec, NodeSpec, SettingSpec
+from graphgen.types import SocketType, fits
+from graphgen.wires import Wire, misfit, wire_of
+from graphgen.workflow import Node, Workflow
+
+
+@dataclass(frozen=True)
+class ResolvedNode:
+    """A node whose type is installed. `sound` tells that all its wires were found, so that `infer` may be asked."""
+
+    name: str
+    spec: NodeSpec
+    settings: Mapping[str, JSON]
+    inputs: Mapping[str, str | list[str]]
+    wires: Mapping[str, tuple[Wire, ...]] = field(default_factory=dict)
+    renamed_settings: Mapping[str, str] = field(default_factory=dict)
+    renamed_outputs: Mapping[str, str] = field(default_factory=dict)
+    sound: bool = True
+
+
+def resolve_nodes(workflow: Workflow, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
+    """Resolve all nodes, then all wires between them."""
+    nodes: dict[str, ResolvedNode] = {}
+    for name, node in workflow.nodes.items():
+        spec = registry.nodes.get(node.type)
+        if spec is None:
+            problems.append(_unknown_node(name, node.type, registry))
+        elif resolved := _migrate(name, node, spec, problems):
+            nodes[name] = resolved
+    return {name: _resolve_wires(node, workflow, nodes, registry, problems) for name, node in nodes.items()}
+
+
+def _unknown_node(name: str, type_: str, registry: Registry) -> Problem:
+    pack = type_.partition(".")[0]
+    for plugin in registry.broken:
+        if plugin.name == pack:
+            message = f"the node '{type_}' is missing because the plugin '{pack}' could not be loaded: {plugin.error}"
+            cure = "`graphgen plugins` shows the whole error"
+            return Problem("broken_plugin", name, message, type_, cure=cure)
+    cure = did_you_mean(type_, tuple(registry.nodes)) or "`graphgen nodes` lists those that are"
+    if not any(known.startswith(f"{pack}.") for known in registry.nodes):
+        cure += f"; or install the plugin that provides '{pack}'"
+    return Problem("unknown_node", name, f"no node '{type_}' is installed", type_, cure=cure)
+
+
+def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> ResolvedNode | None:
+    saved = node.version or spec.version
+    if saved > spec.version:
+        message = f"was saved with version {saved} of {spec.id}; version {spec.version} is installed"
+        problems.append(Problem("newer_node", name, message, saved, cure="update the plugin that provides it"))
+        return None
+    if node.mode is not None:
+        message = f"the mode '{node.mode}' is not carried out by this version of graphgen"
+        problems.append(Problem("unsupported_mode", name, message, node.mode, cure="remove the node's mode"))
+    settings: dict[str, JSON] = dict(node.settings)
+    inputs = dict(node.inputs)
+    names: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    for version in range(saved, spec.version):
+        if step := spec.migrations.get(version):
+            settings = {step.settings.get(key, key): value for key, value in settings.items()}
+            inputs = {{**step.inputs, **step.settings}.get(key, key): value for key, value in inputs.items()}
+            settings = step.rewrite(settings) if step.rewrite else settings
+            names = _chain(names, step.settings)
+            outputs = _chain(outputs, step.outputs)
+    return ResolvedNode(name, spec, settings, inputs, renamed_settings=names, renamed_outputs=outputs)
+
+
+def _chain(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
+    """Compose two renamings."""
+    return {old: then.get(new, new) for old, new in first.items()} | {
+        old: new for old, new in then.items() if old not in first
+    }
+
+
+def _resolve_wires(
+    node: ResolvedNode,
+    workflow: Workflow,
+    nodes: Mapping[str, ResolvedNode],
+    registry: Registry,
+    problems: list[Problem],
+) -> ResolvedNode:
+    wires: dict[str, tuple[Wire, ...]] = {}
+    before = len(problems)
+    for socket, sources in node.inputs.items():
+        place = f"{node.name}.{socket}"
+        target = _socket(node, socket, place, problems)
+        if target is None:
+            continue
+        texts = sources if isinstance(sources, list) else [sources]
+        if not isinstance(target, InputSpec) or not target.many:
+            texts = _only_one(texts, place, sources, problems)
+        found = [wire for text in texts if (wire := wire_of(text, place, workflow, nodes, problems))]
+        problems.extend(_misfits(found, place, target.type, nodes, registry))
+        if len(found) == len(texts):
+            wires[socket] = tuple(found)
+    problems.extend(_missing(node, registry))
+    return replace(node, wires=wires, sound=len(problems) == before and _known_sources(node, wires))
+
+
+def _known_sources(node: ResolvedNode, wires: Mapping[str, tuple[Wire, ...]]) -> bool:
+    return len(wires) == len(node.inputs)
+
+
+def _socket(node: ResolvedNode, socket: str, place: str, problems: list[Problem]) -> InputSpec | SettingSpec | None:
+    """Find the input or setting a wire goes into, or report why it cannot."""
+    spec = node.spec
+    if found := spec.input(socket):
+        return found
+    setting = spec.setting(socket)
+    if setting is None:
+        known = (*(item.name for item in spec.inputs), *(item.name for item in spec.settings))
+        message, cure = f"{spec.id} has no input '{socket}'", did_you_mean(socket, known)
+        problems.append(Problem("unknown_input", place, message, None, one_of(known), cure))
+        return None
+    if not setting.wireable:
+        problems.append(
+            Problem("not_wireable", place, "this setting cannot be wired", cure="write its value in settings")
+        )
+        return None
+    if socket in node.settings:
+        message = "has both a wire and a value"
+        problems.append(Problem("wire_and_value", place, message, node.settings[socket], cure="remove one of the two"))
+        return None
+    return setting
+
+
+def _only_one(texts: list[str], place: str, sources: str | list[str], problems: list[Problem]) -> list[str]:
+    if not isinstance(sources, list) or len(texts) == 1:
+        return texts
+    message = f"takes one wire, but {len(texts)} come in"
+    problems.append(Problem("too_many_wires", place, message, texts, cure="keep one of them"))
+    return texts[:1]
+
+
+def _misfits(
+    wires: Iterable[Wire], place: str, into: SocketType, nodes: Mapping[str, ResolvedNode], registry: Registry
+) -> Iterable[Problem]:
+    for wire in wires:
+        output = nodes[wire.node].spec.output(wire.output)
+        if output and not fits(output.type, into, registry.types):
+            yield misfit(wire, output.type, place, into)
+
+
+def _missing(node: ResolvedNode, registry: Registry) -> Iterable[Problem]:
+    for item in node.spec.inputs:
+        if item.required and item.name not in node.inputs:
+            sources = [
+                f"{spec.id}.{output.name}"
+                for spec in registry.nodes.values()
+                for output in spec.outputs
+                if fits(output.type, item.type, registry.types) and item.type.name != "any"
+            ]
+            cure = f"wire one in, for example from {' or '.join(sources[:3])}" if sources else "wire one in"
+            message = f"nothing is wired here; it takes a value of type {item.type}"
+            yield Problem("missing_input", f"{node.name}.{item.name}", message, cure=cure)

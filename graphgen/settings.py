@@ -1,0 +1,59 @@
+"""Settings of one node, checked: what was typed in, with defaults filled in, and its canonical JSON.
+
+Settings that are wired have no value yet; the rest is checked without them, and the whole when the node runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import BaseModel, ValidationError, create_model
+
+from graphgen.errors import Problem
+from graphgen.jsontypes import JSON, canonical
+from graphgen.spec import NodeSpec
+from graphgen.validation import problems_of
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSettings:
+    """Settings as the node will see them, or `sound=False` when a Problem was reported."""
+
+    values: Mapping[str, JSON]
+    canonical: str
+    sound: bool = True
+
+
+def read_settings(
+    spec: NodeSpec, given: Mapping[str, JSON], wired: frozenset[str], name: str, problems: list[Problem]
+) -> CheckedSettings:
+    """Check what was typed in against the node's settings, those that are wired left out."""
+    model = _without(spec.model, wired) if wired else spec.model
+    unwired = {key: value for key, value in given.items() if key not in wired}
+    try:
+        values = model.model_validate(unwired).model_dump(mode="json")
+        return CheckedSettings(values, canonical(values))
+    except ValidationError as error:
+        known = tuple(item.name for item in spec.settings)
+        problems.extend(problems_of(error, name, known=lambda _: known))
+        return CheckedSettings({}, "", sound=False)
+
+
+def complete_settings(spec: NodeSpec, given: Mapping[str, object]) -> dict[str, object]:
+    """Check all settings of a node that is about to run, the wired ones included, and return them as it wants them.
+
+    Raises:
+        ValidationError: a wired value is not allowed.
+    """
+    model = spec.model.model_validate(dict(given))
+    return {item.name: getattr(model, item.name) for item in spec.settings}
+
+
+@lru_cache(maxsize=1024)
+def _without(model: type[BaseModel], wired: frozenset[str]) -> type[BaseModel]:
+    """Return a model without the settings that are wired."""
+    kept = {name: (info.annotation, info) for name, info in model.model_fields.items() if name not in wired}
+    made: type[BaseModel] = create_model(model.__name__, __config__=model.model_config, **kept)  # type: ignore[call-overload]
+    return made

@@ -1,0 +1,56 @@
+"""Wires: from one node's output into another's socket, and the check that they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphgen.errors import Problem, did_you_mean, one_of
+from graphgen.types import SocketType
+from graphgen.workflow import Workflow
+
+if TYPE_CHECKING:
+    from graphgen.resolve import ResolvedNode
+
+
+class Wire(NamedTuple):
+    """Where a wire comes from."""
+
+    node: str
+    output: str
+
+    def __str__(self) -> str:
+        """Write the wire as a workflow file does."""
+        return f"{self.node}.{self.output}"
+
+
+def wire_of(
+    text: str, place: str, workflow: Workflow, nodes: Mapping[str, ResolvedNode], problems: list[Problem]
+) -> Wire | None:
+    """Find the output that `node.output` names, or report why there is none.
+
+    A wire from a node that is itself unknown is not reported: that node is.
+    """
+    node_name, _, output = text.partition(".")
+    node = nodes.get(node_name)
+    if node is None:
+        if node_name not in workflow.nodes:
+            known = tuple(workflow.nodes)
+            message = f"comes from '{text}', but no node is named '{node_name}'"
+            cure = did_you_mean(node_name, known)
+            problems.append(Problem("wire_from_nowhere", place, message, text, one_of(known), cure))
+        return None
+    output = node.renamed_outputs.get(output, output)
+    if node.spec.output(output) is None:
+        known = tuple(item.name for item in node.spec.outputs)
+        message = f"comes from '{text}', but {node.spec.id} has no output '{output}'"
+        cure = did_you_mean(output, known)
+        problems.append(Problem("unknown_output", place, message, text, one_of(known), cure))
+        return None
+    return Wire(node_name, output)
+
+
+def misfit(wire: Wire, out: SocketType, place: str, into: SocketType) -> Problem:
+    """Describe a wire whose ends do not fit."""
+    message = f"takes {into}, but '{wire}' gives {out}"
+    return Problem("wrong_type", place, message, str(wire), cure=f"wire an output of type {into}")

@@ -1,0 +1,90 @@
+"""What every kind of network says of itself so that checkpoints of it can be loaded.
+
+An `Architecture` knows the key table of its original release, how to read its configuration from tensor shapes, and
+how to build the library's class for it. The first two are torch-free.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.keys import Rule, Shape, Source, translate
+from graphgen_nodes.checkpoints.parts import Config, Part
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shapes = Mapping[str, Shape]
+
+SAME = Rule("", "")
+"""The rule that keeps every name as it is."""
+
+
+class Architecture(ABC):
+    """One kind of network: its key tables, its configuration from shapes, and the library's class for it."""
+
+    classes: tuple[str, ...] = ()
+    """The class names a folder's config.json may give for it."""
+
+    @abstractmethod
+    def rules(self, shapes: Shapes) -> list[Rule]:
+        """Return the key table for a part with these tensors, in whichever layout they are named."""
+
+    @abstractmethod
+    def config(self, shapes: Shapes) -> dict[str, object]:
+        """Read the configuration from the shapes of the network's own tensors (names already translated)."""
+
+    @abstractmethod
+    def build(self, config: Config) -> nn.Module:
+        """Build the library's network; called under `torch.device("meta")`, in the worker."""
+
+    def sources(self, part: Part) -> dict[str, Source]:
+        """Translate a part's names: for each of the network's tensors, what it is made of.
+
+        Raises:
+            CheckpointError: the part holds tensors that this kind of network does not have.
+        """
+        return translate(part.shapes, self.rules(part.shapes), str(part))
+
+    def configure(self, part: Part, sources: Mapping[str, Source]) -> Config:
+        """Return the part's configuration: its config.json, or what its shapes tell.
+
+        Raises:
+            CheckpointError: config.json is for another class, or the tensors do not add up to a network.
+        """
+        if part.config is not None:
+            self._check_class(part)
+            return part.config
+        try:
+            return self.config({name: source.shape for name, source in sources.items()})
+        except (KeyError, IndexError) as error:
+            raise CheckpointError(f"{part}: is incomplete: it lacks {error}; download it again") from error
+
+    def names_in(self, module: nn.Module, names: Iterable[str]) -> dict[str, str]:  # noqa: ARG002
+        """Return, for each tensor of the built network that is stored, the name that the table has for it."""
+        return {name: name for name in names}
+
+    def _check_class(self, part: Part) -> None:
+        told = (part.config or {}).get("_class_name") or (part.config or {}).get("architectures")
+        names = told if isinstance(told, list) else [told]
+        if told is not None and not set(names) & set(self.classes):
+            raise CheckpointError(
+                f"{part.path / 'config.json'}: is for {', '.join(map(str, names))}; {' or '.join(self.classes)} is "
+                "expected in this place"
+            )
+
+
+def count(shapes: Iterable[str], prefix: str) -> int:
+    """Count the numbered members under a dotted prefix: with `blocks.0.a` and `blocks.1.a` it is 2 for `blocks`."""
+    start = f"{prefix}."
+    numbers = {name[len(start) :].split(".", 1)[0] for name in shapes if name.startswith(start)}
+    return max((int(number) + 1 for number in numbers if number.isdigit()), default=0)
+
+
+def rename(source: str, target: str, names: Mapping[str, str]) -> Iterator[Rule]:
+    """Yield a rule for each name of a module's members, moved from `source` to `target`."""
+    for old, new in names.items():
+        yield Rule(f"{source}.{old}" if source else old, f"{target}.{new}" if target else new)

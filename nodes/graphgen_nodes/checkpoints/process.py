@@ -1,0 +1,104 @@
+"""Find out which noise process a checkpoint was trained on: what its network predicts, and along which path.
+
+Tensor shapes cannot tell: SD 2 base and SD 2.1-v look alike, and so do SD 1 and a flow-matching UNet. What can is a
+folder's scheduler_config.json, marker tensors, and a single file's metadata (ModelSpec 1.0,
+https://github.com/Stability-AI/ModelSpec).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config
+from graphgen_nodes.sampling.paths import Flow, Path, VariancePreserving
+from graphgen_nodes.sockets import Prediction
+
+SPELLINGS: Mapping[str, Prediction] = {
+    "epsilon": "epsilon",
+    "eps": "epsilon",
+    "v": "v",
+    "v_prediction": "v",
+    "sample": "sample",
+    "flow": "flow",
+    "flow_prediction": "flow",
+}
+METADATA = ("modelspec.prediction_type", "modelspec.predict_key", "prediction_type")
+ARCHITECTURES: Mapping[str, Prediction] = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v"}
+MARKERS = ("v_pred", "ztsnr")
+"""Empty tensors that trainers put beside a v-prediction model; the second says that its last step is pure noise."""
+
+SCHEDULER_BETAS = VariancePreserving(0.0001, 0.02, "linear", 1000)
+"""What diffusers' schedulers take where their configuration is silent."""
+
+
+def told_prediction(checkpoint: Checkpoint) -> Prediction | None:
+    """Return what the checkpoint says its network predicts, or None when it says nothing.
+
+    Raises:
+        CheckpointError: it says something that graphgen does not know.
+    """
+    if checkpoint.scheduler is not None:
+        return _told_by_scheduler(checkpoint, checkpoint.scheduler)
+    for key in METADATA:
+        if key in checkpoint.metadata:
+            return _spelled(checkpoint.metadata[key], f"{checkpoint.path}: its metadata {key}")
+    architecture = checkpoint.metadata.get("modelspec.architecture", "")
+    if architecture in ARCHITECTURES:
+        return ARCHITECTURES[architecture]
+    return "v" if any(marker in checkpoint.markers for marker in MARKERS) else None
+
+
+def ends_in_pure_noise(checkpoint: Checkpoint) -> bool:
+    """Tell whether the checkpoint says that its schedule was rescaled to zero terminal SNR (Lin et al. 2024)."""
+    return "ztsnr" in checkpoint.markers or bool((checkpoint.scheduler or {}).get("rescale_betas_zero_snr"))
+
+
+def noise_path(scheduler: Config | None, prediction: Prediction, usual: Path) -> Path:
+    """Return the path of the noise process: a scheduler's settings, or what is usual for the family.
+
+    Raises:
+        CheckpointError: the scheduler has betas of a kind that graphgen does not know.
+    """
+    told = scheduler or {}
+    if prediction == "flow":
+        flow = usual if isinstance(usual, Flow) and scheduler is None else Flow()
+        return Flow(shift=_number(told, "shift", flow.shift), timesteps=_steps(told, flow.timesteps))
+    betas = usual if isinstance(usual, VariancePreserving) and scheduler is None else SCHEDULER_BETAS
+    schedule = told.get("beta_schedule", betas.beta_schedule)
+    if schedule not in ("linear", "scaled_linear") or told.get("trained_betas") is not None:
+        raise CheckpointError(
+            f"scheduler_config.json: beta_schedule is {schedule!r}; graphgen knows linear and scaled_linear"
+        )
+    return VariancePreserving(
+        beta_start=_number(told, "beta_start", betas.beta_start),
+        beta_end=_number(told, "beta_end", betas.beta_end),
+        beta_schedule=schedule,
+        timesteps=_steps(told, betas.timesteps),
+    )
+
+
+def _told_by_scheduler(checkpoint: Checkpoint, scheduler: Config) -> Prediction:
+    name = str(scheduler.get("_class_name", ""))
+    if name.startswith("FlowMatch") or scheduler.get("use_flow_sigmas"):
+        return "flow"
+    # diffusers' schedulers predict epsilon where their configuration is silent
+    return _spelled(
+        scheduler.get("prediction_type", "epsilon"), f"{checkpoint.path}: scheduler_config.json's prediction_type"
+    )
+
+
+def _spelled(word: object, place: str) -> Prediction:
+    if not isinstance(word, str) or word not in SPELLINGS:
+        raise CheckpointError(f"{place} is {word!r}; graphgen knows {', '.join(SPELLINGS)}: set prediction on the node")
+    return SPELLINGS[word]
+
+
+def _number(told: Config, name: str, usual: float) -> float:
+    value = told.get(name, usual)
+    return float(value) if isinstance(value, int | float) else usual
+
+
+def _steps(told: Config, usual: int) -> int:
+    value = told.get("num_train_timesteps", usual)
+    return value if isinstance(value, int) else usual

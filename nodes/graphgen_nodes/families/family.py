@@ -1,0 +1,139 @@
+"""What graphgen must know of a model family to run it; each family is one file beside this one.
+
+A `Family` is an adapter: which networks it is made of and how they are recognised, what its latents look like, what
+its conditioning is, and how its denoiser is called. Everything but the last two is torch-free, so that a workflow is
+checked without torch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.layouts.architecture import Architecture
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.checkpoints.process import noise_path, told_prediction
+from graphgen_nodes.sampling.paths import Path
+from graphgen_nodes.sockets import LatentFormat, Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from graphgen_nodes.sockets import Conditioning
+
+CHOICES: tuple[Prediction, ...] = ("epsilon", "v", "sample", "flow")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a network in a family: `part` in diffusers' names, `kinds` it has in checkpoints, how it is built.
+
+    `tokenizer` is the shipped one, for a text encoder whose checkpoint brings none; `length` is how many tokens it
+    reads. `half` is the number format that serves this network where half precision is wanted: float16 is finer,
+    bfloat16 does not overflow.
+    """
+
+    part: str
+    kinds: tuple[str, ...]
+    architecture: Architecture
+    tokenizer: Literal["clip", "openclip", "t5"] = "clip"
+    half: Literal["float16", "bfloat16", "float32"] = "float16"
+    length: int = 77
+    optional: bool = False
+
+
+class Family(ABC):
+    """One model family: subclass it in a file of this package and list an instance in that file's `FAMILIES`."""
+
+    name: ClassVar[str]
+    """What handles and conditionings carry: `sd1`, `sd3`."""
+    title: ClassVar[str]
+    """What people call it: `Stable Diffusion 3`."""
+    latent_family: ClassVar[str]
+    """The family of its latents, which several model families may share."""
+    denoiser: Slot
+    texts: tuple[Slot, ...]
+    """The text encoders, in the order that `encode` wants them."""
+    autoencoder: Slot
+
+    # --- recognising -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def is_denoiser(self, part: Part) -> bool:
+        """Tell, by names and shapes, whether a part is this family's denoising network."""
+
+    @abstractmethod
+    def is_autoencoder(self, part: Part) -> bool:
+        """Tell, by names and shapes, whether a part can be this family's autoencoder."""
+
+    @abstractmethod
+    def is_text(self, slot: Slot, part: Part) -> bool:
+        """Tell, by names and shapes, whether a part can be this family's text encoder for a slot."""
+
+    # --- what is known without running ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
+        """Return the format of the latents: what the autoencoder's config.json says, else what is usual here."""
+
+    @abstractmethod
+    def usual_path(self) -> Path:
+        """Return the noise process the family was trained with, for checkpoints that do not say."""
+
+    def usual_prediction(self, checkpoint: Checkpoint, part: Part) -> Prediction | None:  # noqa: ARG002
+        """Return what the network predicts where the checkpoint says nothing; None where that would be a guess."""
+        return None
+
+    def prediction(self, checkpoint: Checkpoint, part: Part) -> Prediction:
+        """Find what a checkpoint's network predicts.
+
+        Raises:
+            CheckpointError: nothing in the checkpoint tells; names the choices.
+        """
+        found = told_prediction(checkpoint) or self.usual_prediction(checkpoint, part)
+        if found is None:
+            raise CheckpointError(
+                f"{checkpoint.path}: nothing in it tells what its network predicts ({self.title} networks of all kinds "
+                "look alike); set prediction to epsilon, v or flow, as its makers say"
+            )
+        return found
+
+    def path(self, scheduler: Config | None, prediction: Prediction) -> Path:
+        """Return the noise process, from a folder's scheduler_config.json or as usual for the family."""
+        return noise_path(scheduler, prediction, self.usual_path())
+
+    # --- running (torch from here on) --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
+        """Call the denoising network on `x[batch, channels, height, width]` and `timestep[batch]` in its own units."""
+
+    @abstractmethod
+    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Encode token ids `[batch, tokens]` into embeddings `[batch, tokens, width]` and pooled `[batch, width]`.
+
+        Both mappings are by the slots' parts; an optional encoder that the checkpoint lacks is in neither.
+        """
+
+
+def find_part(checkpoint: Checkpoint, slot: Slot) -> Part | None:
+    """Return the checkpoint's part for a slot, by the kinds the slot goes under."""
+    return next((checkpoint.parts[kind] for kind in slot.kinds if kind in checkpoint.parts), None)
+
+
+def said_number(part: Part | None, name: str, usual: float) -> float:
+    """Return a number from a part's config.json, or what is usual."""
+    value = (part.config or {}).get(name) if part is not None else None
+    return float(value) if isinstance(value, int | float) else usual
+
+
+def downscale(part: Part | None, usual: int = 8) -> int:
+    """Return how many pixels wide a latent cell is: the autoencoder halves once between its resolutions."""
+    if part is None:
+        return usual
+    halvings = [name for name in part.shapes if name.startswith("encoder.") and name.endswith("downsample.conv.weight")]
+    halvings += [name for name in part.shapes if name.endswith("downsamplers.0.conv.weight")]
+    return int(2 ** len(halvings)) if halvings or "encoder.conv_in.weight" in part.shapes else usual

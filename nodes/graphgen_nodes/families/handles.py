@@ -1,0 +1,178 @@
+"""From a checkpoint to handles: find its family, and say which weights to load for each of its networks.
+
+Torch-free: what a handle says is read from headers and configs alone. `graphgen_nodes.loading` acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.families import families, family
+from graphgen_nodes.families.family import Family, Slot, find_part
+from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, Prediction, TextEncoder, Weights
+
+Asked = Literal["auto", "epsilon", "v", "sample", "flow"]
+
+STRANGERS = {
+    "label_emb.0.0.weight": "Stable Diffusion XL",
+    "add_embedding.linear_1.weight": "Stable Diffusion XL",
+    "double_blocks.0.img_attn.qkv.weight": "Flux",
+    "x_embedder.weight": "Flux",
+}
+"""A tensor of a denoiser that graphgen can name but not run yet."""
+
+
+def find_family(checkpoint: Checkpoint) -> Family:
+    """Return the family of the checkpoint's denoising network.
+
+    Raises:
+        CheckpointError: it holds none, or one of a family that graphgen does not know.
+    """
+    parts = [part for kind, part in checkpoint.parts.items() if kind in ("denoiser", "unet", "transformer")]
+    for part in parts:
+        for candidate in families().values():
+            if part.kind in candidate.denoiser.kinds and candidate.is_denoiser(part):
+                return candidate
+    known = ", ".join(candidate.title for candidate in families().values())
+    if not parts:
+        raise CheckpointError(_lacking(checkpoint, "denoiser"))
+    names = {name for part in parts for name in part.shapes}
+    found = next((title for mark, title in STRANGERS.items() if mark in names), "of an unknown family")
+    raise CheckpointError(f"{checkpoint.path}: its denoiser is {found}; graphgen can run {known}")
+
+
+def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Precision = "auto") -> Denoiser:
+    """Return a handle to the checkpoint's denoiser.
+
+    Raises:
+        CheckpointError: there is none, its prediction cannot be told, or it wants more than latents as its input.
+    """
+    found = find_family(checkpoint)
+    part = _required(checkpoint, found.denoiser, "denoiser")
+    config = read_config(found.denoiser, part)
+    channels, wanted = config.get("out_channels"), config.get("in_channels")
+    if not isinstance(channels, int) or channels != wanted:
+        raise CheckpointError(
+            f"{part}: takes {wanted} channels and gives {channels}; a network that takes more than the latent "
+            "(inpainting, editing) cannot be run yet: give a text-to-image model"
+        )
+    prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
+    latent = found.latent_format(find_part(checkpoint, found.autoencoder), channels)
+    # a schedule of the wrong kind says nothing of the path that was asked for
+    path = found.path(checkpoint.scheduler, prediction)
+    return Denoiser(found.name, _weights(found.denoiser, part), prediction, path, latent, precision)
+
+
+def autoencoder_handle(checkpoint: Checkpoint, name: str = "auto", precision: Precision = "auto") -> Autoencoder:
+    """Return a handle to the checkpoint's autoencoder, of the family `name` or the one that it fits alone.
+
+    Raises:
+        CheckpointError: there is none, or it fits no family, or several and nothing tells which.
+    """
+    found = _family_of_autoencoder(checkpoint, name)
+    part = _required(checkpoint, found.autoencoder, "autoencoder")
+    channels = part.shapes.get("decoder.conv_in.weight", (0, 0))[1]
+    return Autoencoder(_weights(found.autoencoder, part), found.latent_format(part, channels), precision)
+
+
+def text_encoder_handle(
+    checkpoints: Sequence[Checkpoint], name: str = "auto", precision: Precision = "auto"
+) -> TextEncoder:
+    """Return a handle to the text encoders found in one or several checkpoints.
+
+    Raises:
+        CheckpointError: they fit no family (says what each family wants), or several.
+    """
+    found = _family_of_texts(checkpoints, name)
+    weights = []
+    for slot in found.texts:
+        part = find_text(found, slot, checkpoints)
+        if part is not None:
+            weights.append(_weights(slot, part))
+        elif not slot.optional:
+            raise CheckpointError(
+                _lacking(checkpoints[0], f"text encoder ({' or '.join(slot.kinds)}) of {found.title}")
+            )
+    return TextEncoder(found.name, tuple(weights), precision)
+
+
+def find_text(found: Family, slot: Slot, checkpoints: Sequence[Checkpoint]) -> Part | None:
+    """Return the part that is a family's text encoder for a slot, from any of the checkpoints."""
+    parts = (part for checkpoint in checkpoints for part in checkpoint.parts.values())
+    named = [part for part in parts if found.is_text(slot, part)]
+    # a folder's own name for a part outweighs what its shapes would allow
+    return next((part for part in named if part.kind == slot.part), named[0] if named else None)
+
+
+def read_config(slot: Slot, part: Part) -> Config:
+    """Return a network's configuration without building it."""
+    return slot.architecture.configure(part, slot.architecture.sources(part))
+
+
+def _family_of_autoencoder(checkpoint: Checkpoint, name: str) -> Family:
+    if name != "auto":
+        return family(name)
+    if any(kind in checkpoint.parts for kind in ("denoiser", "unet", "transformer")):
+        return find_family(checkpoint)
+    part = checkpoint.parts.get("vae")
+    if part is None:
+        raise CheckpointError(_lacking(checkpoint, "autoencoder"))
+    fitting = [candidate for candidate in families().values() if candidate.is_autoencoder(part)]
+    if not fitting:
+        raise CheckpointError(f"{part}: has latents that no known family uses; known are {', '.join(families())}")
+    formats = {candidate.latent_format(part, 0) for candidate in fitting}
+    if len(formats) > 1:
+        names = ", ".join(candidate.name for candidate in fitting)
+        raise CheckpointError(f"{part}: could be an autoencoder of {names}; set family to one of them")
+    return fitting[0]
+
+
+def _family_of_texts(checkpoints: Sequence[Checkpoint], name: str) -> Family:
+    if name != "auto":
+        return family(name)
+    for checkpoint in checkpoints:
+        if any(kind in checkpoint.parts for kind in ("denoiser", "unet", "transformer")):
+            return find_family(checkpoint)
+    fitting = [candidate for candidate in families().values() if _all_used(candidate, checkpoints)]
+    if len(fitting) == 1:
+        return fitting[0]
+    wants = "; ".join(f"{candidate.name}: {_wants(candidate)}" for candidate in families().values())
+    given = ", ".join(kind for checkpoint in checkpoints for kind in checkpoint.parts)
+    problem = "fits several families; set family to one of them" if fitting else "fits no family"
+    raise CheckpointError(f"{checkpoints[0].path}: {given} {problem}; what each takes: {wants}")
+
+
+def _wants(candidate: Family) -> str:
+    return ", ".join(slot.kinds[1] + (" (optional)" if slot.optional else "") for slot in candidate.texts)
+
+
+def _all_used(candidate: Family, checkpoints: Sequence[Checkpoint]) -> bool:
+    """Tell whether the family's text encoders are all there, and each checkpoint serves as one of them."""
+    found = [(slot, find_text(candidate, slot, checkpoints)) for slot in candidate.texts]
+    if any(part is None and not slot.optional for slot, part in found):
+        return False
+    used = {part.path for _, part in found if part is not None}
+    return all(any(part.path in used for part in checkpoint.parts.values()) for checkpoint in checkpoints)
+
+
+def _required(checkpoint: Checkpoint, slot: Slot, role: str) -> Part:
+    part = find_part(checkpoint, slot)
+    if part is None:
+        raise CheckpointError(_lacking(checkpoint, role))
+    return part
+
+
+def _lacking(checkpoint: Checkpoint, role: str) -> str:
+    node = "text_encoder" if role.startswith("text encoder") else role
+    held = ", ".join(checkpoint.parts) or "nothing"
+    return (
+        f"{checkpoint.path}: holds no {role} (it holds {held}); add a models.load_{node} node with a file that has "
+        "one, and load what is here with the loader of its kind"
+    )
+
+
+def _weights(slot: Slot, part: Part) -> Weights:
+    return Weights(part.digest(), str(part.path), slot.part, part.layout)

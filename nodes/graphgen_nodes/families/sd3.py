@@ -1,0 +1,108 @@
+"""Stable Diffusion 3 and 3.5 (Esser et al. 2024): a multimodal transformer that predicts a flow's velocity.
+
+Sixteen latent channels; up to three text encoders (CLIP ViT-L, OpenCLIP bigG, T5-XXL, of which the last may be
+missing). Its tokens are the two CLIPs' side by side, padded with zeros to T5's width, and then T5's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from graphgen_nodes.checkpoints.layouts.clip import ClipText
+from graphgen_nodes.checkpoints.layouts.mmdit import MMDiT
+from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
+from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
+from graphgen_nodes.checkpoints.parts import Checkpoint, Part
+from graphgen_nodes.families.family import Family, Slot, downscale, said_number
+from graphgen_nodes.sampling.paths import Flow, Path
+from graphgen_nodes.sockets import LatentFormat, Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from graphgen_nodes.sockets import Conditioning
+
+T5_WIDTH, T5_TOKENS = 4096, 256
+BIG_G_WIDTH = 1280
+
+
+class StableDiffusion3(Family):
+    """Stable Diffusion 3 and 3.5, all sizes."""
+
+    name = "sd3"
+    title = "Stable Diffusion 3"
+    latent_family = "sd3"
+    denoiser = Slot("transformer", ("transformer", "denoiser"), MMDiT())
+    texts = (
+        Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu", projection=True), "clip"),
+        Slot("text_encoder_2", ("text_encoder_2", "clip_g"), ClipText("gelu", projection=True), "openclip"),
+        # T5-XXL's activations exceed float16's range
+        Slot("text_encoder_3", ("text_encoder_3", "t5xxl"), T5Encoder(), "t5", "bfloat16", T5_TOKENS, optional=True),
+    )
+    autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
+
+    def is_denoiser(self, part: Part) -> bool:
+        """Recognise joint blocks under the release's or diffusers' names, with a position table (Flux has none)."""
+        renamed = ("transformer_blocks.0.attn.add_q_proj.weight", "pos_embed.pos_embed")
+        return "joint_blocks.0.x_block.attn.qkv.weight" in part.shapes or all(name in part.shapes for name in renamed)
+
+    def is_autoencoder(self, part: Part) -> bool:
+        """Recognise sixteen latent channels."""
+        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 16
+
+    def is_text(self, slot: Slot, part: Part) -> bool:
+        """Recognise T5 by its names, and the two CLIPs by what they are called or by their published widths."""
+        if any(name.endswith("SelfAttention.relative_attention_bias.weight") for name in part.shapes):
+            return slot.tokenizer == "t5"
+        if slot.tokenizer == "t5" or part.kind in ("clip_l", "clip_g", *TEXT_KINDS):
+            return part.kind in slot.kinds
+        widths = [shape[1] for name, shape in part.shapes.items() if name.endswith("token_embedding.weight")]
+        return bool(widths) and (widths[0] == BIG_G_WIDTH) is (slot.tokenizer == "openclip")
+
+    def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
+        """Return the format: scale 1.5305 and shift 0.0609 unless config.json differs."""
+        scale = said_number(autoencoder, "scaling_factor", 1.5305)
+        shift = said_number(autoencoder, "shift_factor", 0.0609)
+        return LatentFormat(self.latent_family, channels, scale, shift, downscale(autoencoder))
+
+    def usual_path(self) -> Path:
+        """Return a flow with the shift 3 that all releases recommend."""
+        return Flow(shift=3.0, timesteps=1000)
+
+    def usual_prediction(self, checkpoint: Checkpoint, part: Part) -> Prediction | None:  # noqa: ARG002
+        """Return flow: the family has never been anything else."""
+        return "flow"
+
+    def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
+        """Call the transformer."""
+        found: Tensor = network(
+            x,
+            encoder_hidden_states=conditioning.embeddings,
+            pooled_projections=conditioning.pooled,
+            timestep=timestep,
+            return_dict=False,
+        )[0]
+        return found
+
+    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Return CLIP tokens (the states before each last layer) and T5 tokens, and the projected CLIP outputs."""
+        import torch
+
+        states, pooled = [], []
+        for part in ("text_encoder", "text_encoder_2"):
+            found = encoders[part](ids[part], output_hidden_states=True)
+            states.append(found.hidden_states[-2])
+            pooled.append(found.text_embeds)
+        clip = torch.cat(states, dim=-1)
+        if "text_encoder_3" in encoders:
+            t5 = encoders["text_encoder_3"](ids["text_encoder_3"]).last_hidden_state.to(clip.dtype)
+        else:
+            t5 = clip.new_zeros(len(clip), T5_TOKENS, T5_WIDTH)
+        padded = torch.nn.functional.pad(clip, (0, t5.shape[-1] - clip.shape[-1]))
+        return torch.cat([padded, t5], dim=1), torch.cat(pooled, dim=-1)
+
+
+TEXT_KINDS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+
+FAMILIES = (StableDiffusion3(),)

@@ -1,0 +1,263 @@
+"""What was computed once: results by key, in memory and on disk.
+
+In: a key (40 hexadecimal digits), and what a node returned. Out: the same, now, after a restart, or in another process.
+
+    cache = Cache(codec, directory, memory_bytes=2 << 30, disk_bytes=20 << 30)
+    result = cache.fetch(key)
+    if result is None:
+        claim = cache.claim(key)                              # None: somebody else computes it, or just did
+        result = cache.wait_for(key, cancelled) if claim is None else None   # in a thread that may wait
+        ...                                                   # a Claim is returned when the other gave up
+        values = {"image": cache.wrap(image)}
+        cache.keep([recipe_key, value_key], values, seconds, durable=True)
+        claim.release()
+    image = result.values["image"].load()                     # a private copy
+    cache.flush()                                             # at the end of a run
+
+`keep` returns at once: a thread writes. A process that is killed loses what was not written, and damages nothing.
+Losing, deleting or damaging any file costs time, never a wrong result. stored.py has the values, memory.py and disk.py
+the tiers, eviction.py the disk's budget, claims.py the claims, image.py the file format.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphgen.cache import eviction
+from graphgen.cache.claims import LEASE, Claim, Claims
+from graphgen.cache.disk import DiskTier
+from graphgen.cache.image import Damaged
+from graphgen.cache.memory import MemoryTier
+from graphgen.cache.stored import Result, StoredValue, read_file
+from graphgen.cache.writer import Writer
+from graphgen.codec import ValueCodec
+from graphgen.errors import CacheError, Cancelled
+
+__all__ = ["Cache", "CacheInfo", "Claim", "Result", "StoredValue"]
+
+_is_key = re.compile("[0-9a-f]{40}").fullmatch
+_POLL = 0.02  # seconds between looks at what another process does, growing to ten times that
+
+
+_SETTLE = 0.05  # the part of the disk budget after which a long run looks at it, without waiting for its end
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What is in the cache. Sizes and budgets are in bytes; `problem` says why nothing is written, if so."""
+
+    directory: Path | None
+    memory_results: int
+    memory_bytes: int
+    memory_budget: int
+    disk_results: int
+    disk_bytes: int
+    disk_budget: int
+    problem: str | None
+
+
+class Cache:
+    """Two tiers behind one door. Thread-safe; any number of processes may share a directory.
+
+    `directory` None keeps everything in memory. Nothing is read or made on disk before it is needed; a directory that
+    cannot be written is warned of once, and memory serves alone. `lease` (seconds) and `clock` (seconds since 1970)
+    are for claims.
+    """
+
+    def __init__(
+        self,
+        codec: ValueCodec,
+        directory: Path | None,
+        memory_bytes: int,
+        disk_bytes: int,
+        *,
+        lease: float = LEASE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._codec = codec
+        self._memory = MemoryTier(memory_bytes)
+        self._disk = DiskTier(directory, codec, clock) if directory is not None and disk_bytes > 0 else None
+        self._disk_budget = disk_bytes
+        self._pending: dict[str, Result] = {}
+        self._unsettled = False
+        self._writer = Writer()
+        self._claims = Claims(self._disk.root / "claims" if self._disk else None, self._writer.submit, lease, clock)
+
+    def wrap(self, value: object) -> StoredValue:
+        """Turn a value into one that can be kept and handed on. The value itself may be changed afterwards.
+
+        Raises:
+            DefinitionError: it holds something that has no codec, or NaN.
+        """
+        return StoredValue.wrap(value, self._codec)
+
+    def read(self, path: Path) -> StoredValue:
+        """Read a value that another process wrote with `StoredValue.write_to`.
+
+        Raises:
+            CacheError: the file is missing, damaged, or holds a type that is not known here.
+        """
+        try:
+            return read_file(path, self._codec)
+        except (Damaged, OSError) as error:
+            raise CacheError(f"{path} cannot be read as a value: {error}; run the node that made it again") from error
+
+    def fetch(self, key: str) -> Result | None:
+        """Return the result kept under a key, or None.
+
+        From memory this takes 1 µs, from disk 50 µs and 1 ms per MB: each byte is checked, once per process. What is
+        damaged or of another version is dropped and counts as missing. The result stays usable while it is held.
+        """
+        found = self._memory.get(key) or self._pending.get(key)
+        if found is not None or self._disk is None:
+            return found
+        found = self._disk.read(_checked(key))
+        if found is not None:
+            self._memory.put([key], replace(found, source="memory"))
+        return found
+
+    def peek(self, key: str) -> bool:
+        """Tell whether a result is there, without reading it (3 µs on disk). Only `fetch` tells whether it is sound."""
+        if key in self._memory or key in self._pending:
+            return True
+        return self._disk is not None and self._disk.has(_checked(key))
+
+    def keep(self, keys: Sequence[str], values: Mapping[str, StoredValue], seconds: float, *, durable: bool) -> None:
+        """Keep a result under all the keys; `seconds` is what computing it took, and would take again.
+
+        Does not wait for the disk, unless 256 MiB are waiting already. `durable=False` stays in memory.
+        """
+        for key in keys:
+            _checked(key)
+        result = Result(dict(values), seconds, "memory")
+        size = sum(value.size for value in values.values())
+        write = durable and self._disk is not None and self._disk.problem is None and size <= self._disk_budget
+        if write:
+            self._pending.update(dict.fromkeys(keys, result))
+        self._memory.put(keys, result)
+        if write:
+            self._unsettled = True
+            self._writer.submit(lambda: self._write(tuple(keys), result), size)
+
+    def claim(self, key: str) -> Claim | None:
+        """Claim a key before computing it; None when another holds it, or has kept its result since. Never waits.
+
+        Release it after `keep`, or when the work failed. Costs 20 µs on disk: cheap nodes need none.
+        """
+        claim = self._claims.take(_checked(key))
+        if claim is not None and self.peek(key):
+            claim.release()
+            return None
+        return claim
+
+    def wait_for(self, key: str, cancelled: Callable[[], bool]) -> Result | Claim:
+        """Wait until a result appears, or its claim can be had because its owner failed or died; return which it was.
+
+        Raises:
+            Cancelled: `cancelled()` said so; it is asked every 20 to 200 ms.
+        """
+        pause = _POLL
+        while True:
+            outcome = self.fetch(key) or self.claim(key)
+            if outcome is not None:
+                return outcome
+            if cancelled():
+                raise Cancelled(f"cancelled while another process computes {key}")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 10 * _POLL)
+
+    def flush(self) -> None:
+        """Wait until all that was kept is on disk, within the budget."""
+        if self._unsettled:
+            self._unsettled = False
+            self._writer.submit(self._settle)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left and end the threads; claims still held are given up."""
+        self.flush()
+        self._writer.close()
+        self._claims.close()
+
+    def info(self) -> CacheInfo:
+        """Count what is there. Takes a few ms per 1,000 results on disk."""
+        self._writer.flush()
+        results, size = self._memory.totals()
+        disk_results, disk_size = eviction.count(self._disk) if self._disk else (0, 0)
+        return CacheInfo(
+            directory=self._disk.directory if self._disk else None,
+            memory_results=results,
+            memory_bytes=size,
+            memory_budget=self._memory.budget,
+            disk_results=disk_results,
+            disk_bytes=disk_size,
+            disk_budget=self._disk_budget if self._disk else 0,
+            problem=self._disk.problem if self._disk else None,
+        )
+
+    def clear(self) -> None:
+        """Forget every result, in memory and on disk. Results already fetched stay usable.
+
+        Raises:
+            CacheError: the directory's files cannot be deleted.
+        """
+        self._writer.flush()
+        self._memory.clear()
+        if self._disk is not None:
+            try:
+                eviction.clear(self._disk)
+            except OSError as error:
+                raise CacheError(f"{error.filename}: cannot be deleted: {error.strerror}; delete it by hand") from error
+
+    def trim(self) -> int:
+        """Bring the disk tier within its budget and delete what dead processes left; return the bytes deleted."""
+        self._writer.flush()
+        if self._disk is None:
+            return 0
+        self._claims.sweep()
+        return eviction.trim(self._disk, self._disk_budget)
+
+    def require(self) -> None:
+        """Make sure that the directory can be written, for callers who asked for it by name.
+
+        Raises:
+            CacheError: it cannot; names the directory, the reason and the cure.
+        """
+        if self._disk is None:
+            return
+        part = self._disk.temporary()
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(b"")
+            part.unlink()
+        except OSError as error:
+            raise CacheError(
+                f"{self._disk.directory}: cannot be used as cache: {error.strerror}; a writable folder is needed: "
+                "choose one with GRAPHGEN_CACHE_DIR, or run with --no-cache"
+            ) from error
+
+    def _write(self, keys: Sequence[str], result: Result) -> None:
+        try:
+            if self._disk is not None:
+                self._disk.write(keys, result)
+                if self._disk.written > self._disk_budget * _SETTLE:
+                    self._settle()
+        finally:
+            for key in keys:
+                if self._pending.get(key) is result:
+                    del self._pending[key]
+
+    def _settle(self) -> None:
+        if self._disk is not None:
+            eviction.settle(self._disk, self._disk_budget)
+
+
+def _checked(key: str) -> str:
+    """Return a key that may become a file's name."""
+    if _is_key(key) is None:
+        raise CacheError(f"cache key {key[:60]!r}: must be 40 hexadecimal digits, as graphgen.jsontypes.digest gives")
+    return key

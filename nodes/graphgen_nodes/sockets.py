@@ -10,14 +10,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
+
+from graphgen_nodes.sampling.paths import Flow as Flow
+from graphgen_nodes.sampling.paths import Path as Path
+from graphgen_nodes.sampling.paths import VarianceExploding as VarianceExploding
+from graphgen_nodes.sampling.paths import VariancePreserving as VariancePreserving
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from graphgen_nodes.sampling.protocols import Guidance, SamplerAlgorithm
 
-Prediction = Literal["epsilon", "v", "sample", "flow"]
+Prediction = Literal["epsilon", "v", "sample", "flow", "score"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 
@@ -125,7 +131,7 @@ class Latent:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What a text encoder said of a prompt: `embeddings[batch, tokens, width]` and, where used, `pooled[batch, width]`."""
+    """What a text encoder said of a prompt: `embeddings[batch, tokens, width]`, where used `pooled[batch, width]`."""
 
     family: str
     embeddings: Tensor
@@ -140,65 +146,60 @@ class Noise:
     first: int = 0
 
 
-# --- the noise process and its discretisation -----------------------------------------------------------------------
-
-
-class Path(ABC):
-    """The noising path `x = alpha(sigma) * sample + sigma * noise` a network was trained on.
-
-    Subclasses are data; their mathematics is in `graphgen_nodes.sampling.paths`.
-    """
-
-
-@dataclass(frozen=True)
-class VariancePreserving(Path):
-    """DDPM's discrete chain (Ho et al. 2020): `betas` from beta_start to beta_end over `timesteps` steps.
-
-    Samplers see it in the scaled coordinates of Karras et al. 2022, where alpha is 1 and
-    sigma = sqrt((1 - alpha_bar) / alpha_bar); the denoiser rescales its input.
-    """
-
-    beta_start: float = 0.00085
-    beta_end: float = 0.012
-    beta_schedule: Literal["linear", "scaled_linear"] = "scaled_linear"
-    timesteps: int = 1000
-
-
-@dataclass(frozen=True)
-class VarianceExploding(Path):
-    """Score SDE's VE process (Song et al. 2021): alpha is 1, sigma runs geometrically from sigma_max to sigma_min."""
-
-    sigma_min: float = 0.01
-    sigma_max: float = 50.0
-
-
-@dataclass(frozen=True)
-class Flow(Path):
-    """Rectified flow (Liu et al. 2022): alpha = 1 - sigma, sigma in 0..1; `shift` is the schedule's own time shift."""
-
-    shift: float = 1.0
-    timesteps: int = 1000
+# --- the noise process and its discretisation (paths are in sampling/paths.py) ---------------------------------------
 
 
 @dataclass(frozen=True)
 class Schedule:
     """The noise levels a sampler visits, from the noisiest to the cleanest, and the path they lie on.
 
-    `sigmas` has one entry more than there are steps and usually ends at 0; `timesteps` are what the network is told
-    at each step (one fewer than sigmas). `full` is False for a slice that does not begin at pure noise.
+    `sigmas` falls strictly, has one entry more than there are steps and usually ends at 0; `timesteps` are what the
+    network is told at each step (one fewer than sigmas). A slice keeps all of them and runs the steps `start` up to,
+    not including, `stop` (None: to the end), so that step k means the same in a slice as in the whole.
+    `noise_scale` is the standard deviation a full run begins with; None is the path's own.
     """
 
     sigmas: tuple[float, ...]
     timesteps: tuple[float, ...]
     path: Path
+    start: int = 0
+    stop: int | None = None
+    noise_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse noise levels that do not fall and a slice that lies outside."""
+        count = len(self.timesteps)
+        if count < 1 or len(self.sigmas) != count + 1:
+            raise ValueError(
+                f"Schedule: needs at least one timestep and one sigma more than timesteps "
+                f"(got {len(self.sigmas)} sigmas and {count} timesteps)"
+            )
+        for k, (sigma, following) in enumerate(pairwise(self.sigmas)):
+            if not sigma > following >= 0:
+                raise ValueError(
+                    f"Schedule.sigmas: must fall strictly and stay at or above 0 (sigma {k} is {sigma:g} and "
+                    f"the next {following:g}); take fewer steps or a wider range"
+                )
+        if not 0 <= self.start < self.steps.stop <= count:
+            raise ValueError(f"Schedule: the slice {self.start}..{self.stop} holds none of its steps 0..{count - 1}")
+
+    @property
+    def steps(self) -> range:
+        """Return the indices of the steps to run."""
+        return range(self.start, len(self.timesteps) if self.stop is None else self.stop)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the first step to run is the schedule's own first, at pure noise."""
+        return self.start == 0
 
 
 class Sampler(ABC):
     """A numerical method that walks a schedule; subclasses are frozen data holding its options."""
 
     @abstractmethod
-    def algorithm(self) -> SamplerAlgorithm:
-        """Return the method's `init` and `step` functions (this is where torch is imported)."""
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method's `init` and `step` on a schedule (this is where torch is imported)."""
 
 
 class Guider(ABC):

@@ -1,0 +1,135 @@
+"""The one wrapper around every network: raw outputs in, predictions of the clean sample out.
+
+In: a `Network` and the handle that says what it was trained to predict. Out: `denoiser(x, sigma, conditionings)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from graphgen_nodes.sampling.paths import Path
+from graphgen_nodes.sampling.protocols import Network, Prediction
+from graphgen_nodes.sockets import Conditioning, Denoiser, Schedule
+from graphgen_nodes.sockets import Prediction as Parametrisation
+
+
+def preconditioning(parametrisation: Parametrisation, path: Path, sigma: float) -> tuple[float, float]:
+    """Return c_skip and c_out of `denoised = c_skip * x + c_out * output` (Karras et al. 2022, equation 7).
+
+    x is in the path's coordinates; a and b below are the sample's and the noise's part of what the network saw.
+
+    Raises:
+        ValueError: the output says nothing of the sample there (epsilon or score at pure noise).
+    """
+    alpha, scale = path.alpha(sigma), path.input_scale(sigma)
+    a, b = scale * alpha, scale * sigma
+    if parametrisation == "sample":
+        return 0.0, 1.0
+    if parametrisation == "v":  # v = a * noise - b * sample (Salimans and Ho 2022)
+        return scale * a / (a**2 + b**2), -b / (a**2 + b**2)
+    if parametrisation == "flow":  # noise - sample (Liu et al. 2022)
+        return scale / (a + b), -b / (a + b)
+    if alpha == 0:
+        raise ValueError(
+            f"denoiser: prediction '{parametrisation}' cannot be used at sigma {sigma:g}, where x is pure noise; "
+            "begin at a lower sigma, or load the model with prediction 'flow' or 'v'"
+        )
+    return 1 / alpha, (sigma**2 if parametrisation == "score" else -sigma) / alpha
+
+
+class NetworkDenoiser:
+    """Predict the clean sample for several conditionings at once.
+
+    Conditionings whose shapes agree go through the network in one call; `batch_limit` caps the samples in a call
+    (0: no cap). The timestep is the schedule's own where sigma is one of its entries, the path's otherwise.
+    """
+
+    def __init__(
+        self, network: Network, handle: Denoiser, schedule: Schedule | None = None, *, batch_limit: int = 0
+    ) -> None:
+        self.network = network
+        self.handle = handle
+        self.batch_limit = batch_limit
+        self._timesteps: Mapping[float, float] = (
+            dict(zip(schedule.sigmas, schedule.timesteps, strict=False)) if schedule else {}
+        )
+        self._prepared: tuple[tuple[Conditioning, ...], list[tuple[int, Conditioning]]] | None = None
+
+    def __call__(self, x: Tensor, sigma: float, conditionings: Sequence[Conditioning]) -> tuple[Prediction, ...]:
+        """Return one prediction for each conditioning, from `x[batch, channels, ...]` at noise level sigma."""
+        path = self.handle.path
+        seen = (x * path.input_scale(sigma)).to(self.network.dtype)
+        timestep = self._timesteps[sigma] if sigma in self._timesteps else path.timestep(sigma)
+        c_skip, c_out = preconditioning(self.handle.prediction, path, sigma)
+        predictions = []
+        for count, joined in self._groups(tuple(conditionings), len(x)):
+            for output in self._run(torch.cat([seen] * count), timestep, joined).chunk(count):
+                value, variance = output, None
+                if output.shape[1] == 2 * x.shape[1]:
+                    value, variance = output.chunk(2, dim=1)
+                predictions.append(Prediction(c_skip * x + c_out * value, variance))
+        return tuple(predictions)
+
+    def _run(self, x: Tensor, timestep: float, conditioning: Conditioning) -> Tensor:
+        timesteps = torch.full((len(x),), timestep, dtype=torch.float32, device=x.device)
+        size = self.batch_limit or len(x)
+        outputs = [
+            self.network(x[k : k + size], timesteps[k : k + size], _rows(conditioning, slice(k, k + size)))
+            for k in range(0, len(x), size)
+        ]
+        return torch.cat(outputs).float()
+
+    def _groups(self, conditionings: tuple[Conditioning, ...], batch: int) -> list[tuple[int, Conditioning]]:
+        """Join neighbours of one shape; kept from step to step, as moving them to the device takes time."""
+        if self._prepared is None or not _same(conditionings, self._prepared[0]):
+            groups = [list(group) for _, group in groupby(conditionings, key=_signature)]
+            self._prepared = conditionings, [(len(group), self._join(group, batch)) for group in groups]
+        return self._prepared[1]
+
+    def _join(self, conditionings: Sequence[Conditioning], batch: int) -> Conditioning:
+        device, dtype = self.network.device, self.network.dtype
+
+        def joined(name: str) -> Tensor:
+            rows = [_expand(getattr(conditioning, name), batch, name) for conditioning in conditionings]
+            value = torch.cat(rows).to(device)
+            return value.to(dtype) if value.is_floating_point() else value
+
+        return _with(conditionings[0], {name: joined(name) for name in _tensor_fields(conditionings[0])})
+
+
+def _same(new: Sequence[object], old: Sequence[object]) -> bool:
+    return len(new) == len(old) and all(one is other for one, other in zip(new, old, strict=True))
+
+
+def _tensor_fields(conditioning: Conditioning) -> list[str]:
+    return [field.name for field in fields(conditioning) if isinstance(getattr(conditioning, field.name), Tensor)]
+
+
+def _signature(conditioning: Conditioning) -> tuple[object, ...]:
+    """Return what must agree for two conditionings to share a call: everything but the tensors' rows and values."""
+    values = [(field.name, getattr(conditioning, field.name)) for field in fields(conditioning)]
+    return type(conditioning), *(
+        (name, tuple(value.shape[1:]), value.dtype) if isinstance(value, Tensor) else (name, value)
+        for name, value in values
+    )
+
+
+def _rows(conditioning: Conditioning, rows: slice) -> Conditioning:
+    return _with(conditioning, {name: getattr(conditioning, name)[rows] for name in _tensor_fields(conditioning)})
+
+
+def _with(conditioning: Conditioning, tensors: Mapping[str, Tensor]) -> Conditioning:
+    return replace(conditioning, **tensors)  # type: ignore[arg-type]  # a subclass may have more fields
+
+
+def _expand(value: Tensor, batch: int, name: str) -> Tensor:
+    if len(value) not in (1, batch):
+        raise ValueError(
+            f"conditioning.{name}: is made for {len(value)} images; allowed are 1 or the latent's batch of {batch}"
+        )
+    return value.expand(batch, *value.shape[1:])

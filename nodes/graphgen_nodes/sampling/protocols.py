@@ -1,0 +1,107 @@
+"""What a network, a sampler and a guider must offer, and the data they hand each other.
+
+Samplers work on `x` in the coordinates of the schedule's path, float32, on the network's device, with the batch first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from graphgen_nodes.sockets import Conditioning
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a denoiser makes of x: the clean sample, and the variance channel of networks that learned one.
+
+    `variance` is in -1..1: where between the smallest and the largest variance of the reverse step (in log) the
+    network puts it (Nichol and Dhariwal 2021, equation 15).
+    """
+
+    denoised: Tensor
+    variance: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One look of a sampler at the denoiser: where it stood and what it saw."""
+
+    sigma: float
+    x: Tensor
+    denoised: Tensor
+    variance: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a sampler stands: everything the rest of the run depends on, as data.
+
+    `x` is at noise level `schedule.sigmas[step]`; `history` are past evaluations, the latest last, as many as the
+    method needs and at least one after the first step; `draws` is the number of noise draws used so far.
+    """
+
+    x: Tensor
+    step: int = 0
+    history: tuple[Evaluation, ...] = ()
+    draws: int = 1
+
+    def advance(self, x: Tensor, *seen: Evaluation, keep: int = 1, draws: int = 0) -> State:
+        """Return the state one step on, remembering the last `keep` evaluations."""
+        return State(x, self.step + 1, (*self.history, *seen)[-keep:], self.draws + draws)
+
+
+class Network(Protocol):
+    """A family's denoising network behind one signature; family adapters implement it."""
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the number format the network computes in."""
+
+    def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
+        """Return the raw output for `x[batch, channels, ...]`, `timestep[batch]` (float32) and its conditioning."""
+
+
+class Denoise(Protocol):
+    """The guided denoiser as samplers see it."""
+
+    def __call__(self, x: Tensor, sigma: float) -> Prediction:
+        """Predict the clean sample from `x[batch, channels, ...]` at noise level sigma."""
+
+
+class StepNoise(Protocol):
+    """The randomness of a run, reproducible per image and on the device of x."""
+
+    def draw(self, index: int) -> Tensor:
+        """Return standard normal draw `index` in the shape of x: 0 is the initial noise."""
+
+    def brownian(self, sigma: float, sigma_next: float) -> Tensor:
+        """Return the Brownian path's increment between two noise levels, scaled to unit variance."""
+
+
+class SamplerAlgorithm(Protocol):
+    """A numerical method on one schedule."""
+
+    def init(self, x: Tensor) -> State:
+        """Return the state before the first step."""
+
+    def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
+        """Take step i of the schedule: from `sigmas[i]` to `sigmas[i + 1]`."""
+
+
+class Guidance(Protocol):
+    """Which conditionings to predict for, and how the predictions become one."""
+
+    def conditionings(self, sigma: float) -> Sequence[Conditioning]:
+        """Return what to predict for at a noise level."""
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Make one prediction of those for `conditionings(sigma)`, in that order."""

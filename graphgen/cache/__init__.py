@@ -131,8 +131,7 @@ class Cache:
 
         Does not wait for the disk, unless 256 MiB are waiting already. `durable=False` stays in memory.
         """
-        for key in keys:
-            _checked(key)
+        keys = tuple(dict.fromkeys(_checked(key) for key in keys))
         result = Result(dict(values), seconds, "memory")
         size = sum(value.size for value in values.values())
         write = durable and self._disk is not None and self._disk.problem is None and size <= self._disk_budget
@@ -141,7 +140,7 @@ class Cache:
         self._memory.put(keys, result)
         if write:
             self._unsettled = True
-            self._writer.submit(lambda: self._write(tuple(keys), result), size)
+            self._writer.submit(lambda: self._write(keys, result), size)
 
     def claim(self, key: str) -> Claim | None:
         """Claim a key before computing it; None when another holds it, or has kept its result since. Never waits.
@@ -229,7 +228,7 @@ class Cache:
         """
         if self._disk is None:
             return
-        part = self._disk.temporary()
+        part = Path(self._disk.temporary())
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(b"")

@@ -20,9 +20,11 @@ import json
 import logging
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from time import time
 from weakref import WeakValueDictionary
@@ -35,6 +37,7 @@ from graphgen.jsontypes import digest as digest_of
 LAYOUT = "v1"
 _log = logging.getLogger("graphgen.cache")
 _INLINE = 8192  # characters: a longer document gets a file of its own
+_RECENT = 600.0  # seconds: a file used later than that ago is not marked as used again
 _CHECK = b'{"check":"'
 _RESULT = b'","result":'
 
@@ -65,6 +68,8 @@ class DiskTier:
         self._codec = codec
         self._results = str(self.root / "results")
         self._values = str(self.root / "values")
+        self._temporary = str(self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}-")
+        self._counter = count()
         self._unreadable: set[str] = set()  # keys of what is damaged and cannot be deleted
 
     def has(self, key: str) -> bool:
@@ -77,8 +82,8 @@ class DiskTier:
             return None
         path = self._result_path(key)
         try:
-            with open(path, "rb", buffering=0) as file:
-                record = parse_record(file.read() or b"")
+            data, used = _read(path)
+            record = parse_record(data)
             if key not in record.keys:
                 raise Damaged("it bears another's name")
             values = {
@@ -92,8 +97,9 @@ class DiskTier:
             _log.warning("cache entry %s is dropped: %s; it will be computed again", key, error)
             self._drop(key, path)
             return None
-        with suppress(OSError):
-            os.utime(path, (now := self.clock(), now))
+        if abs((now := self.clock()) - used) > _RECENT:
+            with suppress(OSError):
+                os.utime(path, (now, now))
         return Result(values, record.seconds, "disk")
 
     def write(self, keys: Sequence[str], result: Result) -> None:
@@ -103,8 +109,7 @@ class DiskTier:
         try:
             outputs = {name: self._write_value(value) for name, value in result.values.items()}
             data = format_record(keys, outputs, result.seconds, self.clock())
-            for key in keys:
-                self._place(data, self._result_path(key))
+            self._place(data, [self._result_path(key) for key in keys])
             self._unreadable.difference_update(keys)
         except OSError as error:
             self.fail(error)
@@ -127,23 +132,25 @@ class DiskTier:
         """Yield the files of results."""
         return _files(self._results)
 
-    def temporary(self) -> Path:
+    def temporary(self) -> str:
         """Return a name for a file to be written and then moved into place."""
-        return self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        return f"{self._temporary}{next(self._counter)}"
 
-    def replace(self, path: str | Path, write: Callable[[int], None]) -> int | None:
-        """Write a file elsewhere, move it into place and return it, still open for reading.
+    def replace(self, paths: Sequence[str], pieces: Iterable[bytes | memoryview]) -> int | None:
+        """Write a file elsewhere, move it into its places (links to one file) and return it, still open for reading.
 
         Returns None when somebody cleared the cache meanwhile, so that there is nothing left to move.
 
         Raises:
             OSError: the directory cannot be written to.
         """
-        part = str(self.temporary())
+        part = self.temporary()
         descriptor = _open_new(part)
         try:
-            write(descriptor)
-            _move(part, str(path))
+            write_all(descriptor, pieces)
+            for path in paths[1:]:
+                _link(part, path, self.temporary())
+            _in_folder(os.replace, part, paths[0])
         except BaseException as error:
             os.close(descriptor)
             _remove(part)
@@ -188,7 +195,7 @@ class DiskTier:
         try:
             os.utime(path, (now := self.clock(), now))  # so that another process' eviction spares it for now
         except FileNotFoundError:
-            descriptor = self.replace(path, lambda target: write_all(target, value.pieces()))
+            descriptor = self.replace([path], value.pieces())
             self.written += value.size
             if descriptor is not None and (value.size < MAPPED or not _rest(value, descriptor)):
                 os.close(descriptor)
@@ -196,8 +203,8 @@ class DiskTier:
         self.known[value.digest] = value
         return value.digest, value.size, None
 
-    def _place(self, data: bytes, path: str) -> None:
-        descriptor = self.replace(path, lambda target: write_all(target, (data,)))
+    def _place(self, data: bytes, paths: Sequence[str]) -> None:
+        descriptor = self.replace(paths, (data,))
         self.written += len(data)
         if descriptor is not None:
             os.close(descriptor)
@@ -251,12 +258,41 @@ def _open_new(path: str) -> int:
         return os.open(path, flags, 0o600)
 
 
-def _move(part: str, path: str) -> None:
+def _in_folder(act: Callable[[str, str], None], part: str, path: str) -> None:
+    """Move or link a file into a folder, which is made when it is not there."""
     try:
-        os.replace(part, path)
+        act(part, path)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        os.replace(part, path)
+        act(part, path)
+
+
+def _link(part: str, path: str, spare: str) -> None:
+    """Give a file a second name, in place of what has that name now; a copy where there are no links."""
+    try:
+        _in_folder(os.link, part, path)
+        return
+    except FileNotFoundError:
+        raise
+    except FileExistsError:
+        with suppress(OSError):
+            os.link(part, spare)
+            os.replace(spare, path)
+            return
+    except OSError:
+        pass
+    shutil.copyfile(part, spare)
+    _in_folder(os.replace, spare, path)
+
+
+def _read(path: str) -> tuple[bytes, float]:
+    """Return a small file's content, and when it was used last."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        return os.read(descriptor, status.st_size), status.st_mtime
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: str) -> None:

@@ -160,13 +160,9 @@ def _note(disk: DiskTier, total: int, counted: float) -> None:
     data = json.dumps({"bytes": total, "counted": counted}).encode()
     disk.written = 0
     with suppress(OSError):
-        descriptor = disk.replace(disk.root / "total.json", lambda target: _write(target, data))
+        descriptor = disk.replace([str(disk.root / "total.json")], (data,))
         if descriptor is not None:
             os.close(descriptor)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    os.write(descriptor, data)
 
 
 def _size(entry: os.DirEntry[str]) -> int | None:

@@ -163,7 +163,7 @@ class StoredValue:
         if isinstance(image, Backing):
             whole = image.view(private=True)
             return tuple(Buffer(span.dtype, span.shape, whole[span.start : span.stop]) for span in self._spans)
-        data = image or b""
+        data = memoryview(image or b"")
         return tuple(Buffer(span.dtype, span.shape, bytearray(data[span.start : span.stop])) for span in self._spans)
 
     def _describe(self, document: JSON) -> str:

@@ -1,7 +1,8 @@
 """Work for the disk, done behind the back of who asked for it.
 
 In: small jobs, and the bytes each keeps in memory until it is done. Out: they are done one after another by one thread,
-so that what was submitted first is on disk first: a claim is released after the result it was for.
+so that what was submitted first is on disk first: a claim is released after the result it was for. The thread lets jobs
+gather for a moment: one that woke up for every job would fight the submitting thread for the interpreter each time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from threading import Condition, Thread, current_thread
 
 _log = logging.getLogger("graphgen.cache")
 _MOST_PENDING = 256 << 20  # bytes: `submit` waits while more than this is to be written
+_GATHER = 0.05  # seconds that jobs gather, unless somebody waits for them
 
 
 class Writer:
@@ -21,7 +23,8 @@ class Writer:
     def __init__(self) -> None:
         self._jobs: deque[tuple[Callable[[], None], int]] = deque()
         self._pending = 0
-        self._busy = False
+        self._waiting = 0
+        self._idle = True
         self._closed = False
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -29,23 +32,22 @@ class Writer:
     def submit(self, job: Callable[[], None], size: int = 0) -> None:
         """Queue a job; wait first while too many bytes are pending. After `close`, the caller does it itself."""
         with self._changed:
-            while self._pending > _MOST_PENDING and not self._closed:
-                self._changed.wait()
+            if self._pending > _MOST_PENDING:
+                self._wait(lambda: self._pending <= _MOST_PENDING)
             if not self._closed:
                 self._jobs.append((job, size))
                 self._pending += size
-                self._start()
-                self._changed.notify_all()
+                if self._idle:
+                    self._idle = False
+                    self._start()
                 return
         self._run(job)
 
     def flush(self) -> None:
         """Wait until all that was submitted is done."""
-        if current_thread() is self._thread:
-            return
-        with self._changed:
-            while self._jobs or self._busy:
-                self._changed.wait()
+        if current_thread() is not self._thread:
+            with self._changed:
+                self._wait(lambda: self._idle)
 
     def close(self) -> None:
         """Do what is left, then end the thread."""
@@ -55,26 +57,44 @@ class Writer:
         if self._thread is not None and current_thread() is not self._thread:
             self._thread.join()
 
+    def _wait(self, done: Callable[[], bool]) -> None:
+        """Wait for the thread, which stops gathering meanwhile. Call with the condition held."""
+        self._waiting += 1
+        self._changed.notify_all()
+        self._changed.wait_for(done)
+        self._waiting -= 1
+
     def _start(self) -> None:
         if self._thread is None:
             self._thread = Thread(target=self._work, name="graphgen-cache-writer", daemon=True)
             self._thread.start()
+        else:
+            self._changed.notify_all()
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                while not self._jobs and not self._closed:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: not self._idle or self._closed)
+                if self._idle:
+                    return
+                self._changed.wait_for(lambda: self._waiting or self._closed, _GATHER)
+            self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            with self._changed:
                 if not self._jobs:
+                    self._idle = True
+                    self._changed.notify_all()
                     return
                 job, size = self._jobs.popleft()
-                self._busy = True
             self._run(job)
             del job
-            with self._changed:
-                self._pending -= size
+            if size:
+                with self._changed:
+                    self._pending -= size
+                    if self._waiting:
+                        self._changed.notify_all()
 
     @staticmethod
     def _run(job: Callable[[], None]) -> None:

@@ -1,0 +1,1 @@
+"""Networks that graphgen writes itself, in the key layouts of their published checkpoints."""

@@ -28,6 +28,8 @@ BITS = {
 
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
 
+PICKLE_MARKS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
 
 class CheckpointError(ResourceError):
     """A checkpoint that cannot be used; the message says where, what, what is allowed and the cure."""
@@ -66,7 +68,8 @@ def read_header(path: Path) -> Header:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(0)
-            length = _header_length(path, size, file.read(8))
+            length = _header_length(path, size, file.read(9))
+            file.seek(8)
             text = file.read(length)
     except OSError as error:
         raise CheckpointError(
@@ -90,14 +93,14 @@ def refuse_pickle(path: Path) -> None:
 
 
 def _header_length(path: Path, size: int, first: bytes) -> int:
-    if first[:2] == b"PK" or first[:1] == b"\x80":
+    if first[8:] != b"{" and first.startswith(PICKLE_MARKS):
         raise CheckpointError(
             f"{path}: holds a pickle under the name of a safetensors file, and opening a pickle runs code from "
             "whoever made it; get the model's real .safetensors file"
         )
     if len(first) < 8:
         raise CheckpointError(f"{path}: is {size} bytes long, too short for a safetensors file; download it again")
-    length: int = struct.unpack("<Q", first)[0]
+    length: int = struct.unpack("<Q", first[:8])[0]
     if length > MAX_HEADER:
         raise CheckpointError(
             f"{path}: its header claims {length} bytes, and at most {MAX_HEADER} are allowed; this is no safetensors "

@@ -1,0 +1,52 @@
+"""Prompts to conditionings: tokens, the family's text encoders, and what they say.
+
+In: a prompt. Out: a `Conditioning` on the CPU in float32. What the encoders' outputs become is the family's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graphgen_nodes.families.family import Family
+from graphgen_nodes.sockets import Conditioning
+from graphgen_nodes.text.tokenizers import PromptTokenizer
+
+
+@dataclass(frozen=True)
+class PromptEncoder:
+    """A family's loaded text encoders with their tokenizers, by the parts they are."""
+
+    family: Family
+    encoders: Mapping[str, nn.Module]
+    tokenizers: Mapping[str, PromptTokenizer]
+
+    def encode(self, text: str, warn: Callable[[str], None]) -> Conditioning:
+        """Encode a prompt; `warn` is told what part of it is too long to be read.
+
+        A prompt that is too long loses its last words, never its end token.
+        """
+        ids = {part: self._ids(part, text) for part in self.encoders}
+        for dropped in {self._dropped(part, text) for part in self.encoders} - {""}:
+            warn(f"the prompt is too long; not read: {dropped!r}")
+        with torch.no_grad():
+            embeddings, pooled = self.family.encode(self.encoders, ids)
+        return Conditioning(self.family.name, _on_cpu(embeddings), None if pooled is None else _on_cpu(pooled))
+
+    def _ids(self, part: str, text: str) -> Tensor:
+        device = next(self.encoders[part].parameters()).device
+        return torch.tensor([self.tokenizers[part].encode(text, self._length(part))], device=device)
+
+    def _dropped(self, part: str, text: str) -> str:
+        return self.tokenizers[part].cut_off(text, self._length(part))
+
+    def _length(self, part: str) -> int:
+        """Return how many tokens an encoder reads."""
+        return next(slot.length for slot in self.family.texts if slot.part == part)
+
+
+def _on_cpu(value: Tensor) -> Tensor:
+    return value.float().cpu()

@@ -110,9 +110,7 @@ def _check_node(
     checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired)
     if node.sound and settings.sound:
         facts = infer_node(checked, nodes, path_of, problems)
-        return (
-            GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired, facts) if facts else checked
-        )
+        return replace(checked, facts=facts) if facts else checked
     return checked
 
 

@@ -79,6 +79,20 @@ def fits(out: SocketType, into: SocketType, table: TypeTable) -> bool:
     return into.name in table.ancestors.get(out.name, frozenset())
 
 
+def accepts(kind: SocketType, value: object, table: TypeTable) -> bool:
+    """Tell whether a value is of a socket type: the same rules as `fits`, for a value instead of an output."""
+    if value is None:
+        return kind.optional
+    if kind.item is not None:
+        item = kind.item
+        return isinstance(value, list) and all(accepts(item, one, table) for one in value)
+    cls: type = type(value)
+    name = class_name(cls)
+    if kind.name in (name, "any") or (name, kind.name) == ("int", "float"):
+        return True
+    return kind.name in table.ancestors.get(name, frozenset())
+
+
 def socket_type(annotation: object) -> SocketType:
     """Return the socket type of an annotation.
 

@@ -1,0 +1,93 @@
+"""Writing the files that effect nodes give, so that repeating it changes nothing.
+
+A file's name ends in a digest of its content, `apple-1f0c2a9b.png`, so the same content always gets the same name and
+other content never overwrites it. Where the file's format can carry texts, the workflow that made it is put in.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphgen.errors import PathError
+from graphgen.files import Files, OutputFile
+from graphgen.hookspecs import FileFormat
+from graphgen.jsontypes import digest
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a file: `lasting` texts name the content, `passing` ones (an editor's view, ...) do not."""
+
+    lasting: Mapping[str, str]
+    passing: Mapping[str, str]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """All texts, as they are put into files."""
+        return {**self.lasting, **self.passing}
+
+
+def write_files(files: Files, folder: Path, formats: Mapping[str, FileFormat], made_by: Provenance) -> tuple[str, ...]:
+    """Write files into a folder unless they are there already; return their paths in order.
+
+    Raises:
+        PathError: a file's name would leave the folder.
+        OSError: the folder cannot be written to.
+    """
+    return tuple(str(_write(file, folder, formats.get(file.suffix), made_by)) for file in files.files)
+
+
+def _write(file: OutputFile, folder: Path, format_: FileFormat | None, made_by: Provenance) -> Path:
+    named = format_.embed(file.data, made_by.lasting) if format_ else file.data
+    stem = _inside(folder, file.stem)
+    name = f"{stem.name}-{digest(named)[:8]}"
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    copy = 1
+    while True:
+        path = stem.with_name(f"{name}{file.suffix}" if copy == 1 else f"{name}-{copy}{file.suffix}")
+        data = format_.embed(file.data, made_by.texts) if format_ else file.data
+        if _is_ours(path, file, data, format_) or _create(path, data):
+            return path
+        copy += 1
+
+
+def _inside(folder: Path, stem: str) -> Path:
+    path = folder / stem
+    if stem != path.relative_to(folder).as_posix() or ".." in path.parts or "\\" in stem or "\0" in stem:
+        allowed = "allowed: a relative name without '..', such as 'portraits/anna'"
+        raise PathError(f"outputs: '{stem}' would leave the outputs folder; {allowed}")
+    root = folder.resolve()
+    if not path.parent.resolve().is_relative_to(root):
+        raise PathError(f"outputs: '{stem}' leaves the outputs folder by a link; choose another name")
+    return path
+
+
+def _is_ours(path: Path, file: OutputFile, data: bytes, format_: FileFormat | None) -> bool:
+    """Tell whether a file is already what would be written, give or take the texts that do not name it."""
+    try:
+        there = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    if there == data:
+        return True
+    try:
+        return format_ is not None and format_.embed(file.data, format_.read(there)) == there
+    except ValueError:
+        return False  # somebody else's file, or a damaged one: it keeps its name, ours takes the next
+
+
+def _create(path: Path, data: bytes) -> bool:
+    """Write a file whole or not at all; False when another one has taken the name meanwhile."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(data)
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    finally:
+        part.unlink(missing_ok=True)
+    return True

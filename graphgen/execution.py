@@ -1,0 +1,85 @@
+"""One node's call: checked settings and input values in, checked output values out.
+
+Every lane calls nodes through here, in whatever thread or process it runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from graphgen.context import Context
+from graphgen.errors import GraphgenError
+from graphgen.settings import complete_settings
+from graphgen.spec import NodeSpec, OutputSpec
+from graphgen.types import TypeTable, accepts
+from graphgen.validation import problems_of
+
+
+class CallError(GraphgenError):
+    """A node was given, or gave, something its signature does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A node function with its arguments in place."""
+
+    function: Callable[..., object]
+    arguments: Sequence[object]
+    settings: Mapping[str, object]
+
+
+def prepare(
+    spec: NodeSpec, settings: Mapping[str, object], inputs: Mapping[str, Sequence[object]], context: Context
+) -> Call:
+    """Put a node's arguments in place; wired settings are among `inputs`.
+
+    Raises:
+        CallError: a wired setting has a value that is not allowed.
+    """
+    given = dict(settings)
+    for item in spec.settings:
+        if item.name in inputs:
+            given[item.name] = inputs[item.name][0]
+    try:
+        complete = complete_settings(spec, given)
+    except ValidationError as error:
+        raise CallError("; ".join(str(problem) for problem in problems_of(error))) from error
+    arguments: list[object] = []
+    for name in spec.arguments:
+        if name == spec.context:
+            arguments.append(context)
+        elif (socket := spec.input(name)) is not None:
+            values = inputs.get(name, ())
+            arguments.extend(values if socket.many else (values[0] if values else None,))
+    return Call(spec.function, arguments, complete)
+
+
+def outputs_of(spec: NodeSpec, returned: object, types: TypeTable) -> dict[str, object]:
+    """Give what a node returned its output's names.
+
+    Raises:
+        CallError: it is not what the node's signature promises.
+    """
+    if not spec.outputs:
+        if returned is not None:
+            raise CallError(f"returned a {type(returned).__name__}, but its signature says '-> None'")
+        return {}
+    values = returned if len(spec.outputs) > 1 or _named_tuple_of_one(spec, returned) else (returned,)
+    if not isinstance(values, tuple) or len(values) != len(spec.outputs):
+        names = ", ".join(output.name for output in spec.outputs)
+        raise CallError(f"returned a {type(returned).__name__}; it promises {len(spec.outputs)} outputs: {names}")
+    for output, value in zip(spec.outputs, values, strict=True):
+        _check_output(output, value, types)
+    return {output.name: value for output, value in zip(spec.outputs, values, strict=True)}
+
+
+def _named_tuple_of_one(spec: NodeSpec, returned: object) -> bool:
+    return isinstance(returned, tuple) and getattr(returned, "_fields", None) == (spec.outputs[0].name,)
+
+
+def _check_output(output: OutputSpec, value: object, types: TypeTable) -> None:
+    if not accepts(output.type, value, types):
+        raise CallError(f"its output '{output.name}' is a {type(value).__name__}; it promises {output.type}")

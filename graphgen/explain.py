@@ -1,0 +1,127 @@
+"""Why a node runs: its recipe compared with the one of the last run.
+
+In: a Plan and the `Record` of the last run of the same workflow. Out: for each node its state and, where it must run,
+the reasons. A record is a small JSON file that a run leaves in the cache.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from graphgen.jsontypes import JSON, json_digest
+from graphgen.plan import Plan, State
+from graphgen.validation import shown
+
+Record: TypeAlias = Mapping[str, Mapping[str, JSON]]
+"""For each node of the last run its recipe and what its sockets were wired to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What will happen to a node, and why."""
+
+    node: str
+    state: State
+    reasons: tuple[str, ...] = ()
+
+
+def explain(plan: Plan, last: Record) -> list[Explanation]:
+    """Explain each node that the targets need, in order."""
+    now = record_of(plan)
+    found: list[Explanation] = []
+    changed: set[str] = set()
+    for name in plan.recipes:
+        reasons = _reasons(name, plan, now[name], last, changed)
+        if reasons:
+            changed.add(name)
+        state = plan.state(name)
+        if state in ("cached", "not needed"):
+            reasons = ()
+        elif state == "equal":
+            reasons = (f"the same as '{plan.equal[name]}'",)
+        elif not reasons:
+            reasons = ("its value is no longer in the cache",)
+        found.append(Explanation(name, state, reasons))
+    return found
+
+
+def record_of(plan: Plan) -> Record:
+    """Return what a later run compares itself with."""
+    return {
+        name: {
+            "recipe": recipe.to_json(),
+            "wires": {socket: [str(wire) for wire in wires] for socket, wires in plan.graph.nodes[name].wires.items()},
+        }
+        for name, recipe in plan.recipes.items()
+    }
+
+
+def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, changed: set[str]) -> tuple[str, ...]:
+    node = plan.graph.nodes[name]
+    if not node.spec.pure:
+        return ("it runs every time",)
+    if name not in last:
+        return ("it never ran",)
+    before = last[name]
+    reasons = _recipe_reasons(before.get("recipe"), now["recipe"])
+    if before.get("wires") != now["wires"]:
+        reasons.append("its wires changed")
+    sources = {wire.node: None for wires in node.wires.values() for wire in wires}
+    reasons += [f"'{source}' changed" for source in sources if source in changed]
+    return tuple(reasons)
+
+
+def _recipe_reasons(before: JSON, now: JSON) -> list[str]:
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        return ["it never ran"]
+    if before.get("type") != now["type"]:
+        return [f"it was a {before.get('type')}"]
+    words = {
+        "version": "the node's version changed",
+        "source": "the plugin's source changed",
+        "environment": "the device or its precision changed",
+        "fingerprint": "the file it reads changed",
+    }
+    reasons = [text for field, text in words.items() if before.get(field) != now[field]]
+    return reasons + _settings_reasons(str(before.get("settings")), str(now["settings"]))
+
+
+def _settings_reasons(before: str, now: str) -> list[str]:
+    if before == now:
+        return []
+    old, new = json.loads(before), json.loads(now)
+    return [
+        f"{name}: {shown(old[name]) if name in old else 'wired'} -> {shown(new[name]) if name in new else 'wired'}"
+        for name in dict.fromkeys((*old, *new))
+        if name not in old or name not in new or old[name] != new[name]
+    ]
+
+
+def read_record(folder: Path, identity: str) -> Record:
+    """Return the record of the last run of a workflow, empty if there is none that can be read."""
+    try:
+        found = json.loads(_path(folder, identity).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # without a record every reason is "it never ran", which is all that can be said
+    return found if isinstance(found, dict) else {}
+
+
+def write_record(folder: Path, identity: str, plan: Plan) -> None:
+    """Leave the record of a run for later ones.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    path = _path(folder, identity)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record_of(plan)), encoding="utf-8")
+    part.replace(path)
+
+
+def _path(folder: Path, identity: str) -> Path:
+    return folder / "records" / f"{json_digest(identity)}.json"

@@ -1,0 +1,283 @@
+"""Lanes in this process: inline for cheap nodes, threads for plain functions, an event loop for async ones.
+
+There is one lane with one thread for each device, which also keeps that device's weights, and a pool of threads for
+nodes that need none. All of them pass the same contract test as the lane in a process of its own (`remote.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
+from time import perf_counter
+from typing import Literal, cast
+
+from graphgen.cache import StoredValue
+from graphgen.context import Context, Preview
+from graphgen.errors import Cancelled, ResourceError
+from graphgen.execution import Call, outputs_of, prepare
+from graphgen.hookspecs import DeviceInfo
+from graphgen.inference import PathOf
+from graphgen.registry import Registry
+from graphgen.residency import Residency
+from graphgen.spec import NodeSpec
+from graphgen.tasks import Failed, Finished, Lane, Listener, Logged, Progress, Report, Shown, Started, Stopped, Task
+from graphgen.widgets import RootName
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a lane works with: the nodes, where files lie, how values are stored, its device and that one's weights."""
+
+    registry: Registry
+    path_of: PathOf
+    wrap: Callable[[object], StoredValue]
+    device: DeviceInfo
+    residency: Residency | None = None
+
+
+class Job:
+    """A task at work: the channel its context speaks through. Set `stop` to ask it to end."""
+
+    __slots__ = ("_listen", "_workshop", "begun", "stop", "task")
+
+    def __init__(self, task: Task, workshop: Workshop, listen: Listener) -> None:
+        self.task = task
+        self.stop = False
+        self.begun = False
+        self._workshop = workshop
+        self._listen = listen
+
+    def report(self, report: Report) -> None:
+        """Send a report."""
+        self._listen(self.task.id, report)
+
+    def cancelled(self) -> bool:
+        """Tell whether the task should end."""
+        return self.stop
+
+    def watched(self) -> bool:
+        """Tell whether somebody looks at previews."""
+        return self.task.watched
+
+    def progress(self, done: int, total: int) -> None:
+        """Send progress."""
+        self.report(Progress(done, total))
+
+    def preview(self, preview: Preview) -> None:
+        """Send a preview."""
+        self.report(Shown(preview))
+
+    def log(self, level: Literal["info", "warning"], message: str) -> None:
+        """Send a message."""
+        self.report(Logged(level, message))
+
+    def path(self, root: RootName, name: str) -> Path:
+        """Resolve a name inside a root."""
+        return self._workshop.path_of(root, name)
+
+    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
+        """Lease what a handle names from the lane's residency."""
+        residency = self._workshop.residency
+        if residency is None:
+            cure = "mark the node @node(device='gpu')"
+            raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
+        return residency.lease(handle, report)
+
+    def run(self) -> None:
+        """Call the node and report how it ended; nothing it raises gets out."""
+        try:
+            self._start()
+            began = perf_counter()
+            call = self._prepare()
+            returned = call.function(*call.arguments, **call.settings)
+            self._finish(returned, perf_counter() - began)
+        except Cancelled:
+            self.report(Stopped())
+        except (Exception, SystemExit) as error:  # whatever a node raises fails that node, and nothing else
+            self._fail(error)
+
+    async def run_async(self) -> None:
+        """Await the node and report how it ended; nothing it raises gets out."""
+        try:
+            self._start()
+            began = perf_counter()
+            call = self._prepare()
+            returned = await cast(Coroutine[object, None, object], call.function(*call.arguments, **call.settings))
+            self._finish(returned, perf_counter() - began)
+        except (Cancelled, asyncio.CancelledError):
+            self.report(Stopped())
+        except (Exception, SystemExit) as error:
+            self._fail(error)
+
+    def _start(self) -> None:
+        if self.stop:
+            raise Cancelled("the run was cancelled")
+        self.begun = True
+        self.report(Started())
+
+    def _prepare(self) -> Call:
+        spec = self._workshop.registry.nodes[self.task.type]
+        inputs = {socket: [value.load() for value in values] for socket, values in self.task.inputs.items()}
+        device = self._workshop.device
+        context = Context(self, device=device.name, dtype=device.dtype)
+        return prepare(spec, self.task.settings, inputs, context)
+
+    def _finish(self, returned: object, seconds: float) -> None:
+        registry = self._workshop.registry
+        values = outputs_of(registry.nodes[self.task.type], returned, registry.types)
+        self.report(Finished({name: self._workshop.wrap(value) for name, value in values.items()}, seconds))
+
+    def _fail(self, error: BaseException) -> None:
+        line = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        self.report(Failed(line, "".join(traceback.format_exception(error)), summarise_inputs(self.task)))
+
+
+def summarise_inputs(task: Task) -> str:
+    """Describe what a task was given, in one line."""
+    parts = [f"{socket}: {' and '.join(value.summary() for value in values)}" for socket, values in task.inputs.items()]
+    parts += [f"{name}={value!r}" for name, value in task.settings.items()]
+    return ", ".join(parts)
+
+
+class InlineLane:
+    """Runs each task where it is submitted: for nodes that take microseconds."""
+
+    name = "inline"
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def submit(self, task: Task, listen: Listener) -> None:
+        """Run the task to its end."""
+        Job(task, self._workshop, listen).run()
+
+    def cancel(self, task: int) -> None:
+        """Do nothing: what was submitted is over."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
+
+class ThreadLane:
+    """Runs tasks in worker threads, started when the first task comes."""
+
+    def __init__(self, name: str, workshop: Workshop, threads: int = 1) -> None:
+        self.name = name
+        self._workshop = workshop
+        self._count = threads
+        self._threads: list[Thread] = []
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: dict[int, Job] = {}
+        self._lock = Lock()
+
+    def submit(self, task: Task, listen: Listener) -> None:
+        """Put the task in line."""
+        with self._lock:
+            if len(self._threads) < min(self._count, len(self._jobs) + 1):
+                self._threads.append(Thread(target=self._work, name=f"graphgen-{self.name}", daemon=True))
+                self._threads[-1].start()
+        job = self._jobs[task.id] = Job(task, self._workshop, listen)
+        self._queue.put(job)
+
+    def cancel(self, task: int) -> None:
+        """Ask the task to stop at its next look."""
+        if job := self._jobs.get(task):
+            job.stop = True
+
+    def close(self) -> None:
+        """Stop all tasks and join the threads."""
+        for job in tuple(self._jobs.values()):
+            job.stop = True
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            job.run()
+            del self._jobs[job.task.id]
+
+
+class LoopLane:
+    """Runs async nodes on an event loop in a thread of its own, started when the first task comes."""
+
+    name = "loop"
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: Thread | None = None
+        self._running: dict[int, tuple[Job, asyncio.Task[None]]] = {}
+        self._lock = Lock()
+
+    def submit(self, task: Task, listen: Listener) -> None:
+        """Schedule the task on the loop."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = Thread(target=self._loop.run_forever, name="graphgen-loop", daemon=True)
+                self._thread.start()
+        self._loop.call_soon_threadsafe(self._begin, self._loop, Job(task, self._workshop, listen))
+
+    def cancel(self, task: int) -> None:
+        """Cancel the task where it waits."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._cancel, task)
+
+    def close(self) -> None:
+        """Cancel all tasks and stop the loop."""
+        if self._loop and self._thread:
+            asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._loop = self._thread = None
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, job: Job) -> None:
+        running = loop.create_task(job.run_async())
+        self._running[job.task.id] = (job, running)
+        running.add_done_callback(lambda _: self._running.pop(job.task.id))
+
+    def _cancel(self, task: int) -> None:
+        if found := self._running.get(task):
+            job, running = found
+            if job.begun:  # a task that has not begun sees `stop` when it does, and reports it
+                running.cancel()
+            job.stop = True
+
+    async def _drain(self) -> None:
+        waiting = [running for _, running in self._running.values()]
+        for task in tuple(self._running):
+            self._cancel(task)
+        await asyncio.gather(*waiting)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The lanes of one engine, and which node runs on which."""
+
+    inline: Lane
+    pool: Lane
+    device: Lane
+    loop: Lane
+
+    def lane_for(self, spec: NodeSpec) -> Lane:
+        """Choose the lane for a kind of node."""
+        if spec.device == "gpu":
+            return self.device
+        if spec.asynchronous:
+            return self.loop
+        return self.inline if spec.cheap else self.pool
+
+    def close(self) -> None:
+        """Close all lanes."""
+        for lane in (self.inline, self.pool, self.device, self.loop):
+            lane.close()

@@ -1,0 +1,62 @@
+"""Keys: what a node's outputs depend on, as digests.
+
+The *recipe key* is made of the node's id, version, settings and the recipe keys upstream; it is known before anything
+runs. The *value key* is made of the same with the digests of the input values; it is known when a node is ready, and
+finds what was computed from equal values on another way. Neither contains names or ancestors, so that planning is
+linear in nodes and wires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from graphgen.graph import GraphNode
+from graphgen.hookspecs import DeviceInfo
+from graphgen.jsontypes import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything of a node's own that its outputs depend on; `fingerprint` stands for what it reads from outside."""
+
+    type: str
+    version: int
+    source: str | None
+    settings: str
+    environment: str
+    fingerprint: str
+
+    def key(self, inputs: str) -> str:
+        """Return the key of this recipe over inputs, given as `socket=key.output,...`."""
+        parts = (self.type, str(self.version), self.source or "", self.settings, self.environment, self.fingerprint)
+        return blake2b("\n".join((*parts, inputs)).encode(), digest_size=20).hexdigest()
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the recipe as JSON, for the record of a run."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:
+    """Collect a node's recipe. Device class and precision enter for nodes that run on the device only."""
+    spec = node.spec
+    environment = f"{device.kind}/{device.dtype}" if spec.device == "gpu" else ""
+    return Recipe(spec.id, spec.version, spec.source, node.canonical, environment, fingerprint)
+
+
+def inputs_by_recipe(node: GraphNode, keys: Mapping[str, str | None]) -> str | None:
+    """Write a node's inputs by the recipe keys they come from; None when one of them is not known."""
+    parts: list[str] = []
+    for socket, wires in sorted(node.wires.items()):
+        for wire in wires:
+            key = keys[wire.node]
+            if key is None:
+                return None
+            parts.append(f"{socket}={key}.{wire.output}")
+    return ",".join(parts)
+
+
+def inputs_by_value(digests: Mapping[str, Sequence[str]]) -> str:
+    """Write a node's inputs by the digests of their values."""
+    return ",".join(f"{socket}:{digest}" for socket, values in sorted(digests.items()) for digest in values)

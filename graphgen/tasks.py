@@ -1,0 +1,97 @@
+"""What travels between the scheduler and its lanes: tasks one way, reports the other. Data only.
+
+A lane is anything that runs tasks and reports on them. Values cross as `StoredValue`s, which another process can read
+from a file by their digest; settings cross as JSON; nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from graphgen.cache import StoredValue
+from graphgen.context import Preview
+from graphgen.jsontypes import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call of a node: its type, its settings, and its input values by socket. `id` is unique in the process."""
+
+    id: int
+    type: str
+    settings: Mapping[str, JSON]
+    inputs: Mapping[str, tuple[StoredValue, ...]]
+    watched: bool = False
+    """Whether somebody looks at previews."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The task has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The task has done `done` of `total` units."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The task shows what it is working on."""
+
+    preview: Preview
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The task says something to the person running it."""
+
+    level: Literal["info", "warning"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The task is done. `seconds` is what the call took."""
+
+    values: Mapping[str, StoredValue]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The task raised: what, where, and what it was given."""
+
+    error: str
+    traceback: str
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The task stopped because it was cancelled."""
+
+
+Report: TypeAlias = Started | Progress | Shown | Logged | Finished | Failed | Stopped
+Listener: TypeAlias = Callable[[int, Report], None]
+"""Receives a task's id and a report; may be called from any thread, and must not block."""
+
+
+class Lane(Protocol):
+    """Runs tasks. `submit` and `cancel` return at once; each task ends with Finished, Failed or Stopped."""
+
+    name: str
+
+    def submit(self, task: Task, listen: Listener) -> None:
+        """Take a task."""
+
+    def cancel(self, task: int) -> None:
+        """Ask a task to stop, whether it has begun or not."""
+
+    def close(self) -> None:
+        """Cancel what runs, wait for it, and let everything go."""

@@ -1,0 +1,102 @@
+"""What mask nodes do: functions over `values[batch, height, width]` in 0..1."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from graphgen_nodes.imaging.geometry import Size
+from graphgen_nodes.imaging.pictures import check_same
+from graphgen_nodes.imaging.resampling import Method, resample
+from graphgen_nodes.sockets import Image, Mask
+
+Channel = Literal["luminance", "alpha", "red", "green", "blue"]
+Operation = Literal["union", "intersection", "difference", "exclusion"]
+
+_LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # ITU-R BT.709, on the values as they are stored
+_CHANNELS = {"red": 0, "green": 1, "blue": 2}
+
+
+def from_image(image: Image, channel: Channel) -> Mask:
+    """Take one channel of pictures as masks; alpha is 1 where pictures have none."""
+    pixels = image.pixels
+    if channel == "luminance":
+        return Mask(torch.einsum("bchw,c->bhw", pixels[:, :3], _LUMINANCE).clamp(0, 1))
+    if channel == "alpha":
+        return Mask(pixels[:, 3].clone() if pixels.shape[1] == 4 else torch.ones_like(pixels[:, 0]))
+    return Mask(pixels[:, _CHANNELS[channel]].clone())
+
+
+def to_image(mask: Mask) -> Image:
+    """Show masks as grey pictures: 0 is black, 1 white."""
+    return Image(mask.values[:, None].repeat(1, 3, 1, 1))
+
+
+def solid(size: Size, value: float, count: int) -> Mask:
+    """Make masks of one value."""
+    return Mask(torch.full((count, size.height, size.width), value))
+
+
+def invert(mask: Mask) -> Mask:
+    """Swap what is marked and what is not."""
+    return Mask(1 - mask.values)
+
+
+def combine(first: Mask, second: Mask, operation: Operation) -> Mask:
+    """Combine masks as fuzzy sets (Zadeh 1965): union is the larger, intersection the smaller value.
+
+    Raises:
+        ValueError: sizes or batches differ; a batch of 1 serves for all.
+    """
+    check_same(
+        {"first": size_of(first), "second": size_of(second)}, {"first": len(first.values), "second": len(second.values)}
+    )
+    a, b = first.values, second.values
+    if operation == "union":
+        return Mask(torch.maximum(a, b))
+    if operation == "intersection":
+        return Mask(torch.minimum(a, b))
+    if operation == "difference":
+        return Mask(torch.minimum(a, 1 - b))
+    return Mask((a - b).abs())
+
+
+def grow(mask: Mask, pixels: int) -> Mask:
+    """Let what is marked grow by so many pixels to all sides, diagonals included; below 0 it shrinks."""
+    if pixels == 0:
+        return mask
+    values = mask.values if pixels > 0 else -mask.values
+    reach = abs(pixels)
+    values = functional.max_pool2d(values[:, None], (2 * reach + 1, 1), stride=1, padding=(reach, 0))
+    values = functional.max_pool2d(values, (1, 2 * reach + 1), stride=1, padding=(0, reach))[:, 0]
+    return Mask(values if pixels > 0 else -values)
+
+
+def blur(mask: Mask, radius: float) -> Mask:
+    """Soften edges by a Gaussian of standard deviation `radius` in pixels; the border's values go on outside."""
+    if radius == 0:
+        return mask
+    reach = math.ceil(3 * radius)
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    weights = torch.exp(-0.5 * (steps / radius) ** 2)
+    kernel = (weights / weights.sum()).float()
+    values = _convolve(mask.values[:, None], kernel.reshape(1, 1, -1, 1), (0, 0, reach, reach))
+    return Mask(_convolve(values, kernel.reshape(1, 1, 1, -1), (reach, reach, 0, 0))[:, 0].clamp(0, 1))
+
+
+def resize(mask: Mask, into: Size, method: Method) -> Mask:
+    """Stretch masks to a size."""
+    return Mask(resample(mask.values, into, method))
+
+
+def size_of(mask: Mask) -> Size:
+    """Return a batch's mask size."""
+    return Size(mask.values.shape[2], mask.values.shape[1])
+
+
+def _convolve(values: Tensor, kernel: Tensor, margin: tuple[int, int, int, int]) -> Tensor:
+    return functional.conv2d(functional.pad(values, margin, mode="replicate"), kernel)

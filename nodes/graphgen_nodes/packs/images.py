@@ -1,0 +1,307 @@
+"""Pictures: from files and to files, their size, their place in a batch, one over another, and upscaling."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field
+
+from graphgen import Context, Facts, File, Files, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.imaging import facts
+from graphgen_nodes.imaging.geometry import Mode, Size, check_crop, resized
+from graphgen_nodes.imaging.headers import SUFFIXES, picture_size
+from graphgen_nodes.imaging.names import clean_stem
+from graphgen_nodes.sockets import Image, Mask, Upscaler
+
+Side = Annotated[int, Field(ge=1, le=16384)]
+Offset = Annotated[int, Field(ge=0, le=16384)]
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Method = Literal["lanczos", "bicubic", "bilinear", "area", "nearest"]
+Format = Literal["png", "jpeg", "webp"]
+
+
+class LoadedPicture(NamedTuple):
+    """What a picture file holds."""
+
+    image: Annotated[Image, Field(description="The picture as RGB, a batch of one.")]
+    mask: Annotated[Mask, Field(description="Its alpha: 1 where it is opaque, everywhere if it has none.")]
+
+
+def _file_facts(known: Known) -> dict[str, Facts]:
+    path = facts.setting_path(known, "inputs")
+    if path is None:
+        return {"image": {"channels": 3, "batch": 1}, "mask": {"batch": 1}}
+    with facts.refusing("path"):
+        size = picture_size(path)
+    return {"image": facts.facts_of(size, 1, 3), "mask": facts.facts_of(size, 1)}
+
+
+def _file_digest(known: Known) -> str:
+    path = facts.setting_path(known, "inputs")
+    if path is None:
+        return ""
+    with facts.refusing("path"):
+        stat = path.stat()
+        return _digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, size: int, modified: int, inode: int) -> str:  # noqa: ARG001
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=20)).hexdigest()
+
+
+@node(category="images", title="Load picture", infer=_file_facts, fingerprint=_file_digest)
+def load(
+    context: Context,
+    *,
+    path: Annotated[str, File("inputs", SUFFIXES), Field(min_length=1, description="The file, in the inputs folder.")],
+) -> LoadedPicture:
+    """Load a picture: PNG, JPEG, WebP, BMP, TIFF or GIF (its first frame), turned upright."""
+    from graphgen_nodes.imaging import pictures
+
+    return LoadedPicture(*pictures.load(context.path("inputs", path)))
+
+
+def _check_saved(known: Known) -> dict[str, Facts]:
+    if known.settings.get("format") == "jpeg" and facts.count_of(known.inputs["image"], "channels") == 4:
+        raise Refusal(
+            "the picture has transparency, and JPEG files have none",
+            at="format",
+            allowed="allowed here: png, webp",
+            cure="or put images.flatten before",
+        )
+    return {}
+
+
+@node(category="images", title="Save picture", effect=True, infer=_check_saved)
+def save(
+    context: Context,
+    image: Image,
+    *,
+    name: Annotated[
+        str, AfterValidator(clean_stem), Field(description="The file's name without suffix; folders are allowed.")
+    ] = "picture",
+    format: Annotated[Format, Field(description="PNG is lossless and carries the workflow.")] = "png",  # noqa: A002
+    quality: Annotated[int, Field(ge=1, le=100, description="For JPEG and WebP."), Slider()] = 92,
+) -> Files:
+    """Save pictures with 8 bits a channel; those of a batch are numbered from 1."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.save(image, name, format, quality, context.track)
+
+
+def _resized_facts(known: Known) -> dict[str, Facts]:
+    picture, into = known.inputs["image"], facts.size_setting(known)
+    size, mode = facts.size_of(picture), known.settings.get("mode")
+    facts.check_known(into, facts.count_of(picture, "batch"), "width")
+    target = into if mode in ("stretch", "fill", "pad") else None
+    if mode == "fit" and size is not None and into is not None:
+        target = resized(size, into, "fit")
+    return {"image": facts.facts_of(target, facts.count_of(picture, "batch"), facts.count_of(picture, "channels"))}
+
+
+@node(category="images", title="Resize picture", infer=_resized_facts)
+def resize(
+    image: Image,
+    *,
+    width: Annotated[Side, Field(description="Pixels.")] = 512,
+    height: Annotated[Side, Field(description="Pixels.")] = 512,
+    mode: Annotated[
+        Mode,
+        Field(
+            description="stretch: ignore the shape; fit: the largest inside; fill: cut off what stands out; "
+            "pad: fit, with a border."
+        ),
+    ] = "fill",
+    method: Annotated[Method, Field(description="The filter; lanczos is sharp, area averages.")] = "lanczos",
+    background: Annotated[Color, Field(description="The border's colour, for pad.")] = "#000000",
+) -> Image:
+    """Make pictures larger or smaller."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.resize(image, Size(width, height), mode, method, background)
+
+
+def _cropped_facts(known: Known) -> dict[str, Facts]:
+    picture, part = known.inputs["image"], facts.size_setting(known)
+    size, x, y = facts.size_of(picture), facts.count_of(known.settings, "x"), facts.count_of(known.settings, "y")
+    if size is not None and part is not None and x is not None and y is not None:
+        with facts.refusing("x" if x + part.width > size.width else "y"):
+            check_crop(size, x, y, part)
+    return {"image": facts.facts_of(part, facts.count_of(picture, "batch"), facts.count_of(picture, "channels"))}
+
+
+@node(category="images", title="Crop picture", infer=_cropped_facts)
+def crop(
+    image: Image,
+    *,
+    x: Annotated[Offset, Field(description="Pixels from the left.")] = 0,
+    y: Annotated[Offset, Field(description="Pixels from the top.")] = 0,
+    width: Annotated[Side, Field(description="Pixels.")] = 512,
+    height: Annotated[Side, Field(description="Pixels.")] = 512,
+) -> Image:
+    """Cut a part out of pictures."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.crop(image, x, y, Size(width, height))
+
+
+def _batched_facts(known: Known) -> dict[str, Facts]:
+    several = known.many.get("images", ())
+    if not several:
+        raise Refusal("a batch needs at least one picture", at="images", cure="wire a picture into images")
+    sizes = [size for item in several if (size := facts.size_of(item)) is not None]
+    channels = [count for item in several if (count := facts.count_of(item, "channels")) is not None]
+    if len(set(sizes)) > 1:
+        told = ", ".join(str(size) for size in dict.fromkeys(sizes))
+        raise Refusal(f"pictures of {told}; a batch has one size", at="images", cure="put images.resize before")
+    if len(set(channels)) > 1:
+        cure = "put images.flatten before those with transparency"
+        raise Refusal("some pictures have transparency and some do not", at="images", cure=cure)
+    counts = [facts.count_of(item, "batch") for item in several]
+    total = sum(count for count in counts if count is not None) if None not in counts else None
+    size = sizes[0] if sizes else None
+    facts.check_known(size, total, "images")
+    return {"image": facts.facts_of(size, total, channels[0] if channels else None)}
+
+
+@node(category="images", title="Batch pictures", infer=_batched_facts)
+def batch(*images: Image) -> Image:
+    """Join pictures of one size into a batch, in the order of their wires."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.batch(images)
+
+
+def _picked_facts(known: Known) -> dict[str, Facts]:
+    picture = known.inputs["image"]
+    index, count = facts.count_of(known.settings, "index"), facts.count_of(known.settings, "count")
+    there = facts.count_of(picture, "batch")
+    if index is not None and count is not None and there is not None and index + count > there:
+        raise Refusal(
+            f"the batch has {there} picture(s), and {index} to {index + count - 1} are asked for",
+            at="index",
+            allowed=f"allowed: 0 to {there - 1}",
+        )
+    changed = {} if count is None else {"batch": count}
+    kept = {name: value for name, value in facts.like(picture).items() if name != "batch"}
+    return {"image": kept | changed}
+
+
+@node(category="images", title="Pick from batch", infer=_picked_facts)
+def pick(
+    image: Image,
+    *,
+    index: Annotated[int, Field(ge=0, description="The first to take, counted from 0.")] = 0,
+    count: Annotated[int, Field(ge=1, description="How many to take.")] = 1,
+) -> Image:
+    """Take pictures out of a batch."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.pick(image, index, count)
+
+
+def _solid_facts(known: Known) -> dict[str, Facts]:
+    size, count = facts.size_setting(known), facts.count_of(known.settings, "batch")
+    facts.check_known(size, count, "width")
+    return {"image": facts.facts_of(size, count, 3)}
+
+
+@node(category="images", title="Plain colour", infer=_solid_facts)
+def solid(
+    *,
+    width: Annotated[Side, Field(description="Pixels.")] = 512,
+    height: Annotated[Side, Field(description="Pixels.")] = 512,
+    color: Annotated[Color, Field(description="As #rrggbb.")] = "#808080",
+    batch: Annotated[int, Field(ge=1, le=4096, description="How many pictures.")] = 1,
+) -> Image:
+    """Make pictures of one colour."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.solid(Size(width, height), color, batch)
+
+
+def _composed_facts(known: Known) -> dict[str, Facts]:
+    wired = {name: known.inputs[name] for name in ("image", "over", "mask") if known.inputs.get(name)}
+    facts.check_alike(wired, "image")
+    over = known.inputs["over"]
+    size = next((size for item in wired.values() if (size := facts.size_of(item)) is not None), None)
+    present = [known.inputs[name] for name in ("image", "over")] + [wired[name] for name in wired if name == "mask"]
+    return {"image": facts.facts_of(size, facts.longest_batch(*present), facts.count_of(over, "channels"))}
+
+
+@node(category="images", title="Composite", infer=_composed_facts)
+def composite(
+    image: Annotated[Image, Field(description="What is laid on top.")],
+    over: Annotated[Image, Field(description="What lies below.")],
+    mask: Annotated[Mask | None, Field(description="Where the upper picture is seen.")] = None,
+) -> Image:
+    """Lay pictures over others of the same size, by their alpha and a mask."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.composite(image, over, mask)
+
+
+@node(
+    category="images",
+    title="Remove transparency",
+    infer=lambda known: {"image": facts.like(known.inputs["image"], channels=3)},
+)
+def flatten(
+    image: Image, *, background: Annotated[Color, Field(description="What shows where nothing is.")] = "#ffffff"
+) -> Image:
+    """Lay pictures with transparency over a colour."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.flatten(image, background)
+
+
+def _alpha_facts(known: Known) -> dict[str, Facts]:
+    image, mask = known.inputs["image"], known.inputs["mask"]
+    facts.check_alike({"image": image, "mask": mask}, "mask")
+    size = facts.size_of(image) or facts.size_of(mask)
+    return {"image": facts.facts_of(size, facts.longest_batch(image, mask), 4)}
+
+
+@node(category="images", title="Add transparency", infer=_alpha_facts)
+def with_alpha(image: Image, mask: Mask) -> Image:
+    """Make pictures transparent where a mask is 0."""
+    from graphgen_nodes.imaging import pictures
+
+    return pictures.with_alpha(image, mask)
+
+
+def _enlarged_facts(known: Known) -> dict[str, Facts]:
+    picture, scale = known.inputs["image"], facts.count_of(known.inputs["upscaler"], "scale")
+    size, count = facts.size_of(picture), facts.count_of(picture, "batch")
+    larger = Size(size.width * scale, size.height * scale) if size is not None and scale is not None else None
+    facts.check_known(larger, count, "image")
+    return {"image": facts.facts_of(larger, count, facts.count_of(picture, "channels"))}
+
+
+@node(category="images", title="Upscale picture", device="gpu", infer=_enlarged_facts)
+def upscale(
+    context: Context,
+    upscaler: Upscaler,
+    image: Image,
+    *,
+    tile: Annotated[
+        int, Field(ge=0, le=4096, description="Pixels computed at a time, squared; 0 is all at once.")
+    ] = 256,
+) -> Image:
+    """Enlarge pictures by a network that draws the missing detail."""
+    from graphgen_nodes.imaging import pictures
+
+    with context.resource(upscaler) as network:
+        return pictures.enlarge(network, image, tile, context.progress)
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the image nodes."""
+    return [load, save, resize, crop, batch, pick, solid, composite, flatten, with_alpha, upscale]

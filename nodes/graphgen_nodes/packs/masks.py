@@ -1,0 +1,144 @@
+"""Masks: taken from pictures, combined, grown and softened. 1 marks what a node should act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from graphgen import Facts, Known, Slider, hookimpl, node
+from graphgen_nodes.imaging import facts
+from graphgen_nodes.imaging.geometry import Size
+from graphgen_nodes.sockets import Image, Mask
+
+Side = Annotated[int, Field(ge=1, le=16384)]
+Method = Literal["lanczos", "bicubic", "bilinear", "area", "nearest"]
+Channel = Literal["luminance", "alpha", "red", "green", "blue"]
+Operation = Literal["union", "intersection", "difference", "exclusion"]
+
+
+def _same_mask(known: Known) -> dict[str, Facts]:
+    return {"mask": facts.as_mask(known.inputs["mask"])}
+
+
+@node(category="masks", title="Mask from picture", infer=lambda known: {"mask": facts.as_mask(known.inputs["image"])})
+def from_image(
+    image: Image,
+    *,
+    channel: Annotated[Channel, Field(description="What becomes the mask.")] = "luminance",
+) -> Mask:
+    """Take a channel of pictures as masks."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.from_image(image, channel)
+
+
+@node(
+    category="masks",
+    title="Mask as picture",
+    infer=lambda known: {"image": facts.like(known.inputs["mask"], channels=3)},
+)
+def to_image(mask: Mask) -> Image:
+    """Show masks as grey pictures."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.to_image(mask)
+
+
+def _solid_facts(known: Known) -> dict[str, Facts]:
+    size, count = facts.size_setting(known), facts.count_of(known.settings, "batch")
+    facts.check_known(size, count, "width")
+    return {"mask": facts.facts_of(size, count)}
+
+
+@node(category="masks", title="Plain mask", infer=_solid_facts)
+def solid(
+    *,
+    width: Annotated[Side, Field(description="Pixels.")] = 512,
+    height: Annotated[Side, Field(description="Pixels.")] = 512,
+    value: Annotated[float, Field(ge=0, le=1, description="How much is marked."), Slider(0.05)] = 1.0,
+    batch: Annotated[int, Field(ge=1, le=4096, description="How many masks.")] = 1,
+) -> Mask:
+    """Make masks of one value."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.solid(Size(width, height), value, batch)
+
+
+@node(category="masks", title="Invert mask", infer=_same_mask)
+def invert(mask: Mask) -> Mask:
+    """Swap what is marked and what is not."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.invert(mask)
+
+
+def _combined_facts(known: Known) -> dict[str, Facts]:
+    first, second = known.inputs["first"], known.inputs["second"]
+    facts.check_alike({"first": first, "second": second}, "second")
+    size = facts.size_of(first) or facts.size_of(second)
+    return {"mask": facts.facts_of(size, facts.longest_batch(first, second))}
+
+
+@node(category="masks", title="Combine masks", infer=_combined_facts)
+def combine(
+    first: Mask,
+    second: Mask,
+    *,
+    operation: Annotated[
+        Operation, Field(description="union: either; intersection: both; difference: first only; exclusion: one only.")
+    ] = "union",
+) -> Mask:
+    """Combine two masks of one size."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.combine(first, second, operation)
+
+
+@node(category="masks", title="Grow mask", infer=_same_mask)
+def grow(
+    mask: Mask, *, pixels: Annotated[int, Field(ge=-512, le=512, description="How far; below 0 it shrinks.")] = 8
+) -> Mask:
+    """Let what is marked grow to all sides, or shrink."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.grow(mask, pixels)
+
+
+@node(category="masks", title="Blur mask", infer=_same_mask)
+def blur(
+    mask: Mask,
+    *,
+    radius: Annotated[float, Field(ge=0, le=256, description="Standard deviation in pixels."), Slider(0.5)] = 4.0,
+) -> Mask:
+    """Soften the edges of what is marked."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.blur(mask, radius)
+
+
+def _resized_facts(known: Known) -> dict[str, Facts]:
+    size, count = facts.size_setting(known), facts.count_of(known.inputs["mask"], "batch")
+    facts.check_known(size, count, "width")
+    return {"mask": facts.facts_of(size, count)}
+
+
+@node(category="masks", title="Resize mask", infer=_resized_facts)
+def resize(
+    mask: Mask,
+    *,
+    width: Annotated[Side, Field(description="Pixels.")] = 512,
+    height: Annotated[Side, Field(description="Pixels.")] = 512,
+    method: Annotated[Method, Field(description="The filter; nearest keeps edges hard.")] = "bilinear",
+) -> Mask:
+    """Stretch masks to a size."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.resize(mask, Size(width, height), method)
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the mask nodes."""
+    return [from_image, to_image, solid, invert, combine, grow, blur, resize]

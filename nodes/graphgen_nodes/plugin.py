@@ -1,0 +1,98 @@
+"""What the built-in nodes share, as hooks: types, tensors as bytes, loaders, the embedded models, PNG, devices.
+
+Importing it does not import torch, and neither does anything that is asked before a node runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import is_dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+
+from graphgen import BufferCodec, DeviceInfo, Diagnosis, FileFormat, Loaded, Loader, Place, Shipped, hookimpl
+from graphgen_nodes import devices, sockets
+from graphgen_nodes.imaging.png import PNG
+from graphgen_nodes.tensors import TENSOR
+
+MODELS = Path(__file__).parent / "models"
+
+
+class LazyLoader(Loader):
+    """A loader whose module is imported when the first weights are asked for, since it imports torch."""
+
+    def __init__(self, handles: tuple[type, ...], module: str, name: str) -> None:
+        self.handles = handles
+        self._module = module
+        self._name = name
+
+    @cached_property
+    def loader(self) -> Loader:
+        """The loader itself."""
+        made: Loader = getattr(import_module(self._module), self._name)()
+        return made
+
+    def identity(self, handle: object) -> str:
+        """Return what two handles that can share weights have in common."""
+        return self.loader.identity(handle)
+
+    def load(self, handle: object, place: Place, report: Callable[[int, int], None]) -> Loaded:
+        """Load a handle's weights to a place."""
+        return self.loader.load(handle, place, report)
+
+    def attach(self, loaded: Loaded, handle: object) -> AbstractContextManager[object]:
+        """Yield what a node uses during one lease."""
+        return self.loader.attach(loaded, handle)
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Contribute all data that travels along the built-in nodes' wires, also inside other data."""
+    return [item for item in vars(sockets).values() if isinstance(item, type) and is_dataclass(item)]
+
+
+@hookimpl
+def register_buffers() -> list[BufferCodec]:
+    """Contribute tensors as bytes."""
+    return [TENSOR]
+
+
+@hookimpl
+def register_loaders() -> list[Loader]:
+    """Contribute the loaders of models and of upscalers."""
+    models = (sockets.Denoiser, sockets.TextEncoder, sockets.Autoencoder)
+    return [
+        LazyLoader(models, "graphgen_nodes.loading", "ModelLoader"),
+        LazyLoader((sockets.Upscaler,), "graphgen_nodes.imaging.loading", "UpscalerLoader"),
+    ]
+
+
+@hookimpl
+def register_shipped() -> list[Shipped]:
+    """Contribute the models that come with graphgen: folders with an index, and single safetensors files."""
+    found = sorted(entry for entry in MODELS.glob("*") if entry.suffix == ".safetensors" or _is_model(entry))
+    return [Shipped("models", entry.name, entry) for entry in found]
+
+
+@hookimpl
+def register_formats() -> list[FileFormat]:
+    """Contribute PNG files, which can carry the workflow that made them."""
+    return [PNG]
+
+
+@hookimpl
+def find_devices() -> list[DeviceInfo]:
+    """Return the accelerators that torch can use, without importing it."""
+    return devices.find()
+
+
+@hookimpl
+def diagnose() -> list[Diagnosis]:
+    """Report torch's build, the NVIDIA driver and the devices."""
+    return devices.diagnose()
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "model_index.json").is_file()

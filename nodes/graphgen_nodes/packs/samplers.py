@@ -1,0 +1,144 @@
+"""Samplers: the numerical methods that walk a schedule. All work on every model; docs/samplers.md compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from graphgen import Slider, hookimpl, node
+from graphgen_nodes.sampling import options
+from graphgen_nodes.sockets import Sampler
+
+Eta = Annotated[
+    float, Field(ge=0, le=1, description="How much fresh noise each step adds; 0 adds none."), Slider(step=0.05)
+]
+
+
+@node(category="samplers", cheap=True)
+def euler() -> Sampler:
+    """Follow the slope: first order, one network call a step; plain and reliable (Karras et al. 2022)."""
+    return options.Euler()
+
+
+@node(category="samplers", cheap=True)
+def euler_ancestral(*, eta: Eta = 1.0) -> Sampler:
+    """Follow the slope past the next level and add fresh noise up to it; never settles (Crowson 2022)."""
+    return options.EulerAncestral(eta)
+
+
+@node(category="samplers", cheap=True)
+def heun() -> Sampler:
+    """Average the slopes at both ends of a step: second order, two network calls a step (Karras et al. 2022)."""
+    return options.Heun()
+
+
+@node(category="samplers", cheap=True, title="DPM++ 2M")
+def dpmpp_2m() -> Sampler:
+    """Extrapolate from the last two predictions: second order, one call a step; good in 15 to 30 (Lu et al. 2022)."""
+    return options.DPMpp2M()
+
+
+@node(category="samplers", cheap=True, title="DPM++ 2M SDE")
+def dpmpp_2m_sde(
+    *,
+    eta: Eta = 1.0,
+    solver: Annotated[
+        Literal["midpoint", "heun"], Field(description="How the change between predictions is taken in.")
+    ] = "midpoint",
+) -> Sampler:
+    """Add noise to DPM++ 2M: second order, one network call a step (Lu et al. 2022)."""
+    return options.DPMpp2MSDE(eta, solver)
+
+
+@node(category="samplers", cheap=True, title="DPM++ SDE")
+def dpmpp_sde(
+    *,
+    eta: Eta = 1.0,
+    middle: Annotated[
+        float, Field(gt=0, le=1, description="Where between two levels to look, in log signal-to-noise ratio.")
+    ] = 0.5,
+) -> Sampler:
+    """Look at a point inside each step, with noise: two network calls a step (Crowson 2022)."""
+    return options.DPMppSDE(eta, middle)
+
+
+@node(category="samplers", cheap=True, title="LMS")
+def lms(
+    *, order: Annotated[int, Field(ge=1, le=4, description="How many past slopes the polynomial goes through.")] = 4
+) -> Sampler:
+    """Integrate the polynomial through the last slopes: one network call a step (Crowson 2022)."""
+    return options.LMS(order)
+
+
+@node(category="samplers", cheap=True, title="PNDM")
+def pndm() -> Sampler:
+    """Combine the last four slopes (PLMS): one network call a step, two for the first (Liu et al. 2022)."""
+    return options.PNDM()
+
+
+@node(category="samplers", cheap=True, title="DDIM")
+def ddim(*, eta: Eta = 0.0) -> Sampler:
+    """Move the predicted noise to the next level: one network call a step (Song et al. 2021)."""
+    return options.DDIM(eta)
+
+
+@node(category="samplers", cheap=True, title="DDPM")
+def ddpm(
+    *,
+    variance: Annotated[
+        Literal["small", "large", "learned"],
+        Field(description="The noise of a step: the least, the most, or as the network learned it between the two."),
+    ] = "small",
+) -> Sampler:
+    """Undo the noising chain step by step, with noise; wants hundreds of steps (Ho et al. 2020)."""
+    return options.DDPM(variance)
+
+
+@node(category="samplers", cheap=True, title="UniPC")
+def unipc(
+    *,
+    order: Annotated[int, Field(ge=1, le=3, description="Order of the predictor; the corrector adds one.")] = 2,
+    variant: Annotated[
+        Literal["bh1", "bh2"], Field(description="B(h) of the paper; bh1 for few steps without guidance.")
+    ] = "bh2",
+) -> Sampler:
+    """Predict, and correct with the next look: one network call a step; good in 8 to 15 (Zhao et al. 2023)."""
+    return options.UniPC(order, variant)
+
+
+@node(category="samplers", cheap=True, title="LCM")
+def lcm(
+    *,
+    timestep_scaling: Annotated[
+        float, Field(gt=0, le=1000, description="As in the distilled model's training; models with betas only.")
+    ] = 10.0,
+) -> Sampler:
+    """Jump to the picture and noise it again: 1 to 8 steps, for consistency-distilled models (Luo et al. 2023)."""
+    return options.LCM(timestep_scaling)
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the samplers."""
+    return [
+        euler,
+        euler_ancestral,
+        heun,
+        dpmpp_2m,
+        dpmpp_2m_sde,
+        dpmpp_sde,
+        lms,
+        pndm,
+        ddim,
+        ddpm,
+        unipc,
+        lcm,
+    ]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Let the samplers' data travel."""
+    return list(options.SAMPLERS)

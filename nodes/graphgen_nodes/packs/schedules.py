@@ -1,0 +1,201 @@
+"""Schedules: the noise levels that sampling visits, made for a model's own noise process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling.paths import Flow, VarianceExploding, VariancePreserving
+from graphgen_nodes.sockets import Denoiser, Schedule
+
+Model = Annotated[Denoiser, Field(description="The model to make the schedule for.")]
+Steps = Annotated[int, Field(ge=1, le=1000, description="How many steps to take."), Slider(step=1)]
+SigmaMin = Annotated[float, Field(ge=0, le=1000, description="The last level before 0; 0 means the model's least.")]
+SigmaMax = Annotated[float, Field(ge=0, le=1000, description="The first level; 0 means the model's greatest.")]
+Rounded = Annotated[
+    schedules.Rounding, Field(description="Whether to tell the network whole timesteps, as diffusers' DPM-Solver does.")
+]
+Start = Annotated[
+    schedules.InitialNoise,
+    Field(description="Standard deviation to begin with: the path's own, or the first sigma as diffusers' Euler."),
+]
+
+
+def _infer(known: Known) -> dict[str, Facts]:
+    steps = known.settings.get("steps")
+    return {"schedule": {"steps": steps}} if isinstance(steps, int) else {}
+
+
+def _infer_for(node_name: str, path: str, cure: str) -> Callable[[Known], dict[str, Facts]]:
+    def infer(known: Known) -> dict[str, Facts]:
+        found = known.inputs.get("denoiser", {}).get("path")
+        if found is not None and found != path:
+            raise Refusal(
+                f"has a noise process of kind {found}, but {node_name} is for {path}", at="denoiser", cure=cure
+            )
+        return _infer(known)
+
+    return infer
+
+
+def _infer_slice(known: Known) -> dict[str, Facts]:
+    start, end = known.settings.get("start"), known.settings.get("end")
+    if isinstance(start, float | int) and isinstance(end, float | int) and start >= end:
+        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
+    return {}
+
+
+@node(category="schedules", cheap=True, infer=_infer)
+def default(denoiser: Model, *, steps: Steps = 20) -> Schedule:
+    """Space steps as the pipeline of the model's own family does: the schedule to begin with."""
+    return schedules.default(denoiser.path, steps)
+
+
+@node(category="schedules", cheap=True, infer=_infer)
+def karras(
+    denoiser: Model,
+    *,
+    steps: Steps = 20,
+    rho: Annotated[float, Field(gt=0, le=100, description="Greater values put more steps at low noise.")] = 7.0,
+    sigma_min: SigmaMin = 0.0,
+    sigma_max: SigmaMax = 0.0,
+    rounding: Rounded = "none",
+    initial_noise: Start = "path",
+) -> Schedule:
+    """Space sigma^(1/rho) evenly, then step to 0: more steps at low noise (Karras et al. 2022)."""
+    return schedules.karras(
+        denoiser.path,
+        steps,
+        rho=rho,
+        sigma_min=sigma_min or None,
+        sigma_max=sigma_max or None,
+        rounding=rounding,
+        initial_noise=initial_noise,
+    )
+
+
+@node(category="schedules", cheap=True, infer=_infer)
+def exponential(
+    denoiser: Model,
+    *,
+    steps: Steps = 20,
+    sigma_min: SigmaMin = 0.0,
+    sigma_max: SigmaMax = 0.0,
+    rounding: Rounded = "none",
+    initial_noise: Start = "path",
+) -> Schedule:
+    """Space log sigma evenly, then step to 0 (Song et al. 2021)."""
+    return schedules.exponential(
+        denoiser.path,
+        steps,
+        sigma_min=sigma_min or None,
+        sigma_max=sigma_max or None,
+        rounding=rounding,
+        initial_noise=initial_noise,
+    )
+
+
+@node(category="schedules", cheap=True, infer=_infer)
+def uniform(denoiser: Model, *, steps: Steps = 20) -> Schedule:
+    """Space steps evenly over the noise levels as training drew them; also called simple."""
+    return schedules.uniform(denoiser.path, steps)
+
+
+@node(
+    category="schedules",
+    cheap=True,
+    infer=_infer_for("schedules.model", "VariancePreserving", "use schedules.default or schedules.flow"),
+    title="Model's own betas",
+)
+def model(
+    denoiser: Model,
+    *,
+    steps: Steps = 20,
+    spacing: Annotated[
+        schedules.Spacing,
+        Field(
+            description="leading: up from the offset. linspace: both ends. trailing: down from the last. distilled: "
+            "from those a consistency model was distilled on."
+        ),
+    ] = "leading",
+    steps_offset: Annotated[int, Field(ge=0, le=1000, description="Added to each timestep; for leading.")] = 1,
+    drop_last: Annotated[
+        bool, Field(description="Space one step more and leave out the cleanest, as DPM-Solver and UniPC do.")
+    ] = False,
+    rounding: Annotated[
+        schedules.Rounding,
+        Field(description="Whole timesteps, or fractions as Euler, Heun and LMS in diffusers; for linspace."),
+    ] = "nearest",
+    final_sigma: Annotated[
+        schedules.FinalSigma, Field(description="End clean, or at the least trained level as DDIM and PNDM do.")
+    ] = "zero",
+    initial_noise: Start = "path",
+    original_steps: Annotated[
+        int, Field(ge=1, le=1000, description="Steps a consistency model was distilled on; for distilled.")
+    ] = 50,
+) -> Schedule:
+    """Take steps of the chain of betas a model was trained with.
+
+    docs/samplers.md says which settings go with which method in diffusers.
+    """
+    return schedules.model(
+        denoiser.path,
+        steps,
+        spacing=spacing,
+        steps_offset=steps_offset,
+        drop_last=drop_last,
+        rounding=rounding,
+        final_sigma=final_sigma,
+        initial_noise=initial_noise,
+        original_steps=original_steps,
+    )
+
+
+@node(
+    category="schedules",
+    cheap=True,
+    infer=_infer_for("schedules.flow", "Flow", "use schedules.default, schedules.karras or schedules.model"),
+)
+def flow(
+    denoiser: Model,
+    *,
+    steps: Steps = 20,
+    shift: Annotated[
+        float, Field(ge=0, le=100, description="Greater values spend more steps at high noise; 0 is the model's own.")
+    ] = 0.0,
+    spacing: Annotated[
+        schedules.FlowSpacing,
+        Field(description="Over the trained levels as diffusers does, shifting twice; or evenly over 1 to 0."),
+    ] = "training",
+) -> Schedule:
+    """Space steps evenly from noise to picture and move them by a time shift, for flow models (Esser et al. 2024)."""
+    return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing)
+
+
+@node(category="schedules", cheap=True, infer=_infer_slice)
+def slice(  # noqa: A001 - the node's name
+    schedule: Annotated[Schedule, Field(description="The schedule to take a part of.")],
+    *,
+    start: Annotated[
+        float, Field(ge=0, le=1, description="Where to begin; 1 - strength for image-to-image."), Slider(step=0.05)
+    ] = 0.0,
+    end: Annotated[float, Field(ge=0, le=1, description="Where to stop."), Slider(step=0.05)] = 1.0,
+) -> Schedule:
+    """Keep the steps between two shares of a schedule: for image-to-image, refiners and partial sampling."""
+    return schedules.cut(schedule, start, end)
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the schedules."""
+    return [default, karras, exponential, uniform, model, flow, slice]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Let the noise processes travel."""
+    return [VariancePreserving, VarianceExploding, Flow]

@@ -227,12 +227,11 @@ def solid(
 
 
 def _composed_facts(known: Known) -> dict[str, Facts]:
-    wired = {name: known.inputs[name] for name in ("image", "over", "mask") if known.inputs.get(name)}
+    wired = {name: known.inputs[name] for name in ("image", "over", "mask") if name in known.inputs}
     facts.check_alike(wired, "image")
-    over = known.inputs["over"]
     size = next((size for item in wired.values() if (size := facts.size_of(item)) is not None), None)
-    present = [known.inputs[name] for name in ("image", "over")] + [wired[name] for name in wired if name == "mask"]
-    return {"image": facts.facts_of(size, facts.longest_batch(*present), facts.count_of(over, "channels"))}
+    channels = facts.count_of(known.inputs["over"], "channels")
+    return {"image": facts.facts_of(size, facts.longest_batch(*wired.values()), channels)}
 
 
 @node(category="images", title="Composite", infer=_composed_facts)

@@ -13,6 +13,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -65,16 +66,21 @@ def read_header(path: Path) -> Header:
     """
     refuse_pickle(path)
     try:
+        stat = path.stat()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check that it is there") from error
+    return _read_header(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _read_header(path: Path, size: int, modified: int, inode: int) -> Header:  # noqa: ARG001 - they are the memo's key
+    try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
             length = _header_length(path, size, file.read(9))
             file.seek(8)
             text = file.read(length)
     except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); check that it exists and is a file"
-        ) from error
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check that it is a file") from error
     entries = _parse(path, text)
     metadata = _metadata(path, entries.pop("__metadata__", {}))
     tensors = {name: _tensor(path, name, entry) for name, entry in entries.items()}

@@ -57,9 +57,13 @@ def ends_in_pure_noise(checkpoint: Checkpoint) -> bool:
 def noise_path(scheduler: Config | None, prediction: Prediction, usual: Path) -> Path:
     """Return the path of the noise process: a scheduler's settings, or what is usual for the family.
 
+    A scheduler of another kind than the prediction asked for says nothing of its path.
+
     Raises:
         CheckpointError: the scheduler has betas of a kind that graphgen does not know.
     """
+    if scheduler is not None and _is_flow(scheduler) is not (prediction == "flow"):
+        scheduler = None
     told = scheduler or {}
     if prediction == "flow":
         flow = usual if isinstance(usual, Flow) and scheduler is None else Flow()
@@ -79,13 +83,16 @@ def noise_path(scheduler: Config | None, prediction: Prediction, usual: Path) ->
 
 
 def _told_by_scheduler(checkpoint: Checkpoint, scheduler: Config) -> Prediction:
-    name = str(scheduler.get("_class_name", ""))
-    if name.startswith("FlowMatch") or scheduler.get("use_flow_sigmas"):
+    if _is_flow(scheduler):
         return "flow"
     # diffusers' schedulers predict epsilon where their configuration is silent
     return _spelled(
         scheduler.get("prediction_type", "epsilon"), f"{checkpoint.path}: scheduler_config.json's prediction_type"
     )
+
+
+def _is_flow(scheduler: Config) -> bool:
+    return str(scheduler.get("_class_name", "")).startswith("FlowMatch") or bool(scheduler.get("use_flow_sigmas"))
 
 
 def _spelled(word: object, place: str) -> Prediction:

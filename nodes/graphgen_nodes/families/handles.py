@@ -61,7 +61,6 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
         )
     prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
     latent = found.latent_format(find_part(checkpoint, found.autoencoder), channels)
-    # a schedule of the wrong kind says nothing of the path that was asked for
     path = found.path(checkpoint.scheduler, prediction)
     return Denoiser(found.name, _weights(found.denoiser, part), prediction, path, latent, precision)
 

@@ -79,6 +79,21 @@ def encode(
     return Latent(torch.cat(latents), target)
 
 
+def check_format(given: LatentFormat, wanted: LatentFormat) -> None:
+    """Check that a latent is in the format an autoencoder works on.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    different = [name for name in vars(wanted) if getattr(given, name) != getattr(wanted, name)]
+    if different:
+        told = ", ".join(f"{name} {getattr(given, name)} instead of {getattr(wanted, name)}" for name in different)
+        raise ValueError(
+            f"latent: is in another format than the autoencoder's ({told}); decode it with the autoencoder of the "
+            "model that made it"
+        )
+
+
 def plan_tiles(height: int, width: int, size: int) -> list[Window]:
     """Return overlapping windows of at most `size` x `size` cells that cover a picture; one window where it fits."""
     rows, columns = _spans(height, size), _spans(width, size)

@@ -1,0 +1,214 @@
+"""Fill networks with a checkpoint's tensors, on the device where they are wanted.
+
+In: a component's `Weights`, the `Slot` of its family, and a place. Out: the library's module, complete. Networks are
+built on torch's meta device, checked name by name and shape by shape against the file's header, and filled straight
+from the mapped file; nothing is allocated before all names agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from threading import Lock
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from graphgen import Place
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.identity import find_place
+from graphgen_nodes.checkpoints.keys import Source, some
+from graphgen_nodes.checkpoints.parts import Part, open_checkpoint, tokenizer_folder
+from graphgen_nodes.families.family import Family, Slot
+from graphgen_nodes.sockets import Autoencoder, Conditioning, Denoiser, Precision, Weights
+from graphgen_nodes.text.encode import PromptEncoder
+from graphgen_nodes.text.tokenizers import PromptTokenizer, load_tokenizer
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+# diffusers and transformers import their classes on first use, which is not safe from two threads at once
+_IMPORTING = Lock()
+
+
+class FamilyNetwork:
+    """A loaded denoising network behind the one signature that sampling knows (sampling.protocols.Network)."""
+
+    def __init__(self, module: nn.Module, adapter: Family) -> None:
+        self.module = module
+        self.adapter = adapter
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+        return next(self.module.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the number format the network computes in."""
+        return next(self.module.parameters()).dtype
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
+        """Return the raw output for `x[batch, channels, ...]`, `timestep[batch]` and its conditioning."""
+        return self.adapter.predict(self.module, x, timestep, conditioning)
+
+
+class PendingNetwork:
+    """One network on its way: built and checked when made, filled tensor by tensor."""
+
+    def __init__(self, weights: Weights, slot: Slot, place: Place, precision: Precision) -> None:
+        self.slot = slot
+        self.device = torch.device(place.device)
+        self.dtype = choose_dtype(precision, place.dtype, slot)
+        self.part = reopen(weights, slot)
+        sources = slot.architecture.sources(self.part)
+        config = slot.architecture.configure(self.part, sources)
+        with _IMPORTING, torch.device("meta"):
+            self.module = slot.architecture.build(config)
+        names = slot.architecture.names_in(self.module, sources)
+        self.names: dict[Source, list[str]] = {}
+        for name, inner in names.items():
+            if inner in sources:
+                self.names.setdefault(sources[inner], []).append(name)
+        check_names(self.module, self.names, self.part)
+
+    @property
+    def size(self) -> int:
+        """The bytes the network will take."""
+        return sum(prod(source.shape) for source in self.names) * self.dtype.itemsize
+
+    def fill(self) -> Iterator[int]:
+        """Read every tensor, yielding its bytes, and put all of them into the network at the end."""
+        filled: dict[str, Tensor] = {}
+        with _memory_errors():
+            for source, tensor in read_tensors(self.part, self.names, self.device):
+                value = tensor.to(self.dtype)
+                check_numbers(value, source, self.part)
+                filled.update(dict.fromkeys(self.names[source], value))
+                yield value.nbytes
+        self.module.load_state_dict(filled, strict=True, assign=True)
+        _fill_positions(self.module, self.device, self.part)
+        self.module.eval().requires_grad_(False)
+
+
+def assemble(handle: object, found: Family, networks: list[PendingNetwork]) -> object:
+    """Return what a node gets to work with: a `FamilyNetwork`, a `PromptEncoder` or an AutoencoderKL."""
+    if isinstance(handle, Denoiser):
+        return FamilyNetwork(networks[0].module, found)
+    if isinstance(handle, Autoencoder):
+        return networks[0].module
+    encoders = {network.slot.part: network.module for network in networks}
+    return PromptEncoder(found, encoders, {network.slot.part: _tokenizer(network) for network in networks})
+
+
+def choose_dtype(precision: Precision, usual: str, slot: Slot) -> torch.dtype:
+    """Return the number format for a network: what was asked for, or what suits it where half precision is usual.
+
+    Autoencoders stay in float32: their inner activations exceed float16's range (SDXL's do, SD's nearly), and
+    bfloat16's eight bits of mantissa show as bands in a picture of eight bits a channel.
+    """
+    if precision != "auto":
+        return DTYPES[precision]
+    if usual == "float32" or slot.half == "float32":
+        return torch.float32
+    return torch.bfloat16 if slot.half == "bfloat16" else DTYPES[usual]
+
+
+def reopen(weights: Weights, slot: Slot) -> Part:
+    """Open the part of a checkpoint that a handle names, and check that it is still the same.
+
+    Raises:
+        CheckpointError: it is gone, or its content changed since the handle was made.
+    """
+    checkpoint = open_checkpoint(find_place(weights.digest, Path(weights.path)))
+    for part in checkpoint.parts.values():
+        if part.kind in slot.kinds and part.digest() == weights.digest:
+            return part
+    raise CheckpointError(
+        f"{weights.path}: its {weights.part} changed since its node looked at it; run the workflow again"
+    )
+
+
+def check_names(module: nn.Module, names: Mapping[Source, Iterable[str]], part: Part) -> None:
+    """Check that a part has every tensor of the network, in its shape, and no other.
+
+    Raises:
+        CheckpointError: lists what is missing, what is too much and what has another shape.
+    """
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    given = {name: source for source, targets in names.items() for name in targets}
+    problems = []
+    if missing := [name for name in wanted if name not in given]:
+        problems.append(f"lacks {some(missing)}")
+    if unknown := [source.name for name, source in given.items() if name not in wanted]:
+        problems.append(f"holds {some(unknown)}, which its configuration has no place for")
+    for name, source in given.items():
+        if name in wanted and wanted[name] != source.shape:
+            problems.append(f"gives {source.name!r} the shape {source.shape}, where {wanted[name]} is needed")
+    if problems:
+        raise CheckpointError(f"{part}: {'; '.join(problems[:8])}; it is damaged or another model: download it again")
+
+
+def read_tensors(part: Part, sources: Iterable[Source], device: torch.device) -> Iterator[tuple[Source, Tensor]]:
+    """Yield the tensors that the sources speak of, on the device, reading each stored tensor once."""
+    by_file: dict[Path, dict[str, list[Source]]] = {}
+    for source in sources:
+        file, name = part.places[source.name]
+        by_file.setdefault(file, {}).setdefault(name, []).append(source)
+    for file, wanted in by_file.items():
+        with safe_open(file, framework="pt", device=str(device)) as stored:
+            for name, pieces in wanted.items():
+                tensor = stored.get_tensor(name)
+                for source in pieces:
+                    yield source, _made_of(tensor, source)
+
+
+def check_numbers(value: Tensor, source: Source, part: Part) -> None:
+    """Raise for a tensor that holds NaN or infinity: one of them makes every picture black."""
+    if not value.numel():
+        return
+    low, high = torch.aminmax(value)
+    if torch.isfinite(low) and torch.isfinite(high):
+        return
+    kind = "NaN" if torch.isnan(low) else "an infinity, or numbers beyond the range of the precision"
+    raise CheckpointError(
+        f"{part}: tensor {source.name!r} holds {kind} in {str(value.dtype).removeprefix('torch.')}; download the file "
+        "again, or set precision to float32 or bfloat16"
+    )
+
+
+def _made_of(tensor: Tensor, source: Source) -> Tensor:
+    if source.pieces > 1:
+        tensor = tensor.chunk(source.pieces)[source.piece]
+    if source.swap:
+        first, second = tensor.chunk(2)
+        tensor = torch.cat([second, first])
+    return tensor.reshape(source.shape)
+
+
+def _fill_positions(module: nn.Module, device: torch.device, part: Part) -> None:
+    """Fill in the position numbers that transformers keeps beside the weights and never stores."""
+    for name, buffer in list(module.named_buffers()):
+        if not buffer.is_meta:
+            continue
+        owner, _, own = name.rpartition(".")
+        if own != "position_ids":
+            raise CheckpointError(f"{part}: the network has a buffer {name!r} that no checkpoint fills; report this")
+        positions = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
+        module.get_submodule(owner).register_buffer(own, positions, persistent=False)
+
+
+def _tokenizer(network: PendingNetwork) -> PromptTokenizer:
+    return load_tokenizer(tokenizer_folder(network.part) or network.slot.tokenizer)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Turn torch's out-of-memory error into the MemoryError that residency answers by making room."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error

@@ -5,6 +5,7 @@ This is what a node author imports, and `run` for those who call workflows from 
 
 from graphgen.codec import Buffer, BufferCodec
 from graphgen.context import Context, Preview
+from graphgen.engine import run, run_async
 from graphgen.errors import Refusal, ResourceError
 from graphgen.files import Files, OutputFile
 from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped, hookimpl
@@ -41,4 +42,6 @@ __all__ = [
     "Wireable",
     "hookimpl",
     "node",
+    "run",
+    "run_async",
 ]

@@ -131,9 +131,9 @@ class Execution:
     def run(self) -> Outcome:
         """Carry the plan out. Ctrl-C cancels; a second one interrupts."""
         self.control.attach(lambda: self._queue.put((0, None)))
+        self._ready.extend(name for name in self.plan.order if not self._missing[name])
         for name, result in self.plan.cached.items():
             self._take(name, result.values, result.source)
-        self._ready.extend(name for name in self.plan.order if not self._missing[name])
         try:
             self._loop()
         except KeyboardInterrupt:

@@ -1,0 +1,360 @@
+"""One object that joins the stages: workflow -> graph -> plan -> scheduler. Everyone else uses this and nothing below.
+
+    with Engine() as engine:
+        report = engine.run("workflows/text_to_image.json", {"prompt": "a blue heart"})
+        report.outputs["picture"]
+
+`graphgen.run` and `graphgen.run_async` are the short ways for one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from time import perf_counter
+from types import TracebackType
+from typing import TypeAlias
+
+from graphgen import events
+from graphgen.cache import Cache, StoredValue
+from graphgen.config import Config
+from graphgen.effects import Provenance, write_files
+from graphgen.errors import GraphgenError, NodeError, Problem, RunFailed, WorkflowError
+from graphgen.events import Event, RunStatus
+from graphgen.explain import Explanation, explain, read_record, write_record
+from graphgen.files import Files
+from graphgen.graph import Graph, build_graph
+from graphgen.hookspecs import DeviceInfo
+from graphgen.jsontypes import JSON
+from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
+from graphgen.parameters import apply_parameters
+from graphgen.plan import Plan, make_plan
+from graphgen.plugins import find_plugins
+from graphgen.registry import Registry, build_registry
+from graphgen.residency import Place, Residency
+from graphgen.scheduler import Control, Execution, Outcome
+from graphgen.widgets import RootName
+from graphgen.workflow import Workflow, from_json, parse, read_workflow
+
+Source: TypeAlias = str | Path | Workflow | Mapping[str, JSON]
+"""A workflow, a file that holds one (JSON, or a picture that graphgen made), or its parsed JSON."""
+
+TEXT_KEY = "graphgen"
+"""The text in a made file that holds the workflow, with the parameters' values filled in."""
+PARAMETERS_KEY = "graphgen.parameters"
+"""The text in a made file that holds the parameters' values."""
+VIEW_KEY = "graphgen.view"
+"""The text in a made file that holds the editor's view of the workflow."""
+
+
+class Outputs(Mapping[str, object]):
+    """A run's outputs by name; a value is made when it is asked for, each time anew."""
+
+    def __init__(self, stored: Mapping[str, StoredValue]) -> None:
+        self.stored = stored
+
+    def __getitem__(self, name: str) -> object:
+        """Return an output's value, for the caller alone."""
+        return self.stored[name].load()
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the outputs' names."""
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        """Count the outputs."""
+        return len(self.stored)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended: `outputs` has those that were reached, `files` the paths written or found in place."""
+
+    run: str
+    status: RunStatus
+    outputs: Outputs
+    files: tuple[str, ...]
+    failures: tuple[NodeError, ...]
+    ran: int
+    cached: int
+    skipped: int
+    seconds: float
+
+
+class Engine:
+    """The registry, cache, lanes and weights of one process. Close it, or use it in a `with` block."""
+
+    def __init__(
+        self, config: Config | None = None, registry: Registry | None = None, *, use_cache: bool = True
+    ) -> None:
+        self.config = config or Config.load()
+        self.registry = registry or build_registry(find_plugins(self.config.disabled_plugins))
+        self.use_cache = use_cache
+        directory = self.config.roots.cache if use_cache else None
+        self.cache = Cache(self.registry.codec, directory, self.config.memory_bytes, self.config.disk_bytes)
+        self.device = choose_device(self.config, self.registry)
+        self._shipped = {(item.root, item.name): item.path for item in self.registry.shipped}
+        self._lanes: Lanes | None = None
+
+    # --- the stages -------------------------------------------------------------------------------------------------
+
+    def read(self, source: Source) -> Workflow:
+        """Return the workflow that `source` is or holds.
+
+        Raises:
+            WorkflowError: there is none, or its form is wrong.
+        """
+        if isinstance(source, Workflow):
+            return source
+        if isinstance(source, Mapping):
+            return from_json(source)
+        path = Path(source)
+        format_ = self.registry.formats.get(path.suffix.lower())
+        if format_ is None:
+            return read_workflow(path)
+        try:
+            texts = format_.read(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise WorkflowError([Problem("unreadable", str(path), str(error), cure="name an existing file")]) from error
+        if TEXT_KEY not in texts:
+            cure = "name a file that graphgen made, or a workflow"
+            raise WorkflowError([Problem("no_workflow", str(path), "no workflow is in this file", cure=cure)])
+        document = parse(texts[TEXT_KEY])
+        return document.model_copy(update={"view": json.loads(texts.get(VIEW_KEY, "{}"))})
+
+    def check(self, source: Source, parameters: Mapping[str, JSON] | None = None) -> Graph:
+        """Check a workflow, its parameters set.
+
+        Raises:
+            WorkflowError: with all that is wrong.
+        """
+        workflow = apply_parameters(self.read(source), parameters or {})
+        return build_graph(workflow, self.registry, self.path_of)
+
+    def plan(self, graph: Graph, targets: Sequence[str] | None = None, force: Collection[str] = ()) -> Plan:
+        """Decide what has to run for the targets (the graph's own by default).
+
+        Raises:
+            WorkflowError: a target does not exist, or a file that a node reads is not there.
+        """
+        return make_plan(graph, self.cache if self.use_cache else None, self.device, self.path_of, targets, force)
+
+    def explain(self, plan: Plan, identity: str) -> list[Explanation]:
+        """Say what a plan will do to each node and why, compared with the last run under the same identity."""
+        return explain(plan, read_record(self.config.roots.cache, identity))
+
+    def execute(
+        self,
+        plan: Plan,
+        *,
+        identity: str | None = None,
+        parameters: Mapping[str, JSON] | None = None,
+        listen: Callable[[Event], None] | None = None,
+        control: Control | None = None,
+    ) -> Report:
+        """Carry a plan out. What fails is in the report; nothing is raised for it.
+
+        Args:
+            plan: What to do.
+            identity: Names the workflow for `explain`, such as its path; None leaves no record.
+            parameters: The parameters' values, to be put into the files made.
+            listen: Receives the events, in this thread.
+            control: Cancels the run from another thread.
+        """
+        run, began = token_hex(8), perf_counter()
+        if listen:
+            listen(events.RunStarted(run, len(plan.order), len(plan.cached), plan.targets))
+        made_by = _provenance(plan.graph.workflow, parameters or {})
+        execution = Execution(
+            plan,
+            self.lanes,
+            self.cache,
+            self.path_of,
+            lambda _, files: self._write(files, made_by),
+            look_up=self.use_cache,
+            listen=listen,
+            control=control,
+        )
+        outcome = execution.run()
+        self.cache.flush()
+        if identity and self.use_cache and outcome.ran:
+            write_record(self.config.roots.cache, identity, plan)
+        report = _report(run, plan, outcome, perf_counter() - began)
+        if listen:
+            listen(_finished(report))
+        return report
+
+    def run(
+        self,
+        source: Source,
+        parameters: Mapping[str, JSON] | None = None,
+        *,
+        targets: Sequence[str] | None = None,
+        listen: Callable[[Event], None] | None = None,
+        control: Control | None = None,
+    ) -> Report:
+        """Check, plan and carry out a workflow.
+
+        Raises:
+            WorkflowError: it cannot run as written.
+        """
+        plan = self.plan(self.check(source, parameters), targets)
+        identity = str(Path(source).resolve()) if isinstance(source, str | Path) else None
+        return self.execute(plan, identity=identity, parameters=parameters, listen=listen, control=control)
+
+    # --- what the stages work with ----------------------------------------------------------------------------------
+
+    @property
+    def lanes(self) -> Lanes:
+        """The lanes, made when the first plan is carried out."""
+        if self._lanes is None:
+            workshop = Workshop(self.registry, self.path_of, self.cache.wrap, self.device)
+            place = Place(self.device.name, self.device.dtype)
+            residency = Residency(self.registry.loaders, place, self.config.device_bytes)
+            with_weights = Workshop(self.registry, self.path_of, self.cache.wrap, self.device, residency)
+            self._lanes = Lanes(
+                inline=InlineLane(workshop),
+                pool=ThreadLane("pool", workshop, threads=self.config.threads),
+                device=ThreadLane(self.device.name, with_weights),
+                loop=LoopLane(workshop),
+            )
+        return self._lanes
+
+    def path_of(self, root: RootName, name: str) -> Path:
+        """Return where a name lies inside a root, or inside what a plugin ships there.
+
+        Raises:
+            PathError: the name leaves the root, or nothing is there.
+        """
+        return self.config.roots.resolve(root, name, self._shipped)
+
+    def close(self) -> None:
+        """Stop the lanes and write what the cache still holds back."""
+        if self._lanes is not None:
+            self._lanes.close()
+            self._lanes = None
+        self.cache.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, files: StoredValue, made_by: Provenance) -> tuple[str, ...]:
+        value = files.load()
+        assert isinstance(value, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
+        return write_files(value, self.config.roots.outputs, self.registry.formats, made_by)
+
+
+def choose_device(config: Config, registry: Registry) -> DeviceInfo:
+    """Choose where `device="gpu"` nodes run, from the configuration and what plugins find on this machine."""
+    if config.device == "auto":
+        found = registry.find_devices()
+        device = found[0] if found else DeviceInfo("cpu", "float32")
+    else:
+        found = [item for item in registry.find_devices() if item.kind == config.device.partition(":")[0]]
+        dtype = found[0].dtype if found else "float32"
+        device = DeviceInfo(config.device, dtype)
+    return device if config.precision == "auto" else DeviceInfo(device.name, config.precision)
+
+
+def run(source: Source, **parameters: JSON) -> Mapping[str, object]:
+    """Run a workflow and return its outputs by name.
+
+    Raises:
+        WorkflowError: it cannot run as written; carries every problem.
+        RunFailed: nodes failed; carries them.
+    """
+    with Engine() as engine:
+        report = engine.run(source, parameters)
+    return _outputs(report)
+
+
+async def run_async(source: Source, **parameters: JSON) -> Mapping[str, object]:
+    """Run a workflow without blocking the event loop; cancelling the task cancels the run.
+
+    Raises:
+        WorkflowError: it cannot run as written; carries every problem.
+        RunFailed: nodes failed; carries them.
+    """
+    control = Control()
+
+    def work() -> Report:
+        with Engine() as engine:
+            return engine.run(source, parameters, control=control)
+
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return _outputs(await asyncio.shield(task))
+    except asyncio.CancelledError:
+        control.cancel()
+        await task
+        raise
+
+
+def _outputs(report: Report) -> Mapping[str, object]:
+    if report.failures:
+        raise RunFailed(report.failures)
+    if report.status == "cancelled":
+        raise GraphgenError("the run was cancelled")
+    return report.outputs
+
+
+def _report(run_id: str, plan: Plan, outcome: Outcome, seconds: float) -> Report:
+    reached = {
+        name: outcome.values[wire.node][wire.output]
+        for name, wire in plan.graph.outputs.items()
+        if wire.node in outcome.values
+    }
+    return Report(
+        run_id,
+        outcome.status,
+        Outputs(reached),
+        tuple(outcome.files),
+        tuple(outcome.failures),
+        outcome.ran,
+        outcome.cached,
+        outcome.skipped,
+        seconds,
+    )
+
+
+def _finished(report: Report) -> events.RunFinished:
+    return events.RunFinished(
+        report.run,
+        report.status,
+        report.seconds,
+        report.ran,
+        report.cached,
+        len(report.failures),
+        report.skipped,
+        report.files,
+    )
+
+
+def _provenance(workflow: Workflow, parameters: Mapping[str, JSON]) -> Provenance:
+    document = workflow.to_json()
+    view = document.pop("view", {})
+    lasting = {TEXT_KEY: _text(document), PARAMETERS_KEY: _text({**_current(workflow), **parameters})}
+    return Provenance(lasting, {VIEW_KEY: _text(view)} if view else {})
+
+
+def _current(workflow: Workflow) -> dict[str, JSON]:
+    """Return the value each parameter has in the workflow, where one is written."""
+    found: dict[str, JSON] = {}
+    for name, parameter in workflow.parameters.items():
+        node, _, setting = parameter.sets[0].partition(".")
+        if node in workflow.nodes and setting in workflow.nodes[node].settings:
+            found[name] = workflow.nodes[node].settings[setting]
+    return found
+
+
+def _text(value: JSON) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

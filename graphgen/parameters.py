@@ -1,0 +1,101 @@
+"""A workflow's parameters: setting them by name, and reading them from texts as a command line has them.
+
+A parameter's type and limits are those of the settings it sets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
+from graphgen.jsontypes import JSON
+from graphgen.registry import Registry
+from graphgen.spec import SettingSpec
+from graphgen.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """A parameter as a person sees it: its value as the workflow stands, and the JSON Schema of what it may be."""
+
+    name: str
+    description: str
+    value: JSON
+    schema: Mapping[str, JSON]
+    type: str
+
+
+def apply_parameters(workflow: Workflow, values: Mapping[str, JSON]) -> Workflow:
+    """Return the workflow with its parameters set.
+
+    Raises:
+        WorkflowError: a name is no parameter of the workflow.
+    """
+    known, message = tuple(workflow.parameters), "the workflow has no such parameter"
+    problems = [
+        Problem("unknown_parameter", name, message, None, one_of(known), did_you_mean(name, known))
+        for name in values
+        if name not in workflow.parameters
+    ]
+    if problems:
+        raise WorkflowError(problems)
+    changes: dict[str, dict[str, JSON]] = {}
+    for name, value in values.items():
+        for target in workflow.parameters[name].sets:
+            node, _, setting = target.partition(".")
+            if node in workflow.nodes:  # a parameter that sets nothing is reported when the graph is checked
+                changes.setdefault(node, {})[setting] = value
+    return workflow.with_settings(changes)
+
+
+def describe_parameters(workflow: Workflow, registry: Registry) -> list[ParameterInfo]:
+    """Describe the workflow's parameters, those left out that set nothing."""
+    found: list[ParameterInfo] = []
+    for name, parameter in workflow.parameters.items():
+        node_name, _, setting = parameter.sets[0].partition(".")
+        node = workflow.nodes.get(node_name)
+        spec = registry.nodes.get(node.type) if node else None
+        info = spec.setting(setting) if spec else None
+        if node is None or spec is None or info is None:
+            continue
+        properties = spec.settings_schema()["properties"]
+        schema = properties[setting] if isinstance(properties, Mapping) else {}
+        assert isinstance(schema, Mapping)  # noqa: S101 - JSON Schema describes each property by an object
+        value = node.settings.get(setting, schema.get("default"))
+        found.append(ParameterInfo(name, parameter.description, value, schema, _kind(info)))
+    return found
+
+
+def read_parameters(texts: Mapping[str, str], workflow: Workflow, registry: Registry) -> dict[str, JSON]:
+    """Turn texts, as typed on a command line, into values: a text stays as it is where a text is wanted, else JSON.
+
+    Raises:
+        WorkflowError: a value is not JSON where one is needed.
+    """
+    kinds = {info.name: info.type for info in describe_parameters(workflow, registry)}
+    values: dict[str, JSON] = {}
+    problems: list[Problem] = []
+    for name, text in texts.items():
+        if kinds.get(name, "str") == "str":
+            values[name] = text
+            continue
+        try:
+            values[name] = json.loads(text)
+        except json.JSONDecodeError:
+            message = f"must be of type {kinds[name]} (got '{text}')"
+            problems.append(
+                Problem("bad_value", name, message, text, cure=f"write --set {name}={_example(kinds[name])}")
+            )
+    if problems:
+        raise WorkflowError(problems)
+    return values
+
+
+def _kind(setting: SettingSpec) -> str:
+    return setting.type.name
+
+
+def _example(kind: str) -> str:
+    return {"int": "7", "float": "7.5", "bool": "true", "list": "[1, 2]"}.get(kind, "...")

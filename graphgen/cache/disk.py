@@ -219,7 +219,7 @@ def format_record(
         separators=(",", ":"),
         ensure_ascii=False,
     ).encode()
-    return b"%s%s%s%s}" % (_CHECK, digest_of(body).encode(), _RESULT, body)
+    return _framed(body)
 
 
 def parse_record(data: bytes) -> Record:
@@ -230,7 +230,7 @@ def parse_record(data: bytes) -> Record:
     """
     start = len(_CHECK) + 40 + len(_RESULT)
     body = data[start:-1]
-    if data[len(_CHECK) : len(_CHECK) + 40] != digest_of(body).encode():
+    if data != _framed(body):
         raise Damaged("its content does not match its digest")
     try:
         fields = json.loads(body)
@@ -247,6 +247,10 @@ def _rest(value: StoredValue, descriptor: int) -> bool:
     if backing is not None:
         value.rest_on(backing)
     return backing is not None
+
+
+def _framed(body: bytes) -> bytes:
+    return b"%s%s%s%s}" % (_CHECK, digest_of(body).encode(), _RESULT, body)
 
 
 def _open_new(path: str) -> int:

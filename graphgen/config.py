@@ -1,0 +1,271 @@
+"""How graphgen is set up on this machine: its five folders, its budgets, its device.
+
+In: defaults, `graphgen.toml` (the nearest one upward from the current folder), `GRAPHGEN_*` variables and flags, each
+over the one before. Out: `Config`. The names are the same everywhere: `models` is a line in the file, a flag's name,
+and the variable GRAPHGEN_MODELS_DIR; `device` is GRAPHGEN_DEVICE. `Roots.resolve` is the one way from a name in a
+workflow to a file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
+
+from graphgen.errors import ConfigError, PathError, did_you_mean, one_of
+from graphgen.widgets import RootName
+
+FILE = "graphgen.toml"
+_NO_SHIPPED: Mapping[tuple[RootName, str], Path] = {}
+
+_is_drive = re.compile(r"[A-Za-z]:").match
+"""`C:x` is relative to nothing of ours on Windows, and no sensible name elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The five folders. Names in workflows are resolved inside them; none need exist before it is used."""
+
+    models: Path
+    inputs: Path
+    outputs: Path
+    cache: Path
+    data: Path
+
+    def resolve(
+        self,
+        root: RootName,
+        name: str,
+        shipped: Mapping[tuple[RootName, str], Path] = _NO_SHIPPED,
+        *,
+        allow_absolute: bool = False,
+    ) -> Path:
+        """Return where a name lies inside a root, or else inside what a plugin ships under the name's beginning.
+
+        The name is relative, with `/` between its parts. Links are followed, and may not lead out. Something must be
+        there, except in `outputs`. `allow_absolute` is for names that a person typed on the command line: an absolute
+        one is returned as it is.
+
+        Raises:
+            PathError: the name leaves the root, or nothing is there. What lies outside is never looked at in a way
+                that the error would tell.
+        """
+        if allow_absolute and "\0" not in name and Path(name).is_absolute():
+            return _existing(Path(name), root, name)
+        _check_name(root, name)
+        base: Path = getattr(self, root)
+        target = _inside(base, root, name)
+        if root == "outputs" or os.path.exists(target):
+            return target
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        for length in range(len(parts), 0, -1):
+            found = shipped.get((root, "/".join(parts[:length])))
+            if found is not None:
+                target = _inside(found, root, "/".join(parts[length:]))
+                if os.path.exists(target):
+                    return target
+        raise _missing(base, root, name, [shipped_name for where, shipped_name in shipped if where == root])
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set, as it is in force."""
+
+    roots: Roots
+    memory_bytes: int = 1 << 30
+    """The budget of the cache's memory tier."""
+    disk_bytes: int = 20 << 30
+    """The budget of the cache's disk tier; 0 turns it off."""
+    device_bytes: int | None = None
+    """What idle weights may take on the device; None lets them fill it."""
+    device: str = "auto"
+    """Where `device="gpu"` nodes run: `auto`, `cpu`, `cuda`, `cuda:1`, or another that a plugin knows."""
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """The number format networks run in."""
+    threads: int = 4
+    """How many nodes may run at once beside the device."""
+    disabled_plugins: tuple[str, ...] = ()
+    """Entry-point names of plugins that are not loaded."""
+    file: Path | None = None
+    """The graphgen.toml that was read."""
+
+    @classmethod
+    def load(
+        cls,
+        overrides: Mapping[str, object] | None = None,
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Config:
+        """Read the configuration: flags over environment over file over defaults.
+
+        `overrides` are flags by name (`device`, `models`, ...), None where a flag was not given. `folder` is where the
+        search for graphgen.toml begins and relative paths start (the current folder if None); `environment` replaces
+        os.environ.
+
+        Raises:
+            ConfigError: a name or value is wrong; names all of them, with place, what is allowed and the cure.
+        """
+        start = (folder or Path.cwd()).absolute()
+        file = next((place / FILE for place in (start, *start.parents) if (place / FILE).is_file()), None)
+        variables = os.environ if environment is None else environment
+        given = {name: value for name, value in (overrides or {}).items() if value is not None}
+        chosen: dict[str, object] = {**_default_roots(start)}
+        if file is not None:
+            chosen |= _check(_read(file), lambda name: f"{file}: {name}", file.parent)
+        chosen |= _check(_from_environment(variables), _variable, start)
+        chosen |= _check(given, lambda name: f"--{name.replace('_', '-')}", start)
+        roots = Roots(**{field.name: _as_path(chosen.pop(field.name)) for field in fields(Roots)})
+        return cls(roots=roots, file=file, **chosen)  # type: ignore[arg-type]  # _Layer has checked them
+
+
+class _Layer(BaseModel):
+    """What one source may say; it says what is not None."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: Path | None = None
+    inputs: Path | None = None
+    outputs: Path | None = None
+    cache: Path | None = None
+    data: Path | None = None
+    memory_bytes: Annotated[ByteSize, Field(ge=0)] | None = None
+    disk_bytes: Annotated[ByteSize, Field(ge=0)] | None = None
+    device_bytes: Annotated[ByteSize, Field(ge=0)] | None = None
+    device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] | None = None
+    precision: Literal["auto", "float32", "float16", "bfloat16"] | None = None
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    disabled_plugins: tuple[str, ...] | None = None
+
+
+_ALLOWED = {
+    **dict.fromkeys((field.name for field in fields(Roots)), "a folder"),
+    **dict.fromkeys(("memory_bytes", "disk_bytes", "device_bytes"), "a number of bytes, or a text such as '4 GiB'"),
+    "device": "auto, cpu, cuda, cuda:1 or the like",
+    "precision": "auto, float32, float16 or bfloat16",
+    "threads": "a whole number from 1 to 256",
+    "disabled_plugins": "a list of plugin names",
+}
+
+
+def _check(values: Mapping[str, object], place: Callable[[str], str], folder: Path) -> dict[str, object]:
+    """Check one source's values; paths become absolute, relative ones starting at the folder."""
+    try:
+        layer = _Layer.model_validate(values)
+    except ValidationError as error:
+        names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
+        raise ConfigError("\n".join(_explain(name, values[name], place(name)) for name in names)) from error
+    said = {name: getattr(layer, name) for name in layer.model_fields_set}
+    return {
+        name: folder / os.path.expanduser(value) if isinstance(value, Path) else _plain(value)
+        for name, value in said.items()
+        if value is not None
+    }
+
+
+def _plain(value: object) -> object:
+    return int(value) if isinstance(value, ByteSize) else value
+
+
+def _explain(name: str, value: object, place: str) -> str:
+    if name in _ALLOWED:
+        return f"{place}: {value!r} is not allowed; give {_ALLOWED[name]}"
+    known = list(_ALLOWED)
+    cure = did_you_mean(name, known) or "remove it"
+    return f"{place}: there is no such setting; {one_of(known)}; {cure}"
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}; mend it, or move it away") from error
+
+
+def _variable(name: str) -> str:
+    return f"GRAPHGEN_{name.upper()}" + ("_DIR" if name in Roots.__slots__ else "")
+
+
+def _from_environment(variables: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {name: text for name in _ALLOWED if (text := variables.get(_variable(name)))}
+    if isinstance(names := found.get("disabled_plugins"), str):
+        found["disabled_plugins"] = tuple(name.strip() for name in names.split(",") if name.strip())
+    return found
+
+
+def _default_roots(start: Path) -> dict[str, Path]:
+    """Outputs go where the person works; what is kept for all work goes where the platform keeps such things."""
+    kept = user_data_path("graphgen", appauthor=False)
+    return {
+        "models": kept / "models",
+        "inputs": kept / "inputs",
+        "outputs": start / "outputs",
+        "cache": user_cache_path("graphgen", appauthor=False),
+        "data": kept / "data",
+    }
+
+
+def _as_path(value: object) -> Path:
+    assert isinstance(value, Path)  # noqa: S101  # a default, or checked by _Layer
+    return value
+
+
+def _check_name(root: str, name: str) -> None:
+    """Refuse what is no relative name on any system, before any file is looked at."""
+    if root not in Roots.__slots__:
+        raise PathError(f"{root!r} is no root; {one_of(Roots.__slots__)}")
+    wrong = None
+    if not name:
+        wrong = "is empty"
+    elif "\0" in name:
+        wrong = "holds a zero byte"
+    elif "\\" in name:
+        wrong = "holds a backslash"
+    elif name.startswith("/") or _is_drive(name):
+        wrong = "is absolute"
+    elif ".." in name.split("/"):
+        wrong = "goes up with '..'"
+    if wrong:
+        raise _forbidden(root, name, wrong)
+
+
+def _inside(base: Path, root: RootName, name: str) -> Path:
+    """Return base/name with links followed, refusing it when that is not inside base."""
+    try:
+        home = base.resolve()
+        target = (home / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long or not encodable
+        raise _forbidden(root, name, "cannot be a file's name") from None
+    if not target.is_relative_to(home):
+        raise _forbidden(root, name, "leads out of its folder")
+    return target
+
+
+def _forbidden(root: str, name: str, wrong: str) -> PathError:
+    return PathError(
+        f"{root}: {name[:200]!r} {wrong}; allowed: names inside the {root} folder, such as 'portraits/anna.png'; "
+        f"move the file there, or set {_variable(root)} to the folder it is in"
+    )
+
+
+def _existing(path: Path, root: str, name: str) -> Path:
+    if root != "outputs" and not os.path.exists(path):
+        raise PathError(f"{root}: there is no {name!r}; check how it is written")
+    return path
+
+
+def _missing(base: Path, root: str, name: str, shipped: list[str]) -> PathError:
+    try:
+        there = sorted(entry.name for entry in base.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        there = []
+    known = sorted({*there, *shipped})
+    cure = did_you_mean(name, known) or f"put it into {base}, or set {_variable(root)} to the folder it is in"
+    return PathError(f"{root}: there is no {name!r}; {one_of(known) if known else 'the folder is empty'}; {cure}")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphgen_nodes.imaging.geometry import Size, check_size
+from graphgen_nodes.imaging.geometry import MOST_PIXELS, Size, check_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,7 +49,10 @@ def open_picture(path: Path) -> Iterator[Image]:
             picture = PIL.Image.open(file, formats=FORMATS)
             size = Size(*picture.size)
         except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
-            raise ValueError(f"'{path.name}' has too many pixels; make it smaller in another program") from None
+            raise ValueError(
+                f"'{path.name}' has too many pixels; at most {MOST_PIXELS} are allowed (8192 x 8192); "
+                "make it smaller in another program"
+            ) from None
         except Exception:  # a hostile header can make a parser fail in every way there is
             raise ValueError(
                 f"'{path.name}' is not a picture that can be read; allowed: {', '.join(FORMATS)}; "

@@ -42,7 +42,7 @@ class Channel(Protocol):
     def watched(self) -> bool:
         """Tell whether somebody looks at previews."""
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, stage: str) -> None:
         """Report progress."""
 
     def preview(self, preview: Preview) -> None:
@@ -82,10 +82,13 @@ class Context:
         """Tell whether the run was cancelled; a node that does not stop at once should look now and then."""
         return self._channel.cancelled()
 
-    def progress(self, done: int, total: int, *, preview: Callable[[], Preview] | None = None) -> None:
+    def progress(
+        self, done: int, total: int, *, stage: str = "", preview: Callable[[], Preview] | None = None
+    ) -> None:
         """Report that `done` of `total` units are done.
 
-        `preview` is called only while somebody watches, at most five times a second.
+        `stage` says of what, when it is not the node's work itself (`loading`). `preview` is called only while
+        somebody watches, at most five times a second.
 
         Raises:
             Cancelled: the run was cancelled; let it pass through.
@@ -95,7 +98,7 @@ class Context:
         now = monotonic()
         if done >= total or now - self._last_progress >= PROGRESS_INTERVAL:
             self._last_progress = now
-            self._channel.progress(done, total)
+            self._channel.progress(done, total, stage)
         if preview and now - self._last_preview >= PREVIEW_INTERVAL and self._channel.watched():
             self._last_preview = now
             self._channel.preview(preview())
@@ -126,7 +129,7 @@ class Context:
         Raises:
             ResourceError: no plugin can load the handle, its files are missing, or they do not fit.
         """
-        return self._channel.lease(handle, self.progress)
+        return self._channel.lease(handle, lambda done, total: self.progress(done, total, stage="loading"))
 
 
 class _Detached:
@@ -138,7 +141,7 @@ class _Detached:
     def watched(self) -> bool:
         return False
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, stage: str) -> None:
         pass
 
     def preview(self, preview: Preview) -> None:

@@ -46,11 +46,12 @@ class NodeStarted:
 
 @dataclass(frozen=True, slots=True)
 class NodeProgress:
-    """A node has done `done` of `total` units of its work."""
+    """A node has done `done` of `total` units of its work; `stage` says of what, when it is not the work itself."""
 
     node: str
     done: int
     total: int
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,9 @@ class Job:
         """Tell whether somebody looks at previews."""
         return self.task.watched
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, stage: str) -> None:
         """Send progress."""
-        self.report(Progress(done, total))
+        self.report(Progress(done, total, stage))
 
     def preview(self, preview: Preview) -> None:
         """Send a preview."""

@@ -352,8 +352,8 @@ def _event(name: str, lane: Lane, report: Started | Progress | Shown | Logged) -
     match report:
         case Started():
             return events.NodeStarted(name, lane.name)
-        case Progress(done, total):
-            return events.NodeProgress(name, done, total)
+        case Progress(done, total, stage):
+            return events.NodeProgress(name, done, total, stage)
         case Shown(preview):
             return events.NodePreview(name, preview.media_type, preview.data)
         case Logged(level, message):

@@ -34,10 +34,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The task has done `done` of `total` units."""
+    """The task has done `done` of `total` units; `stage` says of what, when it is not the work itself."""
 
     done: int
     total: int
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

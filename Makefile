@@ -1,0 +1,72 @@
+# One command per chore: make setup | run | test | check | lint | types | bench | docs | clean
+# `make setup TORCH=2.14.1` installs another torch than the one in constraints.txt.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TORCH ?=
+WORKFLOW ?= workflows/text_to_image.json
+
+SOURCES := graphgen nodes tests benchmarks training
+
+.PHONY: help setup run test check lint types imports format bench docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(VENV)/.installed ## Install graphgen into .venv
+
+run: $(VENV)/.installed ## Make a picture from words on the embedded model
+	@$(BIN)/graphgen run $(WORKFLOW)
+
+test: $(VENV)/.testing ## Run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports ## Look for mistakes without running anything
+
+lint: $(VENV)/.linting ## Check style and names
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: $(VENV)/.linting ## Check types
+	$(BIN)/mypy graphgen nodes/graphgen_nodes tests benchmarks training
+
+imports: $(VENV)/.linting ## Check that imports point down
+	$(BIN)/lint-imports
+
+format: $(VENV)/.linting ## Put all code into the house's style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: $(VENV)/.testing ## Measure, print a table, write benchmarks/results/*.json
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed ## Write the generated pages of docs/
+	$(BIN)/python docs/generate.py
+
+clean: ## Remove what these commands made (never your models, pictures or cache)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/results
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "graphgen needs Python 3.11 or newer; name one with: make setup PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+ifeq ($(TORCH),)
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+else
+	grep -v '^torch' constraints.txt > $(VENV)/constraints.txt
+	$(PIP) install --quiet --constraint $(VENV)/constraints.txt "torch==$(TORCH)" --editable .
+endif
+	@touch $@
+
+$(VENV)/.testing: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --group test
+	@touch $@
+
+$(VENV)/.linting: $(VENV)/.testing
+	$(PIP) install --quiet --group lint
+	@touch $@

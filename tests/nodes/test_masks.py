@@ -1,0 +1,132 @@
+"""Mask nodes, against their definitions and independent references."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+from PIL import Image as Pillow
+from scipy import ndimage
+
+from graphgen import Facts, Known, Refusal
+from graphgen.errors import PathError
+from graphgen.node import spec_of
+from graphgen_nodes.packs import masks
+from graphgen_nodes.packs.masks import Channel
+from graphgen_nodes.sockets import Image, Mask
+
+
+def noise(*shape: int, seed: int = 4) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+MASK = Mask(noise(2, 20, 30))
+OTHER = Mask(noise(2, 20, 30, seed=7))
+DOT = torch.zeros(1, 21, 31)
+DOT[0, 10, 15] = 1
+
+
+@pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2), ("alpha", 3)])
+def test_a_channel_becomes_the_mask(channel: Channel, index: int) -> None:
+    image = Image(noise(2, 4, 20, 30))
+    assert torch.equal(masks.from_image(image, channel=channel).values, image.pixels[:, index])
+
+
+def test_alpha_of_an_opaque_picture_is_one_and_luminance_weighs_colours() -> None:
+    white, green = Image(torch.ones(1, 3, 2, 2)), Image(torch.tensor([0.0, 1, 0]).reshape(1, 3, 1, 1))
+    assert torch.equal(masks.from_image(white, channel="alpha").values, torch.ones(1, 2, 2))
+    assert (masks.from_image(white).values - 1).abs().max() < 1e-6
+    assert masks.from_image(green).values.item() == pytest.approx(0.7152)
+
+
+def test_a_mask_as_picture_and_back_is_the_same() -> None:
+    picture = masks.to_image(MASK)
+    assert picture.pixels.shape == (2, 3, 20, 30)
+    assert torch.equal(masks.from_image(picture, channel="green").values, MASK.values)
+
+
+def test_inverting_twice_changes_nothing() -> None:
+    assert (masks.invert(masks.invert(MASK)).values - MASK.values).abs().max() < 1e-6
+    assert torch.equal(masks.invert(masks.solid(value=1.0)).values, torch.zeros(1, 512, 512))
+
+
+def test_combining_obeys_the_laws_of_sets() -> None:
+    def combine(a: Mask, b: Mask, operation: masks.Operation) -> torch.Tensor:
+        return masks.combine(a, b, operation=operation).values
+
+    everything, nothing = (masks.solid(width=30, height=20, value=value) for value in (1.0, 0.0))
+    assert torch.equal(combine(MASK, nothing, "union"), MASK.values)
+    assert torch.equal(combine(MASK, everything, "intersection"), MASK.values)
+    assert torch.equal(combine(MASK, nothing, "difference"), MASK.values)
+    assert torch.equal(combine(MASK, everything, "difference"), torch.zeros(2, 20, 30))
+    assert torch.equal(combine(MASK, MASK, "exclusion"), torch.zeros(2, 20, 30))
+    union = combine(MASK, OTHER, "union")
+    both = combine(masks.invert(MASK), masks.invert(OTHER), "intersection")
+    assert (union - (1 - both)).abs().max() < 1e-6  # De Morgan
+
+
+def test_masks_of_different_sizes_or_batches_are_not_combined() -> None:
+    with pytest.raises(ValueError, match=r"first is 30 x 20, second is 8 x 8; they must have one size"):
+        masks.combine(MASK, Mask(noise(1, 8, 8)))
+    with pytest.raises(ValueError, match="first has 2, second has 3"):
+        masks.combine(MASK, Mask(noise(3, 20, 30)))
+
+
+def test_growing_a_dot_makes_a_square_and_shrinking_undoes_it() -> None:
+    grown = masks.grow(Mask(DOT), pixels=3)
+    assert grown.values.sum() == 49
+    assert torch.equal(masks.grow(grown, pixels=-3).values, DOT)
+    assert masks.grow(MASK, pixels=0) is MASK
+
+
+@pytest.mark.parametrize("pixels", [2, -2])
+def test_growing_agrees_with_scipy(pixels: int) -> None:
+    morphology: Callable[..., numpy.ndarray] = ndimage.grey_dilation if pixels > 0 else ndimage.grey_erosion
+    expected = morphology(MASK.values[0].numpy(), size=(5, 5), mode="nearest")
+    assert numpy.array_equal(masks.grow(MASK, pixels=pixels).values[0].numpy(), expected)
+
+
+@pytest.mark.parametrize("radius", [0.7, 3.0])
+def test_blurring_agrees_with_scipy(radius: float) -> None:
+    expected = ndimage.gaussian_filter(
+        MASK.values[0].double().numpy(), radius, mode="nearest", radius=math.ceil(3 * radius)
+    )
+    assert numpy.abs(masks.blur(MASK, radius=radius).values[0].numpy() - expected).max() < 1e-6
+
+
+def test_blurring_keeps_what_is_even_and_its_sum() -> None:
+    even = masks.solid(width=40, height=9, value=0.25)
+    assert (masks.blur(even, radius=20.0).values - 0.25).abs().max() < 1e-6
+    assert masks.blur(Mask(DOT), radius=2.0).values.sum().item() == pytest.approx(1, abs=1e-5)
+    assert masks.blur(MASK, radius=0.0) is MASK
+
+
+def test_resizing_agrees_with_pillow() -> None:
+    resized = masks.resize(MASK, width=12, height=33).values
+    expected = Pillow.fromarray(MASK.values[1].numpy()).resize((12, 33), Pillow.Resampling.BILINEAR)
+    assert numpy.array_equal(resized[1].numpy(), numpy.asarray(expected))
+
+
+def test_facts_of_masks_are_known() -> None:
+    def path(root: str, name: str) -> Path:
+        raise PathError(f"{root}: {name}")
+
+    def infer(node: Callable[..., object], settings: Facts, **inputs: Facts) -> object:
+        found = spec_of(node).infer
+        assert found is not None
+        return found(Known(inputs, {}, settings, path))
+
+    picture = {"width": 8, "height": 6, "channels": 3, "batch": 2}
+    mask = {"width": 8, "height": 6, "batch": 2}
+    assert infer(masks.from_image, {}, image=picture) == {"mask": mask}
+    assert infer(masks.to_image, {}, mask=mask) == {"image": picture}
+    assert infer(masks.blur, {}, mask=mask) == {"mask": mask}
+    assert infer(masks.combine, {}, first=mask, second={**mask, "batch": 1}) == {"mask": mask}
+    assert infer(masks.resize, {"width": 3, "height": 4}, mask=mask) == {"mask": {"width": 3, "height": 4, "batch": 2}}
+    assert infer(masks.solid, {"width": 3, "height": 4, "batch": 1}) == {"mask": {"width": 3, "height": 4, "batch": 1}}
+    with pytest.raises(Refusal, match="one size"):
+        infer(masks.combine, {}, first=mask, second={**mask, "width": 9})
+    with pytest.raises(Refusal, match="at most"):
+        infer(masks.solid, {"width": 16384, "height": 16384, "batch": 1})

@@ -24,6 +24,7 @@ from graphgen.widgets import RootName
 
 FILE = "graphgen.toml"
 _NO_SHIPPED: Mapping[tuple[RootName, str], Path] = {}
+_LONGEST = 255  # bytes in one part of a path, on every file system in use
 
 _is_drive = re.compile(r"[A-Za-z]:").match
 """`C:x` is relative to nothing of ours on Windows, and no sensible name elsewhere."""
@@ -232,6 +233,8 @@ def _check_name(root: str, name: str) -> None:
         wrong = "is absolute"
     elif ".." in name.split("/"):
         wrong = "goes up with '..'"
+    elif any(len(part.encode(errors="replace")) > _LONGEST for part in name.split("/")):
+        wrong = f"has a part of more than {_LONGEST} bytes"
     if wrong:
         raise _forbidden(root, name, wrong)
 

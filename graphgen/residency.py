@@ -27,6 +27,8 @@ Report: TypeAlias = Callable[[int, int], None]
 
 _WAIT = 0.05  # seconds between looks at `report` while another thread loads: how late a cancel may be noticed
 
+_MUCH = 32 << 20  # bytes: for less, a collection (0.1 s with torch loaded) can wait until it happens by itself
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -285,6 +287,6 @@ def _by_class(loaders: Sequence[Loader]) -> dict[type, Loader]:
 
 
 def _collect(evicted: int) -> None:
-    """Collect garbage once something was let go: networks often sit in reference cycles, and would hold the memory."""
-    if evicted:
+    """Collect garbage once much was let go: networks often sit in reference cycles, and would hold the memory."""
+    if evicted >= _MUCH:
         gc.collect()

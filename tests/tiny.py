@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
@@ -424,3 +425,15 @@ def _replaced(name: str, words: Mapping[str, str]) -> str:
     for pattern, word in words.items():
         name = re.sub(pattern, word, name)
     return name
+
+
+# --- one set for all tests ------------------------------------------------------------------------------------------
+
+_FOLDER = TemporaryDirectory(prefix="graphgen-tiny-")
+
+
+@cache
+def shared_tiny(arch: Arch) -> Tiny:
+    """Return the tiny model of seed 0, made once for all tests; do not write into it."""
+    torch.set_num_threads(1)  # tiny models are slower on several threads
+    return make_tiny(arch, 0, Path(_FOLDER.name))

@@ -1,0 +1,180 @@
+"""The parity table: our methods and schedules against diffusers' schedulers, with the same network and seed.
+
+`python tests/nodes/sampling_parity.py` prints the table of docs/samplers.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partialmethod
+from types import ModuleType
+from typing import Any, Literal
+
+import pytest
+import torch
+from nodes.sampling_oracles import SHAPE, DrawsForSDE, RandomNetwork, RoundedBrownian, relative, run_diffusers, run_ours
+from torch import Tensor
+
+from graphgen_nodes.sampling import options, schedules
+from graphgen_nodes.sampling.noise import NoiseSource
+from graphgen_nodes.sockets import Flow, Noise, Sampler, Schedule, VariancePreserving
+from graphgen_nodes.sockets import Prediction as Parametrisation
+
+CHAIN = VariancePreserving()
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+PREDICTIONS: dict[Parametrisation, str] = {"epsilon": "epsilon", "v": "v_prediction"}
+SPACINGS = ("leading", "linspace", "trailing")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: a diffusers scheduler and what it takes here to do the same."""
+
+    name: str
+    scheduler: str
+    config: dict[str, Any]
+    sampler: Sampler
+    schedule: Schedule
+    prediction: Parametrisation = "epsilon"
+    noisy: bool = False
+    source: Callable[..., NoiseSource] = field(default=NoiseSource)
+
+    def run(self) -> tuple[float, float]:
+        """Return the largest relative difference of all the network saw, and of what came out."""
+        theirs, ours = RandomNetwork(1), RandomNetwork(1)
+        scheduler = scheduler_class(self.scheduler)(**self.config)
+        steps = len(self.schedule.timesteps)
+        reference = run_diffusers(scheduler, steps, theirs, seed=3, noisy=self.noisy)
+        result = run_ours(ours, self.sampler, self.schedule, self.prediction, seed=3, source=self.source)
+        assert len(theirs.calls) == len(ours.calls)
+        for (_, timestep), (_, told) in zip(ours.calls, theirs.calls, strict=True):
+            assert timestep == pytest.approx(told, abs=2e-3)
+        seen = max(relative(a, b) for (a, _), (b, _) in zip(ours.calls, theirs.calls, strict=True))
+        return seen, relative(result, reference)
+
+
+def scheduler_class(name: str) -> Any:
+    """Import one scheduler; torchsde, which one of them imports at once, is not needed for what is compared."""
+    import diffusers.schedulers as package
+
+    if name == "DPMSolverSDEScheduler":
+        sys.modules.setdefault("torchsde", ModuleType("torchsde"))
+        from diffusers.schedulers.scheduling_dpmsolver_sde import DPMSolverSDEScheduler
+
+        return type(name, (_SharedBrownian, DPMSolverSDEScheduler), {})
+    if name == "DDIMScheduler, eta":
+        step = partialmethod(package.DDIMScheduler.step, eta=0.7)
+        return type("EtaDDIM", (package.DDIMScheduler,), {"step": step})
+    return getattr(package, name)
+
+
+class _SharedBrownian:
+    """Gives diffusers' SDE scheduler our Brownian path, as torchsde's has another seed."""
+
+    def set_timesteps(self, *arguments: Any, **options: Any) -> None:
+        super().set_timesteps(*arguments, **options)  # type: ignore[misc]
+        source = RoundedBrownian(Noise(3), SHAPE, CHAIN)
+
+        def increment(sigma: Tensor, following: Tensor) -> Tensor:
+            return source.brownian(float(sigma), float(following))
+
+        self.noise_sampler = increment
+
+
+def cases() -> Iterator[Case]:
+    """Yield every line of the table."""
+    for prediction, theirs in PREDICTIONS.items():
+        for spacing in SPACINGS:
+            yield from _chain_cases(prediction, theirs, spacing)
+        yield from _other_chain_cases(prediction, theirs)
+    yield from _flow_cases()
+
+
+def _chain_cases(prediction: Parametrisation, theirs: str, spacing: Any) -> Iterator[Case]:
+    config = {**BETAS, "prediction_type": theirs, "timestep_spacing": spacing, "steps_offset": 1}
+    end = f"{spacing}, {prediction}"
+    line: tuple[Any, ...]
+
+    def chain(steps: int, **settings: Any) -> Schedule:
+        return schedules.model(CHAIN, steps, spacing=spacing, **settings)
+
+    if spacing != "linspace":  # diffusers' DDIM steps past linspace's own timesteps
+        for final, to_one in (("sigma_min", False), ("zero", True)):
+            settings = {**config, "clip_sample": False, "set_alpha_to_one": to_one}
+            line = options.DDIM(), chain(20, final_sigma=final), prediction
+            yield Case(f"DDIM, final {final}, {end}", "DDIMScheduler", settings, *line)
+        line = options.DDIM(eta=0.7), chain(20), prediction
+        yield Case(f"DDIM, eta 0.7, {end}", "DDIMScheduler, eta", {**config, "clip_sample": False}, *line, noisy=True)
+    settings = {**config, "clip_sample": False, "variance_type": "fixed_small"}
+    yield Case(f"DDPM, {end}", "DDPMScheduler", settings, options.DDPM(), chain(12), prediction, noisy=True)
+    as_euler = chain(12, rounding="none", initial_noise="path" if spacing == "leading" else "sigma")
+    for name, method, noisy, source in (
+        ("EulerDiscreteScheduler", options.Euler(), False, NoiseSource),
+        ("EulerAncestralDiscreteScheduler", options.EulerAncestral(), True, NoiseSource),
+        ("HeunDiscreteScheduler", options.Heun(), False, NoiseSource),
+        ("LMSDiscreteScheduler", options.LMS(), False, NoiseSource),
+        ("DPMSolverSDEScheduler", options.DPMppSDE(), False, RoundedBrownian),
+    ):
+        yield Case(f"{type(method).__name__}, {end}", name, config, method, as_euler, prediction, noisy, source)
+    for final in ("zero", "sigma_min"):
+        settings = {**config, "final_sigmas_type": final}
+        as_solver = chain(18, drop_last=True, final_sigma=final)
+        name = f"DPMpp2M, final {final}, {end}"
+        yield Case(name, "DPMSolverMultistepScheduler", settings, options.DPMpp2M(), as_solver, prediction)
+    solvers: tuple[Literal["midpoint", "heun"], ...] = ("midpoint", "heun")
+    for solver in solvers:
+        settings = {**config, "algorithm_type": "sde-dpmsolver++", "solver_type": solver}
+        line = options.DPMpp2MSDE(solver=solver), chain(18, drop_last=True), prediction, True, DrawsForSDE
+        yield Case(f"DPMpp2MSDE, {solver}, {end}", "DPMSolverMultistepScheduler", settings, *line)
+    for order in (1, 2, 3):
+        for variant, final in (("bh1", "sigma_min"), ("bh2", "zero")):  # diffusers' bh1 is NaN at sigma 0
+            settings = {**config, "solver_order": order, "solver_type": variant, "final_sigmas_type": final}
+            line = options.UniPC(order, variant), chain(12, drop_last=True, final_sigma=final), prediction  # type: ignore[arg-type]
+            yield Case(f"UniPC, order {order}, {variant}, {end}", "UniPCMultistepScheduler", settings, *line)
+
+
+def _other_chain_cases(prediction: Parametrisation, theirs: str) -> Iterator[Case]:
+    config = {**BETAS, "prediction_type": theirs}
+    line: tuple[Any, ...]
+    if prediction == "epsilon":  # diffusers extrapolates raw outputs, which for v is another method
+        settings = {**config, "skip_prk_steps": True, "steps_offset": 1}
+        line = options.PNDM(), schedules.model(CHAIN, 20, final_sigma="sigma_min"), prediction
+        yield Case("PNDM, leading, epsilon", "PNDMScheduler", settings, *line)
+    settings = {**config, "clip_sample": False, "variance_type": "fixed_large"}
+    line = options.DDPM("large"), schedules.model(CHAIN, 12, steps_offset=0), prediction, True
+    yield Case(f"DDPM, large variance, {prediction}", "DDPMScheduler", settings, *line)
+    for steps in (1, 4):
+        line = options.LCM(), schedules.model(CHAIN, steps, spacing="distilled"), prediction, True
+        yield Case(f"LCM, {steps} steps, {prediction}", "LCMScheduler", {**config, "clip_sample": False}, *line)
+    for name, maker in (("karras", schedules.karras), ("exponential", schedules.exponential)):
+        settings = {**config, f"use_{name}_sigmas": True}
+        schedule = maker(CHAIN, 12, initial_noise="sigma")
+        yield Case(
+            f"Euler, {name}, {prediction}", "EulerDiscreteScheduler", settings, options.Euler(), schedule, prediction
+        )
+    settings = {**config, "use_karras_sigmas": True}
+    line = options.DPMpp2M(), schedules.karras(CHAIN, 12, rounding="nearest"), prediction
+    yield Case(f"DPMpp2M, karras, {prediction}", "DPMSolverMultistepScheduler", settings, *line)
+
+
+def _flow_cases() -> Iterator[Case]:
+    for shift in (1.0, 3.0):
+        schedule = schedules.flow(Flow(shift), 12)
+        for name, method in (("Euler", options.Euler()), ("Heun", options.Heun())):
+            scheduler = f"FlowMatch{name}DiscreteScheduler"
+            yield Case(f"{name}, flow, shift {shift:g}", scheduler, {"shift": shift}, method, schedule, "flow")
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    print("| case | diffusers scheduler | network inputs | result |\n| --- | --- | --- | --- |")
+    for case in cases():
+        seen, result = case.run()
+        print(f"| {case.name} | {case.scheduler} | {seen:.1e} | {result:.1e} |")
+
+
+if __name__ == "__main__":
+    main()

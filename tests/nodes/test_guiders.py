@@ -1,0 +1,187 @@
+"""Guiders and the denoiser around a network: parametrisations, batching, guidance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from nodes.sampling_oracles import PATHS, SHAPE, WORDS, RandomNetwork, handle, relative
+from torch import Tensor
+
+from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling.denoiser import NetworkDenoiser, preconditioning
+from graphgen_nodes.sampling.guidance import guided
+from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance
+from graphgen_nodes.sockets import Conditioning, Flow, Path, Prediction, VarianceExploding, VariancePreserving
+
+CHAIN = VariancePreserving()
+
+
+def words(value: float, tokens: int = 3, batch: int = 1) -> Conditioning:
+    return Conditioning("tiny", torch.full((batch, tokens, 8), float(value)))
+
+
+def noised(path: Path, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    sample, noise = torch.randn(SHAPE, generator=generator), torch.randn(SHAPE, generator=generator)
+    return sample, noise, path.alpha(sigma) * sample + sigma * noise
+
+
+# --- parametrisations -----------------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(["epsilon", "v", "sample", "flow"]), st.sampled_from(list(PATHS)), st.floats(0.01, 0.99))
+def test_every_parametrisation_gives_the_sample_back(prediction: Prediction, kind: str, sigma: float) -> None:
+    path = PATHS[kind]
+    sample, noise, x = noised(path, sigma)
+    scale = path.input_scale(sigma)
+    a, b = scale * path.alpha(sigma), scale * sigma
+    output = {"epsilon": noise, "v": a * noise - b * sample, "sample": sample, "flow": noise - sample}[prediction]
+    c_skip, c_out = preconditioning(prediction, path, sigma)
+    assert torch.allclose(c_skip * x + c_out * output, sample, atol=1e-4 / path.alpha(sigma))
+
+
+def test_a_score_gives_the_sample_back() -> None:
+    path, sigma = VarianceExploding(), 3.0
+    sample, noise, x = noised(path, sigma)
+    c_skip, c_out = preconditioning("score", path, sigma)
+    assert torch.allclose(c_skip * x + c_out * (-noise / sigma), sample, atol=1e-5)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "score"])
+def test_epsilon_at_pure_noise_is_refused(prediction: Prediction) -> None:
+    with pytest.raises(ValueError, match="cannot be used at sigma 1, where x is pure noise"):
+        preconditioning(prediction, Flow(), 1.0)
+
+
+def test_flow_and_v_at_pure_noise_still_tell_the_sample() -> None:
+    sample, noise, x = noised(Flow(), 1.0)
+    c_skip, c_out = preconditioning("flow", Flow(), 1.0)
+    assert torch.allclose(c_skip * x + c_out * (noise - sample), sample, atol=1e-6)
+
+
+# --- the network's side ---------------------------------------------------------------------------------------------
+
+
+def test_the_network_sees_unit_variance_and_the_schedule_s_timestep() -> None:
+    schedule = schedules.karras(CHAIN, 5, rounding="nearest")
+    network = RandomNetwork()
+    denoiser = NetworkDenoiser(network, handle(CHAIN), schedule)
+    x = torch.ones(SHAPE)
+    denoiser(x, schedule.sigmas[2], [words(0)])
+    denoiser(x, 1.2345, [words(0)])
+    (seen, told), (_, between) = network.calls
+    assert told == schedule.timesteps[2]
+    assert between == pytest.approx(CHAIN.timestep(1.2345))
+    assert torch.allclose(seen, x * CHAIN.input_scale(schedule.sigmas[2]))
+
+
+def test_conditionings_of_one_shape_share_a_call_and_others_do_not() -> None:
+    network = RandomNetwork()
+    denoiser = NetworkDenoiser(network, handle(CHAIN))
+    x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    same = denoiser(x, 2.0, [words(0.1), words(0.2, batch=2), words(0.3)])
+    assert [len(seen) for seen, _ in network.calls] == [6]
+    network.calls.clear()
+    mixed = denoiser(x, 2.0, [words(0.1), words(0.2), words(0.3, tokens=5)])
+    assert [len(seen) for seen, _ in network.calls] == [4, 2]
+    for one, other in zip(same, mixed, strict=True):
+        assert relative(one.denoised, other.denoised) < 1e-5
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_a_limit_splits_calls_and_changes_nothing(limit: int) -> None:
+    x = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    network = RandomNetwork()
+    whole = NetworkDenoiser(RandomNetwork(), handle(CHAIN))(x, 2.0, [words(0.1), words(0.2)])
+    split = NetworkDenoiser(network, handle(CHAIN), batch_limit=limit)(x, 2.0, [words(0.1), words(0.2)])
+    assert all(len(seen) <= limit for seen, _ in network.calls)
+    for one, other in zip(whole, split, strict=True):
+        assert relative(one.denoised, other.denoised) < 1e-5
+
+
+@dataclass(frozen=True)
+class SizedConditioning(Conditioning):
+    """A plugin's conditioning with one more tensor and one more number."""
+
+    sizes: Any = None
+    skip: int = 0
+
+
+def test_more_fields_of_a_conditioning_are_batched_too() -> None:
+    seen: list[Conditioning] = []
+
+    class Listening(RandomNetwork):
+        def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning = WORDS) -> Tensor:
+            seen.append(conditioning)
+            return super().__call__(x, timestep, conditioning)
+
+    one = SizedConditioning("tiny", torch.zeros(1, 3, 8), torch.ones(1, 2), torch.tensor([[5, 6]]))
+    denoiser = NetworkDenoiser(Listening(), handle(CHAIN))
+    denoiser(torch.zeros(SHAPE), 1.0, [one, replace(one, sizes=torch.tensor([[7, 8]]))])
+    denoiser(torch.zeros(SHAPE), 1.0, [one, replace(one, skip=1)])
+    joined, *apart = seen
+    assert isinstance(joined, SizedConditioning)
+    assert joined.sizes.tolist() == [[5, 6], [7, 8]]
+    assert len(apart) == 2
+
+
+def test_a_conditioning_for_another_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"embeddings: is made for 3 images; allowed are 1 or the latent's batch of 1"):
+        NetworkDenoiser(RandomNetwork(), handle(CHAIN))(torch.zeros(SHAPE), 1.0, [words(0, batch=3)])
+
+
+def test_a_second_half_of_channels_is_the_learned_variance() -> None:
+    prediction = NetworkDenoiser(RandomNetwork(out=8), handle(CHAIN))(torch.ones(SHAPE), 1.0, [words(0)])[0]
+    assert prediction.variance is not None
+    assert prediction.variance.shape == prediction.denoised.shape == SHAPE
+
+
+# --- guidance -------------------------------------------------------------------------------------------------------
+
+
+def guide(scale: float, rescale: float = 0.0, prediction: Prediction = "epsilon") -> ClassifierFreeGuidance:
+    return ClassifierFreeGuidance(handle(CHAIN, prediction), words(0.5), words(-0.5), scale, rescale)
+
+
+def raw(network: RandomNetwork, x: Tensor, sigma: float, value: float) -> Tensor:
+    return network(x * CHAIN.input_scale(sigma), torch.tensor([CHAIN.timestep(sigma)]), words(value))
+
+
+def test_scale_one_and_no_guidance_ask_once_for_the_positive() -> None:
+    x, network = torch.ones(SHAPE), RandomNetwork()
+    denoiser = NetworkDenoiser(network, handle(CHAIN))
+    plain = guided(denoiser, NoGuidance(handle(CHAIN), words(0.5)).guidance())(x, 2.0)
+    one = guided(denoiser, guide(1.0).guidance())(x, 2.0)
+    assert [len(seen) for seen, _ in network.calls] == [1, 1]
+    assert torch.equal(plain.denoised, one.denoised)
+
+
+@given(st.floats(0, 20), st.sampled_from(["epsilon", "v"]))
+def test_guiding_the_sample_is_guiding_the_output(scale: float, prediction: Prediction) -> None:
+    x, sigma, network = torch.ones(SHAPE), 2.0, RandomNetwork()
+    denoiser = NetworkDenoiser(network, handle(CHAIN, prediction))
+    ours = guided(denoiser, guide(scale, prediction=prediction).guidance())(x, sigma).denoised
+    positive, negative = raw(network, x, sigma, 0.5), raw(network, x, sigma, -0.5)
+    c_skip, c_out = preconditioning(prediction, CHAIN, sigma)
+    assert torch.allclose(ours, c_skip * x + c_out * (negative + scale * (positive - negative)), atol=1e-4)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v"])
+@pytest.mark.parametrize("rescale", [0.3, 0.7, 1.0])
+def test_rescale_draws_the_output_s_deviation_back_per_image(rescale: float, prediction: Prediction) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, sigma, network = torch.randn(SHAPE, generator=generator), 2.0, RandomNetwork()
+    denoiser = NetworkDenoiser(network, handle(CHAIN, prediction))
+    ours = guided(denoiser, guide(7.5, rescale, prediction).guidance())(x, sigma).denoised
+    positive, negative = raw(network, x, sigma, 0.5), raw(network, x, sigma, -0.5)
+    # Lin et al. 2024, algorithm 2, on the network's output
+    output = negative + 7.5 * (positive - negative)
+    axes = [1, 2, 3]
+    matched = output * positive.std(dim=axes, keepdim=True) / output.std(dim=axes, keepdim=True)
+    c_skip, c_out = preconditioning(prediction, CHAIN, sigma)
+    assert relative(ours, c_skip * x + c_out * (rescale * matched + (1 - rescale) * output)) < 1e-5

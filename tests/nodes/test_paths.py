@@ -1,0 +1,113 @@
+"""Noising paths: their identities, their inverses, and diffusers' own chains of betas."""
+
+from __future__ import annotations
+
+from math import inf, isclose, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
+
+PATHS = (VariancePreserving(), VariancePreserving(beta_schedule="linear"), VarianceExploding(), Flow(), Flow(shift=3.0))
+paths = st.sampled_from(PATHS)
+shares = st.floats(0, 1)
+
+
+def level(path: Path, share: float) -> float:
+    """Return a noise level between the least and the greatest of a path, evenly in log."""
+    return float(path.sigma_min ** (1 - share) * path.sigma_max**share)
+
+
+@given(paths, shares)
+def test_lambda_is_the_log_of_alpha_over_sigma_and_has_an_inverse(path: Path, share: float) -> None:
+    sigma = level(path, 0.999 * share)
+    lambda_ = path.lambda_(sigma)
+    assert isclose(np.exp(lambda_), path.alpha(sigma) / sigma, rel_tol=1e-9)
+    assert isclose(path.sigma_at_lambda(lambda_), sigma, rel_tol=1e-9)
+
+
+@given(paths, shares)
+def test_timesteps_and_noise_levels_are_inverse(path: Path, share: float) -> None:
+    sigma = level(path, share)
+    assert isclose(path.sigma_at(path.timestep(sigma)), sigma, rel_tol=1e-9)
+
+
+@given(paths, shares, shares)
+def test_more_noise_is_a_later_timestep_and_less_of_the_sample(path: Path, one: float, other: float) -> None:
+    low, high = sorted((level(path, one), level(path, other)))
+    assert path.timestep(low) <= path.timestep(high)
+    assert path.lambda_(low) >= path.lambda_(high)
+    assert path.alpha(low) >= path.alpha(high)
+
+
+@given(paths, shares)
+def test_alpha_slope_is_the_derivative_of_alpha(path: Path, share: float) -> None:
+    sigma, small = level(path, 0.9 * share), 1e-4
+    assert path.alpha_slope(sigma) == pytest.approx((path.alpha(sigma + small) - path.alpha(sigma)) / small)
+
+
+@given(paths, shares, shares)
+def test_training_shares_rise_with_noise(path: Path, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert path.sigma_at_share(low) <= path.sigma_at_share(high)
+    assert isclose(path.sigma_at_share(1.0), path.sigma_max, rel_tol=1e-12)
+
+
+@given(shares)
+def test_a_variance_preserving_network_sees_unit_variance(share: float) -> None:
+    path = VariancePreserving()
+    sigma = level(path, share)
+    a, b = path.input_scale(sigma) * path.alpha(sigma), path.input_scale(sigma) * sigma
+    assert isclose(a**2 + b**2, 1)
+    assert isclose(path.input_scale(sigma) * path.noise_scale(sigma), 1)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: type(path).__name__)
+def test_the_clean_end_has_infinite_lambda(path: Path) -> None:
+    assert path.lambda_(0.0) == inf
+    assert path.alpha(0.0) == 1
+    assert path.input_scale(0.0) == 1
+
+
+def test_a_flow_begins_at_pure_noise() -> None:
+    assert Flow().alpha(1.0) == 0
+    assert Flow().lambda_(1.0) == -inf
+    assert Flow().noise_scale(1.0) == 1
+
+
+@pytest.mark.parametrize("kind", ["linear", "scaled_linear"])
+def test_the_chain_is_that_of_diffusers(kind: str) -> None:
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule=kind)
+    alpha_bar = scheduler.alphas_cumprod.double().numpy()
+    path = VariancePreserving(beta_schedule=kind)  # type: ignore[arg-type]
+    # diffusers multiplies in single precision, which shows most where 1 - alpha_bar is least
+    np.testing.assert_allclose(path.sigmas, np.sqrt((1 - alpha_bar) / alpha_bar), rtol=2e-5)
+
+
+def test_timesteps_outside_the_trained_range_are_clamped() -> None:
+    path = VariancePreserving()
+    assert path.timestep(1e-3) == 0
+    assert path.timestep(1e3) == 999
+    assert path.sigma_at(-5) == path.sigma_min
+    assert path.sigma_at(5000) == path.sigma_max
+
+
+def test_the_time_shift_moves_levels_up_and_keeps_the_ends() -> None:
+    path = Flow(shift=3.0)
+    assert path.shifted(0.5) == 0.75
+    assert (path.shifted(0.0), path.shifted(1.0)) == (0, 1)
+    assert path.shifted(0.5, shift=1.0) == 0.5
+
+
+def test_the_posterior_of_one_chain_step_is_ddpm_s() -> None:
+    path = VariancePreserving()
+    s, t = path.sigmas[500], path.sigmas[499]
+    alpha_bar, previous = 1 / (1 + s**2), 1 / (1 + t**2)
+    beta = 1 - alpha_bar / previous
+    posterior = (1 - previous) / (1 - alpha_bar) * beta
+    assert sqrt(posterior) == pytest.approx(path.input_scale(t) * t / s * sqrt(s**2 - t**2))

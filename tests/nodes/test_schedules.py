@@ -1,0 +1,169 @@
+"""Schedules: the levels diffusers visits, the laws all schedules keep, and slices."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
+from graphgen_nodes.sockets import Schedule
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in diffusers
+
+CHAIN = VariancePreserving()
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+PATHS = (CHAIN, VarianceExploding(), Flow(), Flow(shift=3.0))
+MAKERS = (schedules.karras, schedules.exponential, schedules.uniform, schedules.default)
+made = st.builds(
+    lambda maker, path, steps: maker(path, steps), st.sampled_from(MAKERS), st.sampled_from(PATHS), st.integers(1, 60)
+)
+
+
+def assert_same(schedule: Schedule, scheduler: Any, *, atol: float = 2e-3) -> None:
+    np.testing.assert_allclose(schedule.sigmas, scheduler.sigmas.double().numpy(), rtol=2e-5)
+    np.testing.assert_allclose(schedule.timesteps, scheduler.timesteps.double().numpy(), atol=atol)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 20, 50])
+@pytest.mark.parametrize("spacing", ["leading", "linspace", "trailing"])
+def test_spacings_are_those_of_diffusers_euler(spacing: Any, steps: int) -> None:
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+
+    if spacing == "linspace" and steps == 1:
+        pytest.skip("diffusers takes the cleanest timestep, which makes nothing of noise")
+    scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing=spacing, steps_offset=1)
+    scheduler.set_timesteps(steps)
+    begin = "path" if spacing == "leading" else "sigma"
+    ours = schedules.model(CHAIN, steps, spacing=spacing, rounding="none", initial_noise=begin)  # type: ignore[arg-type]
+    assert_same(ours, scheduler)
+    scale = ours.path.noise_scale(ours.sigmas[0]) if ours.noise_scale is None else ours.noise_scale
+    assert scale == pytest.approx(float(scheduler.init_noise_sigma), rel=1e-5)
+
+
+@pytest.mark.parametrize("final", ["zero", "sigma_min"])
+@pytest.mark.parametrize("steps", [1, 7, 20, 50])
+@pytest.mark.parametrize("spacing", ["leading", "linspace", "trailing"])
+def test_spacings_are_those_of_diffusers_dpm_solver(spacing: Any, steps: int, final: Any) -> None:
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+
+    scheduler = DPMSolverMultistepScheduler(**BETAS, timestep_spacing=spacing, steps_offset=1, final_sigmas_type=final)
+    scheduler.set_timesteps(steps)
+    assert_same(schedules.model(CHAIN, steps, spacing=spacing, drop_last=True, final_sigma=final), scheduler)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8, 50])
+def test_distilled_timesteps_are_those_of_diffusers_lcm(steps: int) -> None:
+    from diffusers.schedulers.scheduling_lcm import LCMScheduler
+
+    scheduler = LCMScheduler(**BETAS)
+    scheduler.set_timesteps(steps)
+    assert schedules.model(CHAIN, steps, spacing="distilled").timesteps == tuple(scheduler.timesteps.tolist())
+
+
+@pytest.mark.parametrize("kind", ["karras", "exponential"])
+@pytest.mark.parametrize("steps", [2, 10, 30])
+def test_karras_and_exponential_are_those_of_diffusers(kind: str, steps: int) -> None:
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+
+    scheduler = EulerDiscreteScheduler(**BETAS, **{f"use_{kind}_sigmas": True})
+    scheduler.set_timesteps(steps)
+    assert_same(getattr(schedules, kind)(CHAIN, steps), scheduler, atol=5e-3)
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.73, 3.0])
+@pytest.mark.parametrize("steps", [1, 4, 28])
+def test_flow_is_diffusers_with_the_shift_applied_twice(shift: float, steps: int) -> None:
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    scheduler.set_timesteps(steps)
+    assert_same(schedules.flow(Flow(shift), steps), scheduler)
+    assert_same(schedules.flow(Flow(), steps, shift=shift), scheduler)
+
+
+def test_uniform_flow_is_the_plain_formula_and_what_flux_pipelines_pass() -> None:
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
+    steps, mu = 6, 1.15
+    ours = schedules.flow(Flow(), steps, shift=float(np.exp(mu)), spacing="uniform")
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=mu)
+    assert_same(ours, scheduler)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: type(path).__name__)
+def test_default_is_the_family_pipeline_s(path: Path) -> None:
+    schedule = schedules.default(path, 20)
+    if isinstance(path, VariancePreserving):
+        assert schedule == schedules.model(path, 20, spacing="leading", steps_offset=1)
+    elif isinstance(path, Flow):
+        assert schedule == schedules.flow(path, 20)
+    else:
+        assert schedule == schedules.uniform(path, 20)
+
+
+@given(made)
+def test_levels_fall_from_within_the_trained_range_to_zero(schedule: Schedule) -> None:
+    assert all(sigma > following for sigma, following in pairwise(schedule.sigmas))
+    assert schedule.sigmas[-1] == 0
+    assert schedule.sigmas[0] <= schedule.path.sigma_max * (1 + 1e-12)
+    assert all(one >= other for one, other in pairwise(schedule.timesteps))
+
+
+@given(made)
+def test_timesteps_are_the_path_s_own(schedule: Schedule) -> None:
+    for sigma, timestep in zip(schedule.sigmas, schedule.timesteps, strict=False):
+        assert timestep == pytest.approx(schedule.path.timestep(sigma), abs=1e-6)
+
+
+@given(made, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_slices_partition_the_steps(schedule: Schedule, a: float, b: float, c: float) -> None:
+    edges = sorted({0.0, a, b, c, 1.0})
+    steps: list[int] = []
+    for start, end in pairwise(edges):
+        try:
+            steps.extend(schedules.cut(schedule, start, end).steps)
+        except ValueError:
+            continue
+    assert steps == list(schedule.steps)
+
+
+@pytest.mark.parametrize("steps", [4, 20, 30, 50])
+@pytest.mark.parametrize("strength", [0.3, 0.6, 0.75, 0.8, 1.0])
+def test_strength_keeps_the_steps_diffusers_keeps(strength: float, steps: int) -> None:
+    kept = min(int(steps * strength), steps)
+    part = schedules.cut(schedules.default(CHAIN, steps), 1 - strength, 1)
+    assert len(part.steps) == kept
+    assert part.full is (strength == 1)
+
+
+def test_a_slice_of_a_slice_is_a_slice() -> None:
+    whole = schedules.uniform(CHAIN, 20)
+    half = schedules.cut(whole, 0.5, 1)
+    assert schedules.cut(half, 0.5, 1) == schedules.cut(whole, 0.75, 1)
+    assert half.sigmas == whole.sigmas
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: schedules.model(Flow(), 20), "Flow.*schedules.flow"),
+        (lambda: schedules.flow(CHAIN, 20), "VariancePreserving.*schedules.model"),
+        (lambda: schedules.model(CHAIN, 1000), "allowed are 0 to 999"),
+        (lambda: schedules.model(CHAIN, 60, spacing="distilled"), "at most 50 steps"),
+        (lambda: schedules.model(CHAIN, 20, steps_offset=0, final_sigma="sigma_min"), "must fall strictly"),
+        (lambda: schedules.karras(CHAIN, 5, sigma_min=3.0, sigma_max=2.0), "below sigma_max 2"),
+        (lambda: schedules.cut(schedules.uniform(CHAIN, 4), 0.3, 0.4), "no step of the 4"),
+        (lambda: Schedule((1.0, 0.0), (), CHAIN), "one sigma more"),
+        (lambda: Schedule((1.0, 0.5, 0.0), (2.0, 1.0), CHAIN, start=2), "slice 2..None"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_cure(make: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -1,0 +1,120 @@
+"""What the engine adds to each node: chains and wide graphs of nodes that do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from benchmarks.measure import Measurement, best_of
+from graphgen import hookimpl, node
+from graphgen.config import Config
+from graphgen.engine import Engine
+from graphgen.jsontypes import JSON
+from graphgen.plugins import module_plugins
+from graphgen.registry import Registry, build_registry
+
+SIZES = (100, 1_000, 10_000)
+
+
+@node(category="benchmark", cheap=True)
+def inline(value: int | None = None, *, seed: int = 0) -> int:
+    """Do nothing, inline."""
+    return (value or 0) + seed
+
+
+@node(category="benchmark")
+def threaded(value: int | None = None, *, seed: int = 0) -> int:
+    """Do nothing, in a worker thread."""
+    return (value or 0) + seed
+
+
+class _Pack:
+    @hookimpl
+    def register_nodes(self) -> list[Callable[..., object]]:
+        return [inline, threaded]
+
+
+def chain(kind: str, size: int, seed: int) -> dict[str, JSON]:
+    """Return a workflow in which each node waits for the one before."""
+    nodes: dict[str, JSON] = {"n0": {"type": f"noop.{kind}", "settings": {"seed": seed}}}
+    for index in range(1, size):
+        nodes[f"n{index}"] = {"type": f"noop.{kind}", "inputs": {"value": f"n{index - 1}.int"}}
+    return {"graphgen": 1, "nodes": nodes, "outputs": {"last": {"from": f"n{size - 1}.int"}}}
+
+
+def wide(kind: str, size: int, seed: int) -> dict[str, JSON]:
+    """Return a workflow in which no node waits for another."""
+    nodes: dict[str, JSON] = {
+        f"n{index}": {"type": f"noop.{kind}", "settings": {"seed": seed * size + index}} for index in range(size)
+    }
+    return {"graphgen": 1, "nodes": nodes, "outputs": {name: {"from": f"{name}.int"} for name in nodes}}
+
+
+def measure() -> Iterator[Measurement]:
+    """Measure chains and wide graphs, cold and cached, and planning alone."""
+    registry = build_registry(module_plugins({"noop": _Pack()}))
+    with TemporaryDirectory() as folder:
+        for kind, aim in (("inline", 20.0), ("threaded", 60.0)):
+            bare = _bare_call() if kind == "inline" else _bare_thread()
+            for shape in (chain, wide):
+                for size in SIZES:
+                    yield from _measure_one(registry, Path(folder), kind, shape, size, aim, bare)
+        yield _measure_plan(registry, Path(folder))
+
+
+def _measure_one(
+    registry: Registry,
+    folder: Path,
+    kind: str,
+    shape: Callable[[str, int, int], dict[str, JSON]],
+    size: int,
+    aim: float,
+    bare: float,
+) -> Iterator[Measurement]:
+    group = f"{shape.__name__} of {size:,} {kind}"
+    compared = "a call" if kind == "inline" else "a future in a thread pool"
+    config = _config(folder / group.replace(" ", "_"))
+    with Engine(config, registry) as engine:
+        runs = iter(range(1, 100))
+        plans = [engine.plan(engine.check(shape(kind, size, next(runs)))) for _ in range(3)]
+        cold = min(_timed(lambda plan=plan: engine.execute(plan)) for plan in plans)  # type: ignore[misc]
+        yield Measurement(group, "run, each node", cold / size * 1e6, "µs", aim, compared, cold / size / bare)
+        again = shape(kind, size, 1)
+        warm = best_of(3, lambda: engine.run(again))
+        yield Measurement(
+            group, "check, plan and run, cached in memory", warm * 1e3, "ms", 20 if size == 1_000 else None
+        )
+    if kind == "threaded":
+        with Engine(config, registry) as engine:
+            disk = _timed(lambda: engine.run(again))
+            yield Measurement(group, "check, plan and run, cached on disk", disk * 1e3, "ms")
+
+
+def _measure_plan(registry: Registry, folder: Path) -> Measurement:
+    with Engine(_config(folder / "plan"), registry) as engine:
+        graph = engine.check(chain("inline", 100_000, 1))
+        seconds = best_of(3, lambda: engine.plan(graph))
+        return Measurement("chain of 100,000", "plan alone", seconds * 1e3, "ms", 1000)
+
+
+def _config(folder: Path) -> Config:
+    roots = {name: folder / name for name in ("models", "inputs", "outputs", "cache", "data")}
+    return Config.load({**roots, "device": "cpu"}, environment={})
+
+
+def _bare_call() -> float:
+    return best_of(5, lambda: [inline(1) for _ in range(10_000)]) / 10_000
+
+
+def _bare_thread() -> float:
+    with ThreadPoolExecutor(1) as pool:
+        return best_of(3, lambda: [pool.submit(threaded, 1).result() for _ in range(2_000)]) / 2_000
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = perf_counter()
+    work()
+    return perf_counter() - began

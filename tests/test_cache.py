@@ -87,6 +87,34 @@ def test_a_result_can_be_kept_again_under_another_key(tmp_path: Path) -> None:
     assert not any((tmp_path / "v1" / "tmp").iterdir())
 
 
+def test_a_hit_that_is_kept_under_one_more_key_is_not_written_again(tmp_path: Path) -> None:
+    first = make_cache(tmp_path)
+    keep(first, "value", 5)
+    first.close()
+    (path,) = files(tmp_path / "v1" / "results", ".json")
+    before = path.stat()
+    cache = make_cache(tmp_path)
+    for _ in range(2):
+        found = cache.fetch(key("value"))
+        assert found is not None
+        cache.keep([key("value"), key("recipe")], found.values, found.seconds, durable=True)
+        cache.flush()
+        assert len(files(tmp_path / "v1" / "results", ".json")) == 2
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    keep(cache, "value", 6)
+    cache.close()
+    assert fetched(make_cache(tmp_path), "value") == 6
+    assert fetched(make_cache(tmp_path), "recipe") == 5
+
+
+def test_what_was_kept_in_memory_can_be_made_durable(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path)
+    keep(cache, "a", 5, durable=False)
+    keep(cache, "a", 5)
+    cache.close()
+    assert fetched(make_cache(tmp_path), "a") == 5
+
+
 @pytest.mark.parametrize("size", [0, 1, 100, MAPPED - 1, BIG])
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_a_node_that_changes_its_input_spoils_nobodys(tmp_path: Path, size: int, on_disk: bool) -> None:

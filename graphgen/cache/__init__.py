@@ -129,18 +129,22 @@ class Cache:
     def keep(self, keys: Sequence[str], values: Mapping[str, StoredValue], seconds: float, *, durable: bool) -> None:
         """Keep a result under all the keys; `seconds` is what computing it took, and would take again.
 
-        Does not wait for the disk, unless 256 MiB are waiting already. `durable=False` stays in memory.
+        Does not wait for the disk, unless 256 MiB are waiting already. `durable=False` stays in memory. What is there
+        already, with the same values, is left as it is.
         """
         keys = tuple(dict.fromkeys(_checked(key) for key in keys))
-        result = Result(dict(values), seconds, "memory")
         size = sum(value.size for value in values.values())
-        write = durable and self._disk is not None and self._disk.problem is None and size <= self._disk_budget
-        if write:
-            self._pending.update(dict.fromkeys(keys, result))
+        durable = durable and self._disk is not None and self._disk.problem is None and size <= self._disk_budget
+        fresh = [key for key in keys if not self._holds(key, values, durable)]
+        if not fresh:
+            return
+        result = Result(dict(values), seconds, "memory", durable)
+        if durable:
+            self._pending.update(dict.fromkeys(fresh, result))
         self._memory.put(keys, result)
-        if write:
+        if durable:
             self._unsettled = True
-            self._writer.submit(lambda: self._write(keys, result), size)
+            self._writer.submit(lambda: self._write(fresh, result), size)
 
     def claim(self, key: str) -> Claim | None:
         """Claim a key before computing it; None when another holds it, or has kept its result since. Never waits.
@@ -238,6 +242,13 @@ class Cache:
                 f"{self._disk.directory}: cannot be used as cache: {error.strerror}; a writable folder is needed: "
                 "choose one with GRAPHGEN_CACHE_DIR, or run with --no-cache"
             ) from error
+
+    def _holds(self, key: str, values: Mapping[str, StoredValue], durable: bool) -> bool:
+        """Tell whether keeping would change nothing: a hit that is kept under more keys is written under those only."""
+        found = self._memory.get(key)
+        if found is None or durable > found.durable or found.values.keys() != values.keys():
+            return False
+        return all(found.values[name].digest == value.digest for name, value in values.items())
 
     def _write(self, keys: Sequence[str], result: Result) -> None:
         try:

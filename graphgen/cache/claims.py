@@ -114,12 +114,12 @@ class Claims:
         if self._directory is not None:
             self._defer(lambda: self._unlink(key))
 
-    def _path(self, directory: Path, key: str) -> Path:
-        return directory / key[:2] / f"{key}.claim"
+    def _path(self, key: str) -> str:
+        return f"{self._directory}/{key[:2]}/{key}.claim"
 
     def _link(self, directory: Path, key: str) -> bool:
         """Make the claim's file; False while a living process has one."""
-        path = self._path(directory, key)
+        path = self._path(key)
         for _ in range(3):
             try:
                 owner = self._living_owner(directory)
@@ -131,9 +131,11 @@ class Claims:
                 if not self._is_dead(path):
                     return False
                 self._bury(path)
-            except FileNotFoundError:  # the folder is not there yet, or somebody cleared the cache
+            except FileNotFoundError:  # the folder is not there yet, or somebody deleted the owner's file
                 with suppress(OSError):
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                if not owner.exists():
+                    self._owner = None
             except OSError:
                 return True  # a disk without links
             else:
@@ -143,7 +145,7 @@ class Claims:
     def _living_owner(self, directory: Path) -> Path:
         """Return this process's own file, made when missing and touched when its last heartbeat is long ago."""
         owner = self._owner
-        if owner is None or not owner.exists():
+        if owner is None:
             directory.mkdir(parents=True, exist_ok=True)
             owner = directory / f"{os.getpid()}-{secrets.token_hex(6)}.owner"
             owner.write_text(json.dumps({"pid": os.getpid(), "host": platform.node()}), encoding="utf-8")
@@ -161,34 +163,34 @@ class Claims:
             if self._held:
                 self.beat()
 
-    def _is_dead(self, path: Path) -> bool:
+    def _is_dead(self, path: str | Path) -> bool:
         """Tell whether a claim's process is gone. A time far ahead, after a clock was set back, counts as old."""
         try:
-            if abs(self._clock() - path.stat().st_mtime) > self._lease:
+            if abs(self._clock() - os.stat(path).st_mtime) > self._lease:
                 return True
-            owner = json.loads(path.read_text(encoding="utf-8"))
+            owner = json.loads(Path(path).read_text(encoding="utf-8"))
             return owner["host"] == platform.node() and not _is_alive(int(owner["pid"]))
         except FileNotFoundError:
             return False  # released just now; the next attempt will see
         except (OSError, ValueError, TypeError, LookupError):
             return False  # not readable; its age will tell
 
-    def _bury(self, path: Path) -> None:
+    def _bury(self, path: str | Path) -> None:
         """Remove a dead claim, unless another process removed it and claimed the key since we looked."""
-        grave = path.with_suffix(f".{secrets.token_hex(4)}.dead")
+        grave = Path(path).with_suffix(f".{secrets.token_hex(4)}.dead")
         with suppress(OSError):
-            path.rename(grave)  # only one process succeeds
+            os.rename(path, grave)  # only one process succeeds
             if not self._is_dead(grave):
                 os.link(grave, path)
         grave.unlink(missing_ok=True)
 
     def _unlink(self, key: str) -> None:
         """Remove our claim's file; not one that another process made after ours had expired."""
-        if self._directory is not None and self._owner is not None:
-            path = self._path(self._directory, key)
+        if self._owner is not None:
+            path = self._path(key)
             with suppress(OSError):
-                if path.samefile(self._owner):
-                    path.unlink()
+                if os.path.samefile(path, self._owner):
+                    os.unlink(path)
 
 
 def _is_alive(pid: int) -> bool:

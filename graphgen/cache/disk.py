@@ -100,7 +100,7 @@ class DiskTier:
         if abs((now := self.clock()) - used) > _RECENT:
             with suppress(OSError):
                 os.utime(path, (now, now))
-        return Result(values, record.seconds, "disk")
+        return Result(values, record.seconds, "disk", durable=True)
 
     def write(self, keys: Sequence[str], result: Result) -> None:
         """Write a result under all the keys. Raises nothing: a failure sets `problem` and is warned of, once."""

@@ -198,11 +198,15 @@ class StoredValue:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a node once returned: its outputs by name, what computing them took, and where they were found."""
+    """What a node once returned: its outputs by name, what computing them took, and where they were found.
+
+    `durable` tells that it is on disk, or about to be.
+    """
 
     values: Mapping[str, StoredValue]
     seconds: float
     source: Literal["memory", "disk"]
+    durable: bool = False
 
 
 def read_file(path: str | Path, codec: ValueCodec) -> StoredValue:

@@ -304,6 +304,7 @@ def test_impossible_combinations_are_refused_when_a_graph_is_checked() -> None:
         (images.with_alpha, known({}, {"image": facts(8, 8), "mask": {"width": 9, "height": 8}}), "mask", "one size"),
         (images.composite, known({}, {"image": facts(8, 8, 3, 2), "over": facts(8, 8, 3, 3)}), "image", "equally long"),
         (images.upscale, known({}, {"image": facts(4096, 4096), "upscaler": {"scale": 4}}), "image", "at most"),
+        (images.upscale, known({}, {"image": {}, "upscaler": {"channels": 1}}), "upscaler", "takes 1 channel"),
     ]
     for node, asked, at, message in cases:
         with pytest.raises(Refusal, match=message) as caught:

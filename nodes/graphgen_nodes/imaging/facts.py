@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from graphgen import Facts, Known, Refusal
+from graphgen import Facts, Known, Refusal, ResourceError
 from graphgen_nodes.imaging.geometry import Size, check_size
 
 PICTURE_FACTS = ("width", "height", "channels", "batch")
@@ -50,10 +50,10 @@ def as_mask(facts: Facts) -> Facts:
 
 @contextmanager
 def refusing(at: str) -> Iterator[None]:
-    """Turn a ValueError or an unreadable file into a Refusal about the input or setting `at`."""
+    """Turn a ValueError, a checkpoint's error or an unreadable file into a Refusal about the input or setting `at`."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, ResourceError) as error:
         raise Refusal(str(error), at=at) from error
     except OSError as error:
         raise Refusal(f"cannot be read: {error.strerror}; check that it is a file and may be read", at=at) from error

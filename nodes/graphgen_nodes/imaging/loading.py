@@ -37,8 +37,8 @@ class UpscalerLoader(Loader):
             total = sum(_count(info.shape) for info in header.tensors.values()) * dtype.itemsize
             report(0, total)
             return Loaded(load(_read(header, torch.device(place.device), dtype, report, total)), total)
-        except (CheckpointError, UpscalerError) as error:
-            raise ResourceError(str(error)) from error
+        except UpscalerError as error:
+            raise ResourceError(f"{upscaler.weights.path}: {error}") from error
         except torch.OutOfMemoryError as error:
             raise MemoryError(f"{place.device} is full") from error
 

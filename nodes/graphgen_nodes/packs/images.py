@@ -276,7 +276,11 @@ def with_alpha(image: Image, mask: Mask) -> Image:
 
 
 def _enlarged_facts(known: Known) -> dict[str, Facts]:
-    picture, scale = known.inputs["image"], facts.count_of(known.inputs["upscaler"], "scale")
+    picture, upscaler = known.inputs["image"], known.inputs["upscaler"]
+    scale, channels = facts.count_of(upscaler, "scale"), facts.count_of(upscaler, "channels")
+    if channels not in (None, 3):
+        cure = "load an upscaler for RGB"
+        raise Refusal(f"the upscaler takes {channels} channel(s), and pictures have 3", at="upscaler", cure=cure)
     size, count = facts.size_of(picture), facts.count_of(picture, "batch")
     larger = Size(size.width * scale, size.height * scale) if size is not None and scale is not None else None
     facts.check_known(larger, count, "image")

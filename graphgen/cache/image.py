@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from math import prod
 
 from graphgen.codec import Buffer, ValueCodec
@@ -120,7 +120,9 @@ def _knows(mark: str, content: JSON, codec: ValueCodec) -> bool:
     if mark == "buffer":
         return isinstance(content, list) and content[0] in codec.buffers
     cls = codec.types.classes.get(mark)
-    return cls is not None and isinstance(content, dict) and content.keys() == {field.name for field in fields(cls)}
+    if cls is None or not is_dataclass(cls) or not isinstance(content, dict):
+        return False
+    return content.keys() == {field.name for field in fields(cls)}
 
 
 def _inside(content: JSON) -> Iterable[JSON]:

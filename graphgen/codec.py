@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from math import isfinite
-from types import MappingProxyType
 
 from graphgen.errors import DefinitionError
 from graphgen.jsontypes import JSON, canonical, digest
@@ -75,11 +74,12 @@ class ValueCodec:
             DefinitionError: the value holds something that has no codec, or NaN.
         """
         writer = _Writer(self)
+        written = writer.write(value)
         try:
-            document = canonical(writer.write(value))
+            document = canonical(written)
         except ValueError as error:
             raise DefinitionError(
-                f"a value of type {type(value).__name__} holds NaN, which has no place on a wire"
+                f"a value of type {type(value).__name__} cannot travel along a wire: {error}"
             ) from error
         parts: list[bytes | bytearray | memoryview] = [document.encode()]
         for buffer in writer.buffers:
@@ -160,7 +160,7 @@ class _Writer:
         return {f"${name}": {field: self.write(getattr(value, field)) for field in _field_names(cls)}}
 
     def _write_changeable(self, value: object, cls: type) -> JSON:
-        self.shareable = cls is MappingProxyType and self.shareable
+        self.shareable = False  # a MappingProxyType too: whoever made it may still hold the dict behind it
         if cls is list:
             return [self.write(item) for item in value]  # type: ignore[attr-defined]
         if isinstance(value, Mapping):
@@ -187,7 +187,11 @@ class _Writer:
 
 
 def _write_float(value: float) -> JSON:
-    return value if isfinite(value) or value != value else {"$float": repr(value)}
+    if value != value:
+        raise DefinitionError(
+            "NaN has no place on a wire; write None where there is no number"
+        )
+    return value if isfinite(value) else {"$float": repr(value)}
 
 
 @cache

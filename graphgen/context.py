@@ -66,6 +66,7 @@ class Context:
         self._device = device
         self._dtype = dtype
         self._last_progress = -1.0
+        self._completed: set[str] = set()
         self._last_preview = -1.0
 
     @property
@@ -82,10 +83,8 @@ class Context:
         """Tell whether the run was cancelled; a node that does not stop at once should look now and then."""
         return self._channel.cancelled()
 
-    def progress(
-        self, done: int, total: int, *, stage: str = "", preview: Callable[[], Preview] | None = None
-    ) -> None:
-        """Report that `done` of `total` units are done.
+    def progress(self, done: int, total: int, *, stage: str = "", preview: Callable[[], Preview] | None = None) -> None:
+        """Report that `done` of `total` units are done; a `total` of 0 says that nobody knows.
 
         `stage` says of what, when it is not the node's work itself (`loading`). `preview` is called only while
         somebody watches, at most five times a second.
@@ -96,12 +95,20 @@ class Context:
         if self._channel.cancelled():
             raise Cancelled("the run was cancelled")
         now = monotonic()
-        if done >= total or now - self._last_progress >= PROGRESS_INTERVAL:
-            self._last_progress = now
-            self._channel.progress(done, total, stage)
+        if now - self._last_progress >= PROGRESS_INTERVAL:
+            self._completed.clear()
+            self._tell(done, total, stage, now)
+        elif 0 < total <= done and stage not in self._completed:
+            self._tell(done, total, stage, now)  # the last unit is told at once, but not again and again
         if preview and now - self._last_preview >= PREVIEW_INTERVAL and self._channel.watched():
             self._last_preview = now
             self._channel.preview(preview())
+
+    def _tell(self, done: int, total: int, stage: str, now: float) -> None:
+        self._last_progress = now
+        if done >= total:
+            self._completed.add(stage)
+        self._channel.progress(done, total, stage)
 
     def track(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
         """Yield the items, reporting progress after each and stopping when the run is cancelled."""

@@ -134,6 +134,15 @@ class RunFailed(GraphgenError):
         super().__init__("\n".join(str(failure) for failure in self.failures))
 
 
+def error_line(error: BaseException) -> str:
+    """Say what was raised in one phrase, `ValueError: no such thing`, even if its own text cannot be made."""
+    try:
+        text = str(error)
+    except Exception:  # an error whose __str__ fails must not hide that there was one
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """Return `did you mean 'x'?` for the nearest of the known words, or None where none is near."""
     near = get_close_matches(word, known, n=1, cutoff=0.6)

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from json import loads
 from pathlib import Path
 
+from graphgen.errors import error_line
 from graphgen.jsontypes import digest
 
 GROUP = "graphgen"
@@ -55,8 +56,7 @@ def module_plugins(modules: Mapping[str, object]) -> list[Plugin | BrokenPlugin]
 
 def broken(name: str, distribution: str, error: BaseException) -> BrokenPlugin:
     """Describe a plugin that raised."""
-    line = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return BrokenPlugin(name, distribution, line, "".join(traceback.format_exception(error)))
+    return BrokenPlugin(name, distribution, error_line(error), "".join(traceback.format_exception(error)))
 
 
 def _load(entry: EntryPoint) -> Plugin | BrokenPlugin:
@@ -64,11 +64,10 @@ def _load(entry: EntryPoint) -> Plugin | BrokenPlugin:
     name = distribution.name if distribution else ""
     try:
         module = entry.load()
+        source = _source_digest(entry.module.partition(".")[0]) if _is_editable(distribution) else None
     except (Exception, SystemExit) as error:  # a plugin may fail in any way; it must not stop the others
         return broken(entry.name, name, error)
-    version = distribution.version if distribution else ""
-    source = _source_digest(entry.module.partition(".")[0]) if _is_editable(distribution) else None
-    return Plugin(entry.name, module, name, version, source)
+    return Plugin(entry.name, module, name, distribution.version if distribution else "", source)
 
 
 def _is_editable(distribution: Distribution | None) -> bool:

@@ -6,6 +6,7 @@ In: plugins. Out: a frozen `Registry`. A plugin that contributes something impos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
@@ -14,7 +15,7 @@ import pluggy
 
 from graphgen import hookspecs
 from graphgen.codec import BufferCodec, ValueCodec
-from graphgen.errors import DefinitionError
+from graphgen.errors import DefinitionError, error_line
 from graphgen.files import Files, OutputFile
 from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped
 from graphgen.jsontypes import JSON
@@ -48,12 +49,24 @@ class Registry:
         return {"graphgen": version("graphgen"), "nodes": nodes, "types": self.types.to_json()}
 
     def find_devices(self) -> list[DeviceInfo]:
-        """Ask the plugins which accelerators this machine has, best first."""
-        return list(chain.from_iterable(_call(_hooks(plugin), "find_devices") for plugin in self.plugins))
+        """Ask the plugins which accelerators this machine has, best first; one that cannot tell is passed over."""
+        found: list[DeviceInfo] = []
+        for plugin in self.plugins:
+            with suppress(Exception):  # a driver may fail in any way; there is always the CPU
+                found += _call(_hooks(plugin), "find_devices")
+        return found
 
     def diagnose(self) -> list[Diagnosis]:
         """Ask the plugins what a person should know about this installation."""
-        return list(chain.from_iterable(_call(_hooks(plugin), "diagnose") for plugin in self.plugins))
+        found: list[Diagnosis] = []
+        for plugin in self.plugins:
+            try:
+                found += _call(_hooks(plugin), "diagnose")
+            except Exception as error:  # a doctor that falls ill says so and goes on
+                found.append(
+                    Diagnosis(plugin.name, error_line(error), "update the plugin, or report this to its author")
+                )
+        return found
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,7 @@ def _accept(new: _Contribution, accepted: Sequence[_Contribution]) -> _Contribut
     for spec in new.nodes:
         if spec.id in known:
             raise DefinitionError(f"the node '{spec.id}' is already given by the plugin '{known[spec.id]}'; rename it")
+        known[spec.id] = new.plugin.name
     return new
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from inspect import isabstract
 from re import sub
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from graphgen.errors import DefinitionError
 from graphgen.jsontypes import JSON
@@ -115,6 +115,8 @@ def socket_type(annotation: object) -> SocketType:
         return SocketType("list", item=socket_type(arguments[0]))
     if annotation is object:
         return SocketType("any")
+    if cure := _BARE.get(annotation if isinstance(annotation, type) else None):
+        raise DefinitionError(f"{getattr(annotation, '__name__', annotation)} says too little; {cure}")
     if isinstance(annotation, type):
         return SocketType(SCALARS.get(annotation) or class_name(annotation))
     raise DefinitionError(
@@ -165,6 +167,11 @@ def _check_class(cls: type) -> None:
         raise DefinitionError(
             f"{_where(cls)} travels along wires but is not a frozen dataclass; write @dataclass(frozen=True)"
         )
+    if is_dataclass(cls) and (computed := [item.name for item in fields(cls) if not item.init]):
+        raise DefinitionError(
+            f"{_where(cls)}: the field '{computed[0]}' is not given to __init__, so a stored value could not be made "
+            "again; make it a property"
+        )
 
 
 def _is_socket_class(cls: type) -> bool:
@@ -173,6 +180,18 @@ def _is_socket_class(cls: type) -> bool:
 
 def _where(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
+
+
+_BARE: Mapping[object, str] = {
+    Any: "write 'object' for a value of any type",
+    list: "write 'list[Image]', for example",
+    tuple: "write 'list[Image]', for example, or put the values into a frozen dataclass",
+    dict: "put the values into a frozen dataclass",
+    set: "write 'list[Image]', for example",
+    bytes: "put them into a frozen dataclass, which gives them a name",
+    type(None): "nothing cannot travel along a wire; a node without outputs is written '-> None'",
+}
+"""Annotations that name a container or nothing, but no type a wire could be checked by."""
 
 
 def _literal_name(choices: tuple[object, ...]) -> str:

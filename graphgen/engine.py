@@ -12,12 +12,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from time import perf_counter
 from types import TracebackType
 from typing import TypeAlias
+
+from pydantic import JsonValue
 
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
@@ -99,6 +102,7 @@ class Engine:
         self.device = choose_device(self.config, self.registry)
         self._shipped = {(item.root, item.name): item.path for item in self.registry.shipped}
         self._lanes: Lanes | None = None
+        self._allowed: set[str] = set()
 
     # --- the stages -------------------------------------------------------------------------------------------------
 
@@ -123,8 +127,7 @@ class Engine:
         if TEXT_KEY not in texts:
             cure = "name a file that graphgen made, or a workflow"
             raise WorkflowError([Problem("no_workflow", str(path), "no workflow is in this file", cure=cure)])
-        document = parse(texts[TEXT_KEY])
-        return document.model_copy(update={"view": json.loads(texts.get(VIEW_KEY, "{}"))})
+        return parse(texts[TEXT_KEY]).model_copy(update={"view": _view(texts.get(VIEW_KEY, "{}"))})
 
     def check(self, source: Source, parameters: Mapping[str, JSON] | None = None) -> Graph:
         """Check a workflow, its parameters set.
@@ -155,6 +158,7 @@ class Engine:
         parameters: Mapping[str, JSON] | None = None,
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
+        previews: bool = True,
     ) -> Report:
         """Carry a plan out. What fails is in the report; nothing is raised for it.
 
@@ -164,6 +168,7 @@ class Engine:
             parameters: The parameters' values, to be put into the files made.
             listen: Receives the events, in this thread.
             control: Cancels the run from another thread.
+            previews: Whether `listen` wants the pictures that nodes show while they work.
         """
         run, began = token_hex(8), perf_counter()
         if listen:
@@ -178,11 +183,13 @@ class Engine:
             look_up=self.use_cache,
             listen=listen,
             control=control,
+            previews=previews,
         )
         outcome = execution.run()
         self.cache.flush()
         if identity and self.use_cache and outcome.ran:
-            write_record(self.config.roots.cache, identity, plan)
+            with suppress(OSError):  # the cache has warned of a folder it cannot write; `explain` does without
+                write_record(self.config.roots.cache, identity, plan)
         report = _report(run, plan, outcome, perf_counter() - began)
         if listen:
             listen(_finished(report))
@@ -224,13 +231,17 @@ class Engine:
             )
         return self._lanes
 
+    def allow_paths(self, paths: Collection[str]) -> None:
+        """Let nodes read these absolute paths, which a person typed at the terminal, outside the roots."""
+        self._allowed.update(paths)
+
     def path_of(self, root: RootName, name: str) -> Path:
         """Return where a name lies inside a root, or inside what a plugin ships there.
 
         Raises:
             PathError: the name leaves the root, or nothing is there.
         """
-        return self.config.roots.resolve(root, name, self._shipped)
+        return self.config.roots.resolve(root, name, self._shipped, allow_absolute=name in self._allowed)
 
     def close(self) -> None:
         """Stop the lanes and write what the cache still holds back."""
@@ -354,6 +365,15 @@ def _current(workflow: Workflow) -> dict[str, JSON]:
         if node in workflow.nodes and setting in workflow.nodes[node].settings:
             found[name] = workflow.nodes[node].settings[setting]
     return found
+
+
+def _view(text: str) -> dict[str, JsonValue]:
+    """Read the editor's view from a made file; anybody may have written it, and nothing depends on it."""
+    try:
+        view = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return view if isinstance(view, dict) else {}
 
 
 def _text(value: JSON) -> str:

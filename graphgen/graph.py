@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import networkx
-
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.inference import PathOf, infer_node
 from graphgen.jsontypes import JSON
@@ -64,6 +62,8 @@ class Graph:
 
     def to_networkx(self) -> MultiDiGraph:
         """Return the graph for networkx's algorithms: nodes carry `type`, edges `output` and `input`."""
+        import networkx  # takes 0.12 s, and most runs never ask
+
         made = networkx.MultiDiGraph()
         for name, node in self.nodes.items():
             made.add_node(name, type=node.spec.id)
@@ -139,6 +139,8 @@ def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem
 
 
 def _cycles(dependants: Mapping[str, Iterable[str]], done: set[str]) -> list[Problem]:
+    import networkx  # takes 0.12 s, and is needed only to name what is wrong
+
     graph = networkx.DiGraph((name, after) for name, rest in dependants.items() for after in rest if after not in done)
     found = []
     for component in networkx.strongly_connected_components(graph):

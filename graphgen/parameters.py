@@ -6,8 +6,9 @@ A parameter's type and limits are those of the settings it sets.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.jsontypes import JSON
@@ -33,13 +34,7 @@ def apply_parameters(workflow: Workflow, values: Mapping[str, JSON]) -> Workflow
     Raises:
         WorkflowError: a name is no parameter of the workflow.
     """
-    known, message = tuple(workflow.parameters), "the workflow has no such parameter"
-    problems = [
-        Problem("unknown_parameter", name, message, None, one_of(known), did_you_mean(name, known))
-        for name in values
-        if name not in workflow.parameters
-    ]
-    if problems:
+    if problems := _unknown(workflow, values):
         raise WorkflowError(problems)
     changes: dict[str, dict[str, JSON]] = {}
     for name, value in values.items():
@@ -72,18 +67,18 @@ def read_parameters(texts: Mapping[str, str], workflow: Workflow, registry: Regi
     """Turn texts, as typed on a command line, into values: a text stays as it is where a text is wanted, else JSON.
 
     Raises:
-        WorkflowError: a value is not JSON where one is needed.
+        WorkflowError: a value is not JSON where one is needed, or a name is no parameter of the workflow.
     """
     kinds = {info.name: info.type for info in describe_parameters(workflow, registry)}
     values: dict[str, JSON] = {}
-    problems: list[Problem] = []
+    problems = _unknown(workflow, texts)
     for name, text in texts.items():
         if kinds.get(name, "str") == "str":
             values[name] = text
             continue
         try:
-            values[name] = json.loads(text)
-        except json.JSONDecodeError:
+            values[name] = json.loads(text, parse_constant=_refuse)
+        except (ValueError, RecursionError):
             message = f"must be of type {kinds[name]} (got '{text}')"
             problems.append(
                 Problem("bad_value", name, message, text, cure=f"write --set {name}={_example(kinds[name])}")
@@ -91,6 +86,19 @@ def read_parameters(texts: Mapping[str, str], workflow: Workflow, registry: Regi
     if problems:
         raise WorkflowError(problems)
     return values
+
+
+def _unknown(workflow: Workflow, names: Iterable[str]) -> list[Problem]:
+    known, message = tuple(workflow.parameters), "the workflow has no such parameter"
+    return [
+        Problem("unknown_parameter", name, message, None, one_of(known), did_you_mean(name, known))
+        for name in names
+        if name not in workflow.parameters
+    ]
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _kind(setting: SettingSpec) -> str:

@@ -109,6 +109,7 @@ class Execution:
         look_up: bool = True,
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
+        previews: bool = True,
     ) -> None:
         self.plan = plan
         self.lanes = lanes
@@ -116,6 +117,7 @@ class Execution:
         self.path_of = path_of
         self.effect = effect
         self.look_up = look_up
+        self.watched = previews and listen is not None
         self.listen = listen
         self.control = control or Control()
         self.outcome = Outcome()
@@ -215,7 +217,7 @@ class Execution:
     def _submit(self, job: _Job) -> None:
         node = job.node
         lane = self.lanes.lane_for(node.spec)
-        task = Task(next(_ids), node.spec.id, node.settings, self._inputs(node), self.listen is not None)
+        task = Task(next(_ids), node.spec.id, node.settings, self._inputs(node), self.watched)
         self._running[task.id] = (job, lane)
         lane.submit(task, self._receive if lane is self.lanes.inline else self._post)
 

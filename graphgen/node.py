@@ -13,6 +13,7 @@ Parameters before the star are wires, those after it settings; `*images: Image` 
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
@@ -24,7 +25,7 @@ from graphgen.context import Context
 from graphgen.errors import DefinitionError
 from graphgen.files import Files
 from graphgen.spec import Device, Fingerprint, Infer, InputSpec, Migration, NodeSpec, OutputSpec, SettingSpec
-from graphgen.types import SocketType, class_name, classes_of, socket_type
+from graphgen.types import SCALARS, SocketType, class_name, classes_of, socket_type
 from graphgen.widgets import Wireable
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -101,34 +102,52 @@ def spec_of(function: Callable[..., object]) -> NodeSpec:
 
 
 def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec:
-    name = f"{function.__module__}.{function.__qualname__}"
+    name = _check_function(function)
     hints = _hints(function, name)
     inputs: list[InputSpec] = []
     settings: dict[str, inspect.Parameter] = {}
-    context: str | None = None
-    for parameter in inspect.signature(function).parameters.values():
+    contexts: list[str] = []
+    parameters = inspect.signature(function).parameters
+    for parameter in parameters.values():
         annotation = _annotation(parameter, hints, name)
-        if annotation is Context:
-            context = parameter.name
+        if Context in classes_of(annotation):
+            contexts.append(parameter.name)
         elif parameter.kind is parameter.KEYWORD_ONLY:
             settings[parameter.name] = parameter
         else:
             inputs.append(_read_input(parameter, annotation, name))
+    if len(contexts) > 1:
+        raise DefinitionError(f"{name}: {' and '.join(contexts)} are both a Context; keep one")
     outputs = _read_outputs(hints, name)
     return NodeSpec(
         id=function.__name__,
-        description=inspect.cleandoc(function.__doc__ or ""),
+        description=_about(function),
         asynchronous=inspect.iscoroutinefunction(function),
         inputs=tuple(inputs),
         settings=tuple(_read_setting(parameter, hints[parameter.name], name) for parameter in settings.values()),
         outputs=outputs,
         model=_settings_model(function.__name__, settings, hints, name),
         function=function,
-        arguments=tuple(inspect.signature(function).parameters),
-        context=context,
+        arguments=tuple(key for key, item in parameters.items() if item.kind is not item.KEYWORD_ONLY),
+        context=contexts[0] if contexts else None,
         classes=tuple(dict.fromkeys(cls for hint in hints.values() for cls in classes_of(hint) if _travels(cls))),
         **behaviour,  # type: ignore[arg-type]
     )
+
+
+def _check_function(function: Callable[..., object]) -> str:
+    """Return the name by which mistakes are reported."""
+    name = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+    if not inspect.isfunction(function):
+        raise DefinitionError(f"{name}: is a {type(function).__name__}; @node stands above a function")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise DefinitionError(f"{name}: yields values one by one; return them all, as list[Image], for example")
+    return name
+
+
+def _about(function: Callable[..., object]) -> str:
+    """Return a function's docstring without what it raises: that is for those who call it, not for those who wire it."""
+    return inspect.cleandoc(function.__doc__ or "").partition("\n\nRaises:\n")[0]
 
 
 def _travels(cls: type) -> bool:
@@ -149,12 +168,14 @@ def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
 
 
 def _annotation(parameter: inspect.Parameter, hints: Mapping[str, object], name: str) -> object:
+    if parameter.kind is parameter.VAR_KEYWORD:
+        raise DefinitionError(f"{name}: '**{parameter.name}' has no sockets; name each setting after the star")
     if parameter.name not in hints:
         raise DefinitionError(
             f"{name}: parameter '{parameter.name}' has no type; write '{parameter.name}: int', for example"
         )
-    if parameter.kind is parameter.VAR_KEYWORD:
-        raise DefinitionError(f"{name}: '**{parameter.name}' has no sockets; name each setting after the star")
+    if not parameter.name.isascii() or parameter.name.startswith("_"):
+        raise DefinitionError(f"{name}: parameter '{parameter.name}' becomes a socket; name it in letters a-z first")
     return hints[parameter.name]
 
 
@@ -175,6 +196,11 @@ def _read_setting(parameter: inspect.Parameter, annotation: object, name: str) -
     marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     wireable = all(mark.allowed for mark in marks if isinstance(mark, Wireable))
     kind = _socket(annotation, parameter.name, name)
+    if (kind.item or kind).name not in SCALARS.values():
+        raise DefinitionError(
+            f"{name}: setting '{parameter.name}' is of type {kind}, which cannot be typed in; settings are int, float, "
+            "str, bool, Literal or a list of these; move it before the star to make it a wire"
+        )
     return SettingSpec(parameter.name, kind, parameter.default is parameter.empty, wireable)
 
 
@@ -212,10 +238,12 @@ def _settings_model(
         for key, parameter in settings.items()
     }
     try:
-        model: type[BaseModel] = create_model(title, __config__=_CONFIG, **fields)  # type: ignore[call-overload]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Field name .* shadows an attribute")  # `copy` is a good name for one
+            model: type[BaseModel] = create_model(title, __config__=_CONFIG, **fields)  # type: ignore[call-overload]
         _check_defaults(model, settings, name)
-    except PydanticUserError as error:
-        raise DefinitionError(f"{name}: the settings cannot be read: {error.message}") from error
+    except (PydanticUserError, NameError, ValueError, TypeError) as error:
+        raise DefinitionError(f"{name}: the settings cannot be read: {error}") from error
     return model
 
 
@@ -235,7 +263,8 @@ def _check_defaults(model: type[BaseModel], settings: Mapping[str, inspect.Param
 def _whole(annotation: object) -> object:
     """Let 7.0 stand for 7 in whole-number settings: JSON written by a browser does not tell them apart."""
     bare = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    return Annotated[annotation, BeforeValidator(_as_whole)] if bare is int else annotation
+    whole = bare is int or set(get_args(bare)) == {int, type(None)}
+    return Annotated[annotation, BeforeValidator(_as_whole)] if whole else annotation
 
 
 def _as_whole(value: object) -> object:

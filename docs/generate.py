@@ -1,0 +1,84 @@
+"""Write the generated pages of docs/: `python docs/generate.py`; with `--check`, say which are out of date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from graphgen.jsontypes import JSON
+from graphgen.plugins import find_plugins
+from graphgen.registry import build_registry
+from graphgen.spec import NodeSpec
+
+PAGE = Path(__file__).parent / "nodes.md"
+
+
+def page() -> str:
+    """Return docs/nodes.md: every built-in node with its inputs, settings and outputs."""
+    registry = build_registry(find_plugins())
+    own = {plugin.name for plugin in registry.plugins if plugin.distribution == "graphgen"}
+    specs = sorted((spec for spec in registry.nodes.values() if _pack(spec) in own), key=lambda spec: spec.id)
+    lines = ["# Nodes", "", "Made by `make docs` from the nodes themselves; `graphgen nodes NAME` shows the same.", ""]
+    for pack, members in groupby(specs, key=_pack):
+        lines += [f"## {pack}", ""]
+        for spec in members:
+            lines += [f"### {spec.id}", "", spec.description, "", *_table(spec), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _pack(spec: NodeSpec) -> str:
+    return spec.id.partition(".")[0]
+
+
+def _table(spec: NodeSpec) -> Iterator[str]:
+    yield "| | name | type | |"
+    yield "| --- | --- | --- | --- |"
+    for item in spec.inputs:
+        many = ", any number" if item.many else ""
+        yield f"| input | `{item.name}` | {item.type}{many} | {item.description} |"
+    properties = spec.settings_schema().get("properties", {})
+    assert isinstance(properties, Mapping)  # noqa: S101 - JSON Schema describes settings by an object
+    for name, schema in properties.items():
+        yield f"| setting | `{name}` | {_kind(schema)} | {_about(schema)} |"
+    for output in spec.outputs:
+        yield f"| output | `{output.name}` | {output.type} | {output.description} |"
+
+
+def _kind(schema: JSON) -> str:
+    if not isinstance(schema, Mapping):
+        return ""
+    if choices := schema.get("enum"):
+        return " or ".join(f"`{choice}`" for choice in choices) if isinstance(choices, list) else ""
+    limits = (schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum"))
+    kind = str(schema.get("type", ""))
+    return kind if limits == (None, None) else f"{kind}, {_limit(limits[0])} to {_limit(limits[1])}"
+
+
+def _limit(value: JSON) -> str:
+    return "any" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _about(schema: JSON) -> str:
+    if not isinstance(schema, Mapping):
+        return ""
+    default = f" Default: `{schema['default']}`." if "default" in schema and schema["default"] != "" else ""
+    return f"{schema.get('description', '')}{default}".strip()
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with `--check` compare it."""
+    made = page()
+    if "--check" in arguments:
+        fresh = PAGE.exists() and PAGE.read_text(encoding="utf-8") == made
+        if not fresh:
+            print(f"{PAGE} is out of date; run `make docs`", file=sys.stderr)
+        return 0 if fresh else 1
+    PAGE.write_text(made, encoding="utf-8")
+    print(f"wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""Each workflow in workflows/ does what it says, on the models it names."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+import graphgen
+from graphgen.config import Config
+from graphgen.engine import Engine, Report
+from graphgen.jsontypes import JSON
+from graphgen_nodes import Image
+
+WORKFLOWS = sorted((Path(__file__).parent.parent / "workflows").glob("*.json"))
+TEXT_TO_IMAGE = Path(__file__).parent.parent / "workflows" / "text_to_image.json"
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    with Engine(Config.load({"device": "cpu"})) as engine:
+        yield engine
+
+
+def picture(report: Report) -> np.ndarray:
+    image = report.outputs["picture"]
+    assert isinstance(image, Image)
+    return image.pixels.numpy()
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_checks_out(path: Path, engine: Engine) -> None:
+    graph = engine.check(path)
+    assert graph.workflow.name
+    assert graph.workflow.description
+    assert all(output.description for output in graph.workflow.outputs.values())
+    assert all(parameter.description for parameter in graph.workflow.parameters.values())
+
+
+def test_text_to_image_draws_what_it_is_told(engine: Engine) -> None:
+    """A blue heart is mostly blue and white, a red apple mostly red and white, in the middle of the picture."""
+    blue = picture(engine.run(TEXT_TO_IMAGE, {"prompt": "a blue heart on a white background", "seed": 1}))
+    red = picture(engine.run(TEXT_TO_IMAGE, {"prompt": "a red apple on a white background", "seed": 1}))
+    assert blue.shape == red.shape == (1, 3, 256, 256)
+    middle = (slice(None), slice(None), slice(96, 160), slice(96, 160))
+    assert blue[middle].mean(axis=(0, 2, 3)).argmax() == 2
+    assert red[middle].mean(axis=(0, 2, 3)).argmax() == 0
+    assert blue[:, :, :8, :8].mean() > 0.9
+
+
+def test_second_run_computes_nothing_and_puts_a_lost_file_back(engine: Engine) -> None:
+    first = engine.run(TEXT_TO_IMAGE, {"steps": 2})
+    path = Path(first.files[0])
+    data = path.read_bytes()
+    path.unlink()
+    second = engine.run(TEXT_TO_IMAGE, {"steps": 2})
+    assert second.ran == 0
+    assert second.files == first.files
+    assert path.read_bytes() == data
+
+
+def test_changed_seed_computes_only_what_depends_on_it(engine: Engine) -> None:
+    engine.run(TEXT_TO_IMAGE, {"steps": 2, "seed": 1})
+    plan = engine.plan(engine.check(TEXT_TO_IMAGE, {"steps": 2, "seed": 2}))
+    assert set(plan.order) == {"noise", "sample", "decoded", "enlarged", "save"}
+
+
+def test_cached_run_in_a_new_process_does_without_torch(tmp_path: Path) -> None:
+    arguments = ["run", str(TEXT_TO_IMAGE), "--set", "steps=2", "--json"]
+    subprocess.run([sys.executable, "-m", "graphgen", *arguments], check=True, capture_output=True)
+    script = (
+        "import sys; from graphgen.cli import main; code = main(sys.argv[1:]);"
+        "heavy = sorted({'torch', 'numpy', 'PIL', 'diffusers', 'transformers'} & set(sys.modules));"
+        "print(f'heavy={heavy}', file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=True, capture_output=True, text=True)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[-1]["ran"] == 0
+    assert Path(events[-1]["files"][0]).exists()
+    assert "heavy=[]" in done.stderr
+
+
+def test_picture_runs_again(engine: Engine, tmp_path: Path) -> None:
+    parameters: dict[str, JSON] = {"steps": 2, "prompt": "a green frog", "seed": 11}
+    first = engine.run(TEXT_TO_IMAGE, parameters)
+    made = Path(first.files[0])
+    with Picture.open(made) as opened:
+        assert opened.size == (256, 256)
+        assert json.loads(opened.info["graphgen.parameters"])["prompt"] == "a green frog"
+    again = engine.run(made)
+    assert again.ran == 0
+    assert again.files == first.files
+
+
+def test_run_from_python_takes_parameters() -> None:
+    outputs = graphgen.run(TEXT_TO_IMAGE, steps=2, count=2)
+    image = outputs["picture"]
+    assert isinstance(image, Image)
+    assert tuple(image.pixels.shape) == (2, 3, 256, 256)
+
+
+@pytest.mark.gpu
+def test_text_to_image_on_a_gpu_in_half_precision() -> None:
+    """The same file, unchanged, draws the same picture on CUDA, up to half precision."""
+    parameters: dict[str, JSON] = {"steps": 8, "seed": 3}
+    with Engine(Config.load({"device": "cpu", "cache": "cpu-cache"})) as cpu, Engine(Config.load({})) as gpu:
+        assert gpu.device.kind == "cuda"
+        assert gpu.device.dtype in ("float16", "bfloat16")
+        one, other = picture(cpu.run(TEXT_TO_IMAGE, parameters)), picture(gpu.run(TEXT_TO_IMAGE, parameters))
+    assert np.abs(one - other).mean() < 0.05

@@ -83,7 +83,8 @@ class StableDiffusion1(StableDiffusion):
 
         Every 1.x release predicts epsilon. A UNet of another size without betas might be anything.
         """
-        published = part.shapes.get("input_blocks.0.0.weight", (0,))[0] == 320
+        first = part.shapes.get("input_blocks.0.0.weight") or part.shapes.get("conv_in.weight") or (0,)
+        published = first[0] == 320
         return "epsilon" if published or any(name in checkpoint.markers for name in TRAINING_BUFFERS) else None
 
 

@@ -15,33 +15,10 @@ from graphgen.spec import Facts, Known, Migration
 from graphgen.types import Family
 from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 
+# fmt: off
 __all__ = [
-    "Buffer",
-    "BufferCodec",
-    "Context",
-    "DeviceInfo",
-    "Diagnosis",
-    "Facts",
-    "Family",
-    "File",
-    "FileFormat",
-    "Files",
-    "Known",
-    "Loaded",
-    "Loader",
-    "Migration",
-    "OutputFile",
-    "Place",
-    "Preview",
-    "Refusal",
-    "ResourceError",
-    "Seed",
-    "Shipped",
-    "Slider",
-    "TextArea",
-    "Wireable",
-    "hookimpl",
-    "node",
-    "run",
-    "run_async",
+    "Buffer", "BufferCodec", "Context", "DeviceInfo", "Diagnosis", "Facts", "Family", "File", "FileFormat", "Files",
+    "Known", "Loaded", "Loader", "Migration", "OutputFile", "Place", "Preview", "Refusal", "ResourceError", "Seed",
+    "Shipped", "Slider", "TextArea", "Wireable", "hookimpl", "node", "run", "run_async",
 ]
+# fmt: on

@@ -146,7 +146,7 @@ def _check_function(function: Callable[..., object]) -> str:
 
 
 def _about(function: Callable[..., object]) -> str:
-    """Return a function's docstring without what it raises: that is for those who call it, not for those who wire it."""
+    """Return a docstring without what the function raises: that is for callers, not for those who wire nodes."""
     return inspect.cleandoc(function.__doc__ or "").partition("\n\nRaises:\n")[0]
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from graphgen import Context, Facts, Files, Known, Refusal
-from graphgen.errors import PathError
+from graphgen import Context, Facts, Files, Known, Preview, Refusal
+from graphgen.errors import Cancelled, PathError
 from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
+from graphgen_nodes.imaging.files import read_picture
 from graphgen_nodes.imaging.geometry import Mode, Size, check_size, covering, fitted
 from graphgen_nodes.imaging.names import clean_stem
 from graphgen_nodes.packs import images
@@ -240,6 +241,41 @@ def test_a_bad_name_is_refused_when_the_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="cannot be a file's"):
         model(name="../../x")
     assert model(name="u\u0308").model_dump()["name"] == "\u00fc"
+
+
+class Watcher:
+    """A channel that somebody watches, and that is cancelled after some progress."""
+
+    def __init__(self, cancel_after: int = 99) -> None:
+        self.reports: list[tuple[int, int]] = []
+        self.previews: list[Preview] = []
+        self.cancel_after = cancel_after
+
+    def cancelled(self) -> bool:
+        return len(self.reports) > self.cancel_after
+
+    def watched(self) -> bool:
+        return True
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        self.reports.append((done, total))
+
+    def preview(self, preview: Preview) -> None:
+        self.previews.append(preview)
+
+
+def test_who_watches_sees_what_is_saved(tmp_path: Path) -> None:
+    watcher = Watcher()
+    images.save(Context(watcher), PICTURE)  # type: ignore[arg-type]
+    assert (watcher.reports[0], watcher.reports[-1]) == ((0, 2), (2, 2))
+    (tmp_path / "a.jpg").write_bytes(watcher.previews[0].data)
+    assert (read_picture(tmp_path / "a.jpg").pixels - PICTURE.pixels[0]).abs().mean() < 0.2
+    assert watcher.previews[0].media_type == "image/jpeg"
+
+
+def test_saving_stops_when_the_run_is_cancelled() -> None:
+    with pytest.raises(Cancelled):
+        images.save(Context(Watcher(cancel_after=0)), PICTURE)  # type: ignore[arg-type]
 
 
 # --- what is known beforehand ---------------------------------------------------------------------------------------

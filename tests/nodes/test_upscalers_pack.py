@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from graphgen import Place, Refusal, ResourceError
+from graphgen import DeviceInfo, Place, Refusal, ResourceError
 from graphgen.config import Config
 from graphgen.engine import Engine
 from graphgen.errors import Cancelled, WorkflowError
@@ -225,6 +225,20 @@ def test_a_workflow_enlarges_a_picture_with_the_shipped_upscaler(engine: Engine)
     assert isinstance(handle, Upscaler)
     again = engine.run(workflow(upscalers.EMBEDDED))  # type: ignore[arg-type]
     assert again.ran == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_is_found_and_enlarges_like_the_cpu(engine: Engine, tmp_path: Path) -> None:
+    slow = engine.run(workflow(upscalers.EMBEDDED)).outputs["large"]  # type: ignore[arg-type]
+    config = Config.load({"cache": tmp_path / "other", "outputs": tmp_path}, folder=tmp_path, environment={})
+    with Engine(config) as other:
+        assert other.device == DeviceInfo("cuda:0", "float16")
+        fast = other.run(workflow(upscalers.EMBEDDED)).outputs["large"]  # type: ignore[arg-type]
+    assert isinstance(slow, Image)
+    assert isinstance(fast, Image)
+    assert fast.pixels.device.type == "cpu"
+    assert (fast.pixels - slow.pixels).abs().max() < 0.01
 
 
 def test_a_missing_upscaler_is_a_problem_of_the_workflow(engine: Engine) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from graphgen_nodes.imaging.geometry import Size
+from graphgen_nodes.imaging.geometry import Size, check_size
 from graphgen_nodes.imaging.pictures import check_same
 from graphgen_nodes.imaging.resampling import Method, resample
 from graphgen_nodes.sockets import Image, Mask
@@ -38,6 +38,7 @@ def to_image(mask: Mask) -> Image:
 
 def solid(size: Size, value: float, count: int) -> Mask:
     """Make masks of one value."""
+    check_size(size, count)
     return Mask(torch.full((count, size.height, size.width), value))
 
 
@@ -90,6 +91,7 @@ def blur(mask: Mask, radius: float) -> Mask:
 
 def resize(mask: Mask, into: Size, method: Method) -> Mask:
     """Stretch masks to a size."""
+    check_size(into, len(mask.values))
     return Mask(resample(mask.values, into, method))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from graphgen import Files, OutputFile
+from graphgen import Context, Files, OutputFile
 from graphgen_nodes.imaging.files import Format, read_picture, write_picture
 from graphgen_nodes.imaging.geometry import (
     Mode,
@@ -19,6 +20,7 @@ from graphgen_nodes.imaging.geometry import (
     fitted,
 )
 from graphgen_nodes.imaging.names import clean_stem, numbered
+from graphgen_nodes.imaging.previews import preview_of
 from graphgen_nodes.imaging.resampling import Method, resample
 from graphgen_nodes.networks.upscale import UpscaleNetwork, upscale
 from graphgen_nodes.sockets import Image, Mask
@@ -36,19 +38,19 @@ def load(path: Path) -> tuple[Image, Mask]:
     return Image(picture.pixels[None]), Mask(picture.alpha[None])
 
 
-def save(image: Image, name: str, form: Format, quality: int, track: Callable[[range], Iterable[int]] = iter) -> Files:
-    """Write each picture of a batch as a file; `track` reports progress over the pictures.
+def save(context: Context, image: Image, name: str, form: Format, quality: int) -> Files:
+    """Write each picture of a batch as a file, showing it to whoever watches.
 
     Raises:
         ValueError: the name cannot be a file's, or a picture cannot be written.
     """
     stems = list(numbered(clean_stem(name), len(image.pixels)))
-    return Files(
-        tuple(
-            OutputFile(stems[index], SUFFIXES[form], write_picture(image.pixels[index], form, quality))
-            for index in track(range(len(stems)))
-        )
-    )
+    files: list[OutputFile] = []
+    context.progress(0, len(stems))
+    for stem, pixels in zip(stems, image.pixels, strict=True):
+        files.append(OutputFile(stem, SUFFIXES[form], write_picture(pixels, form, quality)))
+        context.progress(len(files), len(stems), preview=partial(preview_of, pixels))
+    return Files(tuple(files))
 
 
 def size_of(image: Image) -> Size:
@@ -95,9 +97,8 @@ def batch(images: Sequence[Image]) -> Image:
             f"picture {different + 1} is {_kind(kinds[different])} and the first is {_kind(kinds[0])}; a batch has one "
             "size and one number of channels: put images.resize before it, or images.flatten for transparency"
         )
-    pixels = torch.cat([image.pixels for image in images])
-    check_size(size_of(images[0]), len(pixels))
-    return Image(pixels)
+    check_size(size_of(images[0]), sum(len(image.pixels) for image in images))
+    return Image(torch.cat([image.pixels for image in images]))
 
 
 def pick(image: Image, index: int, count: int) -> Image:

@@ -92,7 +92,7 @@ def save(
     """Save pictures with 8 bits a channel; those of a batch are numbered from 1."""
     from graphgen_nodes.imaging import pictures
 
-    return pictures.save(image, name, format, quality, context.track)
+    return pictures.save(context, image, name, format, quality)
 
 
 def _resized_facts(known: Known) -> dict[str, Facts]:

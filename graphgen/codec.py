@@ -164,7 +164,8 @@ class _Writer:
         if cls is list:
             return [self.write(item) for item in value]  # type: ignore[attr-defined]
         if isinstance(value, Mapping):
-            return {"$map": {self._key(key): self.write(item) for key, item in value.items()}}
+            # sorted, as the document will be: buffers are numbered in the order they are met
+            return {"$map": {key: self.write(value[key]) for key in sorted(map(self._key, value))}}
         if isinstance(value, bytes):
             return {"$bytes": self._buffer(Buffer("U8", (len(value),), value))}
         codec = self.codec.buffer_codec(cls)

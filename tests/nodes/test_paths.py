@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in diffusers
+
 PATHS = (VariancePreserving(), VariancePreserving(beta_schedule="linear"), VarianceExploding(), Flow(), Flow(shift=3.0))
 paths = st.sampled_from(PATHS)
 shares = st.floats(0, 1)
@@ -87,6 +89,19 @@ def test_the_chain_is_that_of_diffusers(kind: str) -> None:
     path = VariancePreserving(beta_schedule=kind)  # type: ignore[arg-type]
     # diffusers multiplies in single precision, which shows most where 1 - alpha_bar is least
     np.testing.assert_allclose(path.sigmas, np.sqrt((1 - alpha_bar) / alpha_bar), rtol=2e-5)
+
+
+def test_zero_terminal_snr_is_that_of_diffusers() -> None:
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", rescale_betas_zero_snr=True
+    )
+    alpha_bar = scheduler.alphas_cumprod.double().numpy()
+    path = VariancePreserving(zero_terminal_snr=True)
+    np.testing.assert_allclose(path.sigmas, np.sqrt((1 - alpha_bar) / alpha_bar), rtol=1e-3)
+    np.testing.assert_allclose(path.sigmas[:900], np.sqrt((1 - alpha_bar) / alpha_bar)[:900], rtol=2e-5)
+    assert path.sigma_max == pytest.approx(4096)
 
 
 def test_timesteps_outside_the_trained_range_are_clamped() -> None:

@@ -12,6 +12,8 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
+from operator import mul
 from typing import Literal
 
 
@@ -78,12 +80,15 @@ class VariancePreserving(Path):
 
     Samplers see it in the scaled coordinates of Karras et al. 2022, where alpha is 1 and
     sigma = sqrt((1 - alpha_bar) / alpha_bar); the denoiser rescales its input by 1 / sqrt(1 + sigma^2).
+    `zero_terminal_snr` rescales the chain so that it ends at pure noise (Lin et al. 2024, algorithm 1), for networks
+    that predict v and were trained so.
     """
 
     beta_start: float = 0.00085
     beta_end: float = 0.012
     beta_schedule: Literal["linear", "scaled_linear"] = "scaled_linear"
     timesteps: int = 1000
+    zero_terminal_snr: bool = False
 
     @property
     def sigmas(self) -> tuple[float, ...]:
@@ -230,14 +235,19 @@ class Flow(Path):
         return self.shifted(share)
 
 
+LEAST_ALPHA_BAR = 2**-24
+"""What stands for an alpha_bar of 0, whose sigma would be infinite; sigma is 4096."""
+
+
 @lru_cache(maxsize=64)
 def _chain_sigmas(path: VariancePreserving) -> tuple[float, ...]:
     """Return sqrt((1 - alpha_bar) / alpha_bar) for each timestep, in double precision."""
     power = {"linear": 1, "scaled_linear": 2}[path.beta_schedule]
     first, last = path.beta_start ** (1 / power), path.beta_end ** (1 / power)
-    sigmas, alpha_bar = [], 1.0
-    for timestep in range(path.timesteps):
-        beta = (first + (last - first) * timestep / (path.timesteps - 1)) ** power
-        alpha_bar *= 1 - beta
-        sigmas.append(math.sqrt((1 - alpha_bar) / alpha_bar))
-    return tuple(sigmas)
+    betas = ((first + (last - first) * k / (path.timesteps - 1)) ** power for k in range(path.timesteps))
+    alpha_bars = list(accumulate((1 - beta for beta in betas), mul))
+    if path.zero_terminal_snr:
+        most, least = math.sqrt(alpha_bars[0]), math.sqrt(alpha_bars[-1])
+        rescaled = ((math.sqrt(alpha_bar) - least) * most / (most - least) for alpha_bar in alpha_bars)
+        alpha_bars = [max(alpha**2, LEAST_ALPHA_BAR) for alpha in rescaled]
+    return tuple(math.sqrt((1 - alpha_bar) / alpha_bar) for alpha_bar in alpha_bars)

@@ -258,6 +258,7 @@ class Watcher:
         return True
 
     def progress(self, done: int, total: int, stage: str) -> None:
+        assert not stage
         self.reports.append((done, total))
 
     def preview(self, preview: Preview) -> None:

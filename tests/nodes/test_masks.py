@@ -13,7 +13,8 @@ from scipy import ndimage
 from graphgen import Facts, Known, Refusal
 from graphgen.errors import PathError
 from graphgen.node import spec_of
-from graphgen_nodes.packs import masks
+from graphgen_nodes.imaging.geometry import Mode
+from graphgen_nodes.packs import images, masks
 from graphgen_nodes.packs.masks import Channel
 from graphgen_nodes.sockets import Image, Mask
 
@@ -104,9 +105,19 @@ def test_blurring_keeps_what_is_even_and_its_sum() -> None:
 
 
 def test_resizing_agrees_with_pillow() -> None:
-    resized = masks.resize(MASK, width=12, height=33).values
+    resized = masks.resize(MASK, width=12, height=33, mode="stretch").values
     expected = Pillow.fromarray(MASK.values[1].numpy()).resize((12, 33), Pillow.Resampling.BILINEAR)
     assert numpy.array_equal(resized[1].numpy(), numpy.asarray(expected))
+
+
+@pytest.mark.parametrize("mode", ["stretch", "fit", "fill", "pad"])
+def test_a_mask_stays_with_its_picture(mode: Mode) -> None:
+    picture = masks.to_image(MASK)
+    for width, height in ((10, 10), (40, 11), (30, 20)):
+        expected = images.resize(picture, width=width, height=height, mode=mode, method="bicubic").pixels[:, 0]
+        assert torch.equal(masks.resize(MASK, width=width, height=height, mode=mode, method="bicubic").values, expected)
+    expected = images.crop(picture, x=3, y=4, width=9, height=8).pixels[:, 0]
+    assert torch.equal(masks.crop(MASK, x=3, y=4, width=9, height=8).values, expected)
 
 
 def test_facts_of_masks_are_known() -> None:
@@ -124,8 +135,12 @@ def test_facts_of_masks_are_known() -> None:
     assert infer(masks.to_image, {}, mask=mask) == {"image": picture}
     assert infer(masks.blur, {}, mask=mask) == {"mask": mask}
     assert infer(masks.combine, {}, first=mask, second={**mask, "batch": 1}) == {"mask": mask}
-    assert infer(masks.resize, {"width": 3, "height": 4}, mask=mask) == {"mask": {"width": 3, "height": 4, "batch": 2}}
+    assert infer(masks.resize, {"width": 3, "height": 4, "mode": "pad"}, mask=mask) == {
+        "mask": {"width": 3, "height": 4, "batch": 2}
+    }
     assert infer(masks.solid, {"width": 3, "height": 4, "batch": 1}) == {"mask": {"width": 3, "height": 4, "batch": 1}}
+    with pytest.raises(Refusal, match="leaves the picture of 8 x 6"):
+        infer(masks.crop, {"x": 0, "y": 0, "width": 9, "height": 6}, mask=mask)
     with pytest.raises(Refusal, match="one size"):
         infer(masks.combine, {}, first=mask, second={**mask, "width": 9})
     with pytest.raises(Refusal, match="at most"):

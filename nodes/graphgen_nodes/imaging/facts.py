@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graphgen import Facts, Known, Refusal, ResourceError
-from graphgen_nodes.imaging.geometry import Size, check_size
+from graphgen_nodes.imaging.geometry import Size, check_crop, check_size, fitted
 
 PICTURE_FACTS = ("width", "height", "channels", "batch")
 
@@ -76,6 +76,27 @@ def check_alike(inputs: Mapping[str, Facts], at: str) -> None:
     if len(set(counts.values()) - {1}) > 1:
         told = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise Refusal(f"{told} pictures; batches must be equally long, or 1", at=at, cure="take one by images.pick")
+
+
+def resized_facts(known: Known, name: str) -> Facts:
+    """Return the facts of a picture or mask `name` resized by the settings width, height and mode."""
+    there, into, mode = known.inputs[name], size_setting(known), known.settings.get("mode")
+    size, batch = size_of(there), count_of(there, "batch")
+    check_known(into, batch, "width")
+    target = into if mode in ("stretch", "fill", "pad") else None
+    if mode == "fit" and size is not None and into is not None:
+        target = fitted(size, into)
+    return facts_of(target, batch, count_of(there, "channels"))
+
+
+def cropped_facts(known: Known, name: str) -> Facts:
+    """Return the facts of a picture or mask `name` cropped by the settings x, y, width and height."""
+    there, part = known.inputs[name], size_setting(known)
+    size, x, y = size_of(there), count_of(known.settings, "x"), count_of(known.settings, "y")
+    if size is not None and part is not None and x is not None and y is not None:
+        with refusing("x" if x + part.width > size.width else "y"):
+            check_crop(size, x, y, part)
+    return facts_of(part, count_of(there, "batch"), count_of(there, "channels"))
 
 
 def longest_batch(*facts: Facts) -> int | None:

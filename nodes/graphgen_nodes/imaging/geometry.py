@@ -60,11 +60,6 @@ def fitted(size: Size, into: Size) -> Size:
     return Size(max(1, round(size.width * into.height / size.height)), into.height)
 
 
-def resized(size: Size, into: Size, mode: Mode) -> Size:
-    """Return the size that resizing gives."""
-    return fitted(size, into) if mode == "fit" else into
-
-
 def covering(size: Size, into: Size) -> Box:
     """Return the central part of a picture that has the shape of `into` and is as large as can be."""
     width, height = float(size.width), float(size.height)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from graphgen_nodes.imaging.geometry import Size, check_size
+from graphgen_nodes.imaging.geometry import Mode, Size, check_crop, check_size, covering, fitted
 from graphgen_nodes.imaging.pictures import check_same
 from graphgen_nodes.imaging.resampling import Method, resample
 from graphgen_nodes.sockets import Image, Mask
@@ -89,10 +89,29 @@ def blur(mask: Mask, radius: float) -> Mask:
     return Mask(_convolve(values, kernel.reshape(1, 1, 1, -1), (reach, reach, 0, 0))[:, 0].clamp(0, 1))
 
 
-def resize(mask: Mask, into: Size, method: Method) -> Mask:
-    """Stretch masks to a size."""
+def resize(mask: Mask, into: Size, mode: Mode, method: Method) -> Mask:
+    """Resize masks as pictures are, so that both stay together; what `pad` adds is 0."""
     check_size(into, len(mask.values))
-    return Mask(resample(mask.values, into, method))
+    size = size_of(mask)
+    box = covering(size, into) if mode == "fill" else None
+    target = fitted(size, into) if mode in ("fit", "pad") else into
+    values = resample(mask.values, target, method, box)
+    if mode != "pad" or target == into:
+        return Mask(values)
+    padded = torch.zeros(len(values), into.height, into.width)
+    top, left = (into.height - target.height) // 2, (into.width - target.width) // 2
+    padded[:, top : top + target.height, left : left + target.width] = values
+    return Mask(padded)
+
+
+def crop(mask: Mask, x: int, y: int, part: Size) -> Mask:
+    """Cut a part out of every mask; `x`, `y` is its upper left corner.
+
+    Raises:
+        ValueError: the part leaves the mask.
+    """
+    check_crop(size_of(mask), x, y, part)
+    return Mask(mask.values[:, y : y + part.height, x : x + part.width].contiguous())
 
 
 def size_of(mask: Mask) -> Size:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from graphgen import Context, Facts, File, Files, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.imaging import facts
-from graphgen_nodes.imaging.geometry import Mode, Size, check_crop, resized
+from graphgen_nodes.imaging.geometry import Mode, Size
 from graphgen_nodes.imaging.headers import SUFFIXES, picture_size
 from graphgen_nodes.imaging.names import clean_stem
 from graphgen_nodes.sockets import Image, Mask, Upscaler
@@ -95,17 +95,11 @@ def save(
     return pictures.save(context, image, name, format, quality)
 
 
-def _resized_facts(known: Known) -> dict[str, Facts]:
-    picture, into = known.inputs["image"], facts.size_setting(known)
-    size, mode = facts.size_of(picture), known.settings.get("mode")
-    facts.check_known(into, facts.count_of(picture, "batch"), "width")
-    target = into if mode in ("stretch", "fill", "pad") else None
-    if mode == "fit" and size is not None and into is not None:
-        target = resized(size, into, "fit")
-    return {"image": facts.facts_of(target, facts.count_of(picture, "batch"), facts.count_of(picture, "channels"))}
-
-
-@node(category="images", title="Resize picture", infer=_resized_facts)
+@node(
+    category="images",
+    title="Resize picture",
+    infer=lambda known: {"image": facts.resized_facts(known, "image")},
+)
 def resize(
     image: Image,
     *,
@@ -127,16 +121,7 @@ def resize(
     return pictures.resize(image, Size(width, height), mode, method, background)
 
 
-def _cropped_facts(known: Known) -> dict[str, Facts]:
-    picture, part = known.inputs["image"], facts.size_setting(known)
-    size, x, y = facts.size_of(picture), facts.count_of(known.settings, "x"), facts.count_of(known.settings, "y")
-    if size is not None and part is not None and x is not None and y is not None:
-        with facts.refusing("x" if x + part.width > size.width else "y"):
-            check_crop(size, x, y, part)
-    return {"image": facts.facts_of(part, facts.count_of(picture, "batch"), facts.count_of(picture, "channels"))}
-
-
-@node(category="images", title="Crop picture", infer=_cropped_facts)
+@node(category="images", title="Crop picture", infer=lambda known: {"image": facts.cropped_facts(known, "image")})
 def crop(
     image: Image,
     *,

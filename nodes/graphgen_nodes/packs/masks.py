@@ -9,10 +9,11 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Slider, hookimpl, node
 from graphgen_nodes.imaging import facts
-from graphgen_nodes.imaging.geometry import Size
+from graphgen_nodes.imaging.geometry import Mode, Size
 from graphgen_nodes.sockets import Image, Mask
 
 Side = Annotated[int, Field(ge=1, le=16384)]
+Offset = Annotated[int, Field(ge=0, le=16384)]
 Method = Literal["lanczos", "bicubic", "bilinear", "area", "nearest"]
 Channel = Literal["luminance", "alpha", "red", "green", "blue"]
 Operation = Literal["union", "intersection", "difference", "exclusion"]
@@ -118,27 +119,37 @@ def blur(
     return masks.blur(mask, radius)
 
 
-def _resized_facts(known: Known) -> dict[str, Facts]:
-    size, count = facts.size_setting(known), facts.count_of(known.inputs["mask"], "batch")
-    facts.check_known(size, count, "width")
-    return {"mask": facts.facts_of(size, count)}
-
-
-@node(category="masks", title="Resize mask", infer=_resized_facts)
+@node(category="masks", title="Resize mask", infer=lambda known: {"mask": facts.resized_facts(known, "mask")})
 def resize(
     mask: Mask,
     *,
     width: Annotated[Side, Field(description="Pixels.")] = 512,
     height: Annotated[Side, Field(description="Pixels.")] = 512,
+    mode: Annotated[Mode, Field(description="As of images.resize; what pad adds is 0.")] = "fill",
     method: Annotated[Method, Field(description="The filter; nearest keeps edges hard.")] = "bilinear",
 ) -> Mask:
-    """Stretch masks to a size."""
+    """Make masks larger or smaller, as images.resize does pictures."""
     from graphgen_nodes.imaging import masks
 
-    return masks.resize(mask, Size(width, height), method)
+    return masks.resize(mask, Size(width, height), mode, method)
+
+
+@node(category="masks", title="Crop mask", infer=lambda known: {"mask": facts.cropped_facts(known, "mask")})
+def crop(
+    mask: Mask,
+    *,
+    x: Annotated[Offset, Field(description="Pixels from the left.")] = 0,
+    y: Annotated[Offset, Field(description="Pixels from the top.")] = 0,
+    width: Annotated[Side, Field(description="Pixels.")] = 512,
+    height: Annotated[Side, Field(description="Pixels.")] = 512,
+) -> Mask:
+    """Cut a part out of masks."""
+    from graphgen_nodes.imaging import masks
+
+    return masks.crop(mask, x, y, Size(width, height))
 
 
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the mask nodes."""
-    return [from_image, to_image, solid, invert, combine, grow, blur, resize]
+    return [from_image, to_image, solid, invert, combine, grow, blur, resize, crop]

@@ -1,0 +1,107 @@
+"""The call as typed: options read strictly, and what is wrong with them told with the cure."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from graphgen.cli.screen import Screen, style
+from graphgen.cli.words import count
+from graphgen.config import Config
+from graphgen.engine import Engine
+from graphgen.errors import GraphgenError, Problem, WorkflowError
+from graphgen.plugins import find_plugins
+from graphgen.registry import Registry, build_registry
+from graphgen.workflow import Workflow, parse
+
+DONE = 0
+FAILED = 1
+WRONG = 2
+
+
+class CallError(GraphgenError):
+    """The command line is wrong."""
+
+
+class Parser(ArgumentParser):
+    """argparse that raises CallError instead of ending the program, and takes no abbreviations."""
+
+    def __init__(self, command: str, description: str, usage: str, *, add_help: bool = True) -> None:
+        super().__init__(
+            prog=f"graphgen {command}",
+            description=description,
+            usage=f"graphgen {command} {usage}",
+            allow_abbrev=False,
+            add_help=add_help,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the call."""
+        raise CallError(f"{message}; `{self.prog} --help` shows how")
+
+    def add_json(self, what: str) -> None:
+        """Add the option --json."""
+        self.add_argument("--json", action="store_true", help=f"print {what} as JSON, and nothing else")
+
+
+def read_assignments(texts: Sequence[str]) -> dict[str, str]:
+    """Split `name=value` texts; of several values for one name the last counts.
+
+    Raises:
+        CallError: one has no `=`.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise CallError(f"--set {text}: write it as name=value, for example --set seed=7")
+        found[name.strip()] = value
+    return found
+
+
+def read_source(engine: Engine, file: str) -> Workflow:
+    """Read the workflow a call names; `-` is standard input.
+
+    Raises:
+        WorkflowError: there is none, or its form is wrong.
+    """
+    if file != "-":
+        return engine.read(file)
+    try:
+        return parse(sys.stdin.buffer.read().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        message = f"is not UTF-8 text (byte {error.start})"
+        raise WorkflowError([Problem("not_json", "standard input", message, cure="pipe a workflow's JSON")]) from error
+
+
+def absolute_paths(texts: Mapping[str, str]) -> list[str]:
+    """Return the values that are absolute paths: a person who types one at the terminal may name any file."""
+    return [text for text in texts.values() if "\0" not in text and Path(text).is_absolute()]
+
+
+def installed() -> tuple[Registry, Config]:
+    """Return what is installed, without an engine: enough for commands that only look."""
+    config = Config.load()
+    return build_registry(find_plugins(config.disabled_plugins)), config
+
+
+def places_of(workflow: Workflow, names: Iterable[str]) -> dict[str, str]:
+    """Map each place that parameters set, such as `sampler.steps`, to the parameter's name."""
+    known = workflow.parameters
+    return {place: name for name in names if name in known for place in known[name].sets}
+
+
+def show_problems(screen: Screen, file: str, problems: Sequence[Problem], parameters: Mapping[str, str]) -> None:
+    """Show what is wrong with a workflow on standard error, a line for each problem.
+
+    `parameters` names for places such as `sampler.steps` the parameter that was set there.
+    """
+    screen.error(style(f"{'standard input' if file == '-' else file}: {count(len(problems), 'problem')}", "bold"))
+    for problem in problems:
+        place = style(problem.place or "workflow", "red")
+        source = f" (--set {parameters[problem.place]})" if problem.place in parameters else ""
+        text = str(problem).removeprefix(f"{problem.place}: ")
+        screen.error(f"  {place}{source}: {text}")

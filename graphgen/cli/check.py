@@ -1,0 +1,73 @@
+"""`graphgen check`: all that is wrong with a workflow, without running it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from graphgen.cli.call import (
+    DONE,
+    WRONG,
+    Parser,
+    absolute_paths,
+    places_of,
+    read_assignments,
+    read_source,
+    show_problems,
+)
+from graphgen.cli.screen import Screen, style
+from graphgen.cli.words import count
+from graphgen.config import Config
+from graphgen.engine import Engine
+from graphgen.errors import Problem, WorkflowError
+from graphgen.graph import Graph
+from graphgen.parameters import read_parameters
+
+
+def parser() -> Parser:
+    """Return the options of the command."""
+    made = Parser(
+        "check", "Say what is wrong with a workflow, without running it.", "FILE [--set name=value ...] [--json]"
+    )
+    made.add_argument("file", metavar="FILE", help="a workflow, a picture graphgen made, or - for stdin")
+    made.add_argument("--set", metavar="name=value", action="append", default=[], help="set a parameter")
+    made.add_json("the problems")
+    return made
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Do what the call says; return the exit code."""
+    call = parser().parse_args(arguments)
+    given = read_assignments(call.set)
+    screen = Screen()
+    graph: Graph | None = None
+    problems: Sequence[Problem] = ()
+    places: dict[str, str] = {}
+    with Engine(Config.load(), use_cache=False) as engine:
+        try:
+            workflow = read_source(engine, call.file)
+            places = places_of(workflow, given)
+            engine.allow_paths(absolute_paths(given))
+            graph = engine.check(workflow, read_parameters(given, workflow, engine.registry))
+            engine.plan(graph)  # looks at the files that nodes read
+        except WorkflowError as error:
+            problems = error.problems
+    if call.json:
+        found = [problem.to_json() for problem in problems]
+        screen.line(json.dumps({"ok": not found, "nodes": len(graph.nodes) if graph else None, "problems": found}))
+    elif problems:
+        show_problems(screen, call.file, problems, places)
+    elif graph:
+        screen.line(f"{style('ok', 'green')}: {_describe(graph)}")
+    return WRONG if problems else DONE
+
+
+def _describe(graph: Graph) -> str:
+    workflow = graph.workflow
+    parts = [count(len(graph.nodes), "node"), count(len(workflow.parameters), "parameter")]
+    if graph.outputs:
+        parts.append(f"{count(len(graph.outputs), 'output')} ({', '.join(graph.outputs)})")
+    writers = [name for name, node in graph.nodes.items() if node.spec.effect]
+    if writers:
+        parts.append(f"files from {', '.join(writers)}")
+    return ", ".join(parts)

@@ -1,0 +1,165 @@
+"""A run as a person sees it, event by event.
+
+On a terminal: a line for each node as it ends, and one live line for what runs. Elsewhere: a line as a node begins
+and ends, and one at each quarter of its work. Runs of very many nodes name only those that take time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from graphgen import events
+from graphgen.cli.screen import Screen, cut, pad, style
+from graphgen.cli.words import duration
+from graphgen.engine import Report
+from graphgen.events import Event
+
+MANY = 60
+"""Nodes from which a run names only those that take time."""
+WORTH_NAMING = 0.1
+"""Seconds from which a node is named in a run of many."""
+
+_BAR = 24
+_TIME = 8
+
+
+@dataclass
+class _Work:
+    """A node that runs: since when, how far, and the last quarter that was told."""
+
+    since: float
+    done: int = 0
+    total: int = 0
+    stage: str = ""
+    quarter: int = 0
+    stage_since: float = 0.0
+
+
+class Progress:
+    """Listens to a run and shows it. `names` are the nodes that may be told of; `clock` is in seconds."""
+
+    def __init__(
+        self, screen: Screen, names: list[str], *, verbose: bool = False, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._screen = screen
+        self._width = min(max((len(name) for name in names), default=0), 28)
+        self._brief = len(names) > MANY and not verbose
+        self._verbose = verbose
+        self._clock = clock
+        self._running: dict[str, _Work] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case events.NodeStarted(node, lane):
+                self._start(node, lane)
+            case events.NodeProgress():
+                self._advance(event)
+            case events.NodeLog(node, level, message):
+                how = "yellow" if level == "warning" else "dim"
+                self._screen.line(f"  {self._name(node)}  {style(f'{level}: {message}', how)}")
+            case events.NodeCached(node, source):
+                self._cached(node, source)
+            case events.NodeFinished(node, seconds, summaries):
+                self._finish(node, seconds, summaries)
+            case events.NodeFailed():
+                self._fail(event)
+            case events.NodeSkipped(node, because):
+                self._skip(node, because)
+            case _:
+                pass  # the beginning and the end of the run are told by the command; previews are no matter for text
+        self._redraw()
+
+    # --- lines ------------------------------------------------------------------------------------------------------
+
+    def _start(self, node: str, lane: str) -> None:
+        self._running[node] = _Work(self._clock())
+        if not self._screen.live and not self._brief and lane != "inline":
+            self._line(self._screen.symbols.begun, "dim", node, "begins", "")
+
+    def _advance(self, event: events.NodeProgress) -> None:
+        work = self._running.setdefault(event.node, _Work(self._clock()))
+        stage = event.stage
+        if (work.total, work.stage) != (event.total, stage):
+            work.total, work.stage, work.quarter, work.stage_since = event.total, stage, 0, self._clock()
+        work.done = event.done
+        quarter = 4 * event.done // event.total if event.total else 0
+        if quarter > work.quarter:
+            work.quarter = quarter
+            if not self._screen.live and not self._brief and quarter < 4:
+                self._line(" ", "", event.node, f"{25 * quarter} %", _steps(work))
+
+    def _cached(self, node: str, source: str) -> None:
+        self._running.pop(node, None)
+        if not self._brief:
+            note = "the same as a node above" if source == "equal" else ""
+            self._line(self._screen.symbols.cached, "dim", node, "cached", note)
+
+    def _finish(self, node: str, seconds: float, summaries: Mapping[str, str]) -> None:
+        self._running.pop(node, None)
+        if not self._brief or seconds >= WORTH_NAMING:
+            self._line(self._screen.symbols.done, "green", node, duration(seconds), ", ".join(summaries.values()))
+
+    def _fail(self, event: events.NodeFailed) -> None:
+        self._running.pop(event.node, None)
+        symbol = style(self._screen.symbols.failed, "red")
+        self._screen.error(f"{symbol} {style(event.node, 'red')} ({event.type}): {event.message}")
+        if event.inputs:
+            self._screen.error(f"    given: {cut(event.inputs, 400)}")
+        if event.traceback and self._verbose:
+            self._screen.error("".join(f"    {line}\n" for line in event.traceback.splitlines()).rstrip())
+        elif event.traceback:
+            self._screen.error(style("    --verbose shows where it was raised", "dim"))
+
+    def _skip(self, node: str, because: str) -> None:
+        if not self._brief:
+            self._line(self._screen.symbols.skipped, "yellow", node, "skipped", because)
+
+    def _line(self, symbol: str, how: str, node: str, when: str, note: str) -> None:
+        line = f"{style(symbol, how)} {self._name(node)}  {when:>{_TIME}}"
+        line += f"  {style(note, 'dim')}" if note else ""
+        self._screen.line(cut(line, self._screen.width))
+
+    def _name(self, node: str) -> str:
+        return pad(node, self._width)
+
+    # --- the live line ----------------------------------------------------------------------------------------------
+
+    def _redraw(self) -> None:
+        if not self._screen.live or not self._running:
+            return
+        node, work = max(self._running.items(), key=lambda item: (item[1].total > 0, item[1].since))
+        parts = [style(self._screen.symbols.begun, "cyan"), self._name(node)]
+        if work.total:
+            parts.append(f" {self._bar(work)} {_steps(work)}{self._left(work)}")
+        others = [name for name in self._running if name != node]
+        if others:
+            parts.append(style(f" (beside: {', '.join(others[:3])}{' …' if len(others) > 3 else ''})", "dim"))
+        self._screen.status(" ".join(parts))
+
+    def _bar(self, work: _Work) -> str:
+        filled = min(_BAR * work.done // work.total, _BAR)
+        symbols = self._screen.symbols
+        return style(symbols.filled * filled, "cyan") + style(symbols.empty * (_BAR - filled), "dim")
+
+    def _left(self, work: _Work) -> str:
+        """Estimate how long the work will take still, from what is done of it."""
+        if not 0 < work.done < work.total:
+            return ""
+        seconds = (self._clock() - work.stage_since) * (work.total - work.done) / work.done
+        return style(f", {duration(seconds)} left", "dim") if seconds >= 1 else ""
+
+
+def _steps(work: _Work) -> str:
+    return f"{work.stage} {work.done}/{work.total}".lstrip()
+
+
+def summary(report: Report, seconds: float) -> str:
+    """Say in one line how a run ended."""
+    words = {"done": ("done", "green"), "failed": ("failed", "red"), "cancelled": ("cancelled", "yellow")}
+    word, how = words[report.status]
+    counts = {"ran": report.ran, "cached": report.cached, "failed": len(report.failures), "skipped": report.skipped}
+    told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing to do"
+    return f"{style(word, how)} in {duration(seconds)}: {told}"

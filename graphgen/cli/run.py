@@ -1,0 +1,193 @@
+"""`graphgen run`: carry a workflow out and show what happens, or say what would happen and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+
+from graphgen.cli.call import (
+    DONE,
+    FAILED,
+    WRONG,
+    CallError,
+    Parser,
+    absolute_paths,
+    places_of,
+    read_assignments,
+    read_source,
+    show_problems,
+)
+from graphgen.cli.interrupt import Interrupt
+from graphgen.cli.parameters import show_parameters, show_values
+from graphgen.cli.progress import Progress, summary
+from graphgen.cli.screen import Screen, style
+from graphgen.cli.words import count
+from graphgen.config import Config
+from graphgen.engine import Engine, Report
+from graphgen.errors import WorkflowError
+from graphgen.events import Event, event_json
+from graphgen.jsontypes import JSON
+from graphgen.parameters import describe_parameters, read_parameters
+from graphgen.plan import Plan
+from graphgen.scheduler import Control
+from graphgen.workflow import Workflow
+
+_STATES = {
+    "cached": ("cached", "dim"),
+    "run": ("runs", "green"),
+    "may run": ("may run", "yellow"),
+    "equal": ("shared", "dim"),
+    "not needed": ("not needed", "dim"),
+}
+
+
+def parser() -> Parser:
+    """Return the options of the command."""
+    made = Parser(
+        "run",
+        "Run a workflow. What has not changed since an earlier run is not computed again.",
+        "FILE [--set name=value ...] [-o DIR] [--only NODE ...] [--explain] [--no-cache] [--json] [--verbose]",
+        add_help=False,
+    )
+    made.add_argument("file", metavar="FILE", nargs="?", help="a workflow, a picture graphgen made, or - for stdin")
+    made.add_argument("--set", metavar="name=value", action="append", default=[], help="set a parameter")
+    made.add_argument("-o", "--outputs", metavar="DIR", help="the folder for the files it writes")
+    made.add_argument("--only", metavar="NODE", action="append", help="run this node and what it needs, nothing else")
+    made.add_argument("--explain", action="store_true", help="say what would run and why, and run nothing")
+    made.add_argument("--no-cache", action="store_true", help="compute everything, keep nothing")
+    made.add_json("an object for each event")
+    made.add_argument("--verbose", action="store_true", help="show tracebacks, and each node of a large workflow")
+    made.add_argument("-h", "--help", action="store_true", help="show this, and FILE's own parameters")
+    return made
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Do what the call says; return the exit code."""
+    began = perf_counter()
+    call = parser().parse_args(arguments)
+    screen = Screen()
+    if call.file is None:
+        if not call.help:
+            raise CallError("FILE is missing; `graphgen run workflow.json` runs that workflow")
+        screen.line(parser().format_help().rstrip())
+        return DONE
+    given = read_assignments(call.set)
+    places: dict[str, str] = {}
+    try:
+        with Engine(Config.load({"outputs": call.outputs}), use_cache=not call.no_cache) as engine:
+            workflow = read_source(engine, call.file)
+            if call.help:
+                return _help(screen, engine, workflow)
+            places = places_of(workflow, given)
+            engine.allow_paths(absolute_paths(given))
+            values = read_parameters(given, workflow, engine.registry)
+            plan = engine.plan(engine.check(workflow, values), call.only)
+            if call.explain:
+                return _explain(screen, engine, plan, call)
+            return _run(screen, engine, plan, values, call, began)
+    except WorkflowError as error:
+        if call.json:
+            _emit({"event": "run_refused", "problems": [problem.to_json() for problem in error.problems]})
+        show_problems(screen, call.file, error.problems, places)
+        return WRONG
+
+
+def _help(screen: Screen, engine: Engine, workflow: Workflow) -> int:
+    screen.line(style(workflow.name or "A workflow without a name", "bold"))
+    if workflow.description:
+        screen.rows([(workflow.description,)], indent=0)
+    screen.line()
+    show_parameters(screen, describe_parameters(workflow, engine.registry))
+    screen.line()
+    screen.line(parser().format_help().rstrip())
+    return DONE
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+def _run(screen: Screen, engine: Engine, plan: Plan, values: Mapping[str, JSON], call: Namespace, began: float) -> int:
+    listen: Callable[[Event], None] = _emit_event
+    if not call.json:
+        _show_head(screen, engine, plan, call.file)
+        listen = Progress(screen, [*plan.recipes], verbose=call.verbose)
+    control = Control()
+    with Interrupt(control, live=screen.live and not call.json) as interrupt:
+        report = engine.execute(
+            plan, identity=_identity(call.file), parameters=values, listen=listen, control=control, previews=False
+        )
+    if not call.json:
+        _show_end(screen, plan, report, perf_counter() - began)
+    return {"done": DONE, "failed": FAILED, "cancelled": interrupt.code}[report.status]
+
+
+def _show_head(screen: Screen, engine: Engine, plan: Plan, file: str) -> None:
+    workflow = plan.graph.workflow
+    running = f"{count(len(plan.order), 'node')} to run" if plan.order else "nothing to run"
+    cached = f", {len(plan.cached):,} cached" if plan.cached else ""
+    screen.line(f"{style(workflow.name or file, 'bold')}: {running}{cached}")
+    show_values(screen, describe_parameters(workflow, engine.registry))
+    screen.line()
+
+
+def _show_end(screen: Screen, plan: Plan, report: Report, seconds: float) -> None:
+    screen.line()
+    for file in report.files:
+        screen.line(f"{style(screen.symbols.file, 'green')} {_short(file)}")
+    given = [
+        (name, value.summary())
+        for name, value in report.outputs.stored.items()
+        if not plan.graph.nodes[plan.graph.outputs[name].node].spec.effect
+    ]
+    screen.rows(given, ["cyan"], indent=0)
+    screen.line(summary(report, seconds))
+
+
+def _short(path: str) -> str:
+    """Return a path from the current folder where it lies inside."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def _identity(file: str) -> str:
+    """Name a workflow for `--explain`: by its file, or by the folder where it was piped in."""
+    return str(Path(file).resolve())
+
+
+# --- explaining -----------------------------------------------------------------------------------------------------
+
+
+def _explain(screen: Screen, engine: Engine, plan: Plan, call: Namespace) -> int:
+    found = engine.explain(plan, _identity(call.file))
+    types = {name: node.spec.id for name, node in plan.graph.nodes.items()}
+    if call.json:
+        for item in found:
+            _emit({"node": item.node, "type": types[item.node], "state": item.state, "reasons": item.reasons})
+        return DONE
+    workflow = plan.graph.workflow
+    screen.line(style(workflow.name or call.file, "bold"))
+    rows = []
+    for item in found:
+        word, how = _STATES[item.state]
+        rows.append((item.node, style(word, how), "; ".join(item.reasons)))
+    screen.rows(rows)
+    screen.line(f"{len(plan.order):,} would run, {len(plan.cached):,} cached")
+    return DONE
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------------
+
+
+def _emit_event(event: Event) -> None:
+    _emit(event_json(event))
+
+
+def _emit(line: JSON) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()

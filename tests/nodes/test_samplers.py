@@ -156,7 +156,7 @@ def test_ancestral_steps_split_the_noise(kind: str) -> None:
     assert ancestral(path, s, t, 0.0) == (t, 0)
 
 
-def test_a_deviation_of_one_half_is_reached_where_plain_euler_ancestral_ends_at_0_62() -> None:
+def test_euler_ancestral_on_a_flow_ends_at_one_half_where_stepping_in_sigma_alone_ends_at_0_69() -> None:
     path = PATHS["flow"]
     noise = NoiseSource(Noise(1), MANY, path)
     denoise = gaussian_denoiser(path, 0.0, VARIANCE)

@@ -6,7 +6,7 @@ In: a `Noise` value and the shape of x. Out: `NoiseSource`, from which samplers 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from math import sqrt
 
@@ -75,9 +75,14 @@ class BrownianTree:
         self._shape = tuple(shape)
         self._middles: dict[int, tuple[int, Tensor]] = {}
         self._end = self._normal(-1, 0)
+        # a step begins where the last one ended
+        self._recent = lru_cache(maxsize=3)(self._value)
 
     def __call__(self, time: float) -> Tensor:
         """Return the path's value at a time in 0..1; it is 0 at time 0."""
+        return self._recent(time)
+
+    def _value(self, time: float) -> Tensor:
         left, left_value, right_value, width, place = 0.0, torch.zeros(self._shape), self._end, 1.0, 0
         for level in range(DEPTH):
             middle = self._middle(level, place, left_value, right_value, width)

@@ -1,0 +1,94 @@
+"""Check prompts' conditionings against what diffusers' pipelines make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from tiny import Arch, make_pipeline, shared_tiny
+
+from graphgen import Place
+from graphgen_nodes import Conditioning
+from graphgen_nodes.checkpoints import open_checkpoint
+from graphgen_nodes.families.handles import text_encoder_handle
+from graphgen_nodes.loading import ModelLoader
+from graphgen_nodes.text.encode import PromptEncoder
+
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
+PROMPTS = ["", "a red apple", "An ORANGE, on 3 tables (very detailed)", "빨간 사과 🍎"]
+
+
+def encoder_of(arch: Arch, *, single: bool = False) -> PromptEncoder:
+    tiny = shared_tiny(arch)
+    handle = text_encoder_handle([open_checkpoint(tiny.file if single else tiny.folder)])
+    found = ModelLoader().load(handle, Place("cpu", "float32"), lambda *_: None).module
+    assert isinstance(found, PromptEncoder)
+    return found
+
+
+def refuse(message: str) -> None:
+    raise AssertionError(message)
+
+
+def reference(pipeline: Any, arch: Arch, prompt: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+    device = torch.device("cpu")
+    if arch == "sd3":
+        found = pipeline.encode_prompt(prompt, None, None, device=device, do_classifier_free_guidance=False)
+        return found[0], found[2]
+    return pipeline.encode_prompt(prompt, device, 1, False)[0], None
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_conditioning_equals_the_pipeline_s(arch: Arch) -> None:
+    pipeline, encoder = make_pipeline(arch, seed=0), encoder_of(arch)
+    for prompt in PROMPTS:
+        found = encoder.encode(prompt, refuse)
+        embeddings, pooled = reference(pipeline, arch, prompt)
+        assert found.family == arch
+        assert found.embeddings.shape == embeddings.shape
+        torch.testing.assert_close(found.embeddings, embeddings, rtol=0, atol=1e-5)
+        if pooled is None:
+            assert found.pooled is None
+        else:
+            torch.testing.assert_close(found.pooled, pooled, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_single_file_takes_the_shipped_tokenizers(arch: Arch) -> None:
+    one, two = encoder_of(arch), encoder_of(arch, single=True)
+    for prompt in PROMPTS:
+        assert_same(one.encode(prompt, refuse), two.encode(prompt, refuse))
+
+
+def assert_same(one: Conditioning, two: Conditioning) -> None:
+    torch.testing.assert_close(one.embeddings, two.embeddings, rtol=0, atol=1e-5)
+    torch.testing.assert_close(one.pooled, two.pooled, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arch", "tokens"), [("sd1", {49407}), ("sd2", {0}), ("sd3", {49407})], ids=["end of text", "!", "clip-l"]
+)
+def test_padding(arch: Arch, tokens: set[int]) -> None:
+    for single in (False, True):
+        ids = encoder_of(arch, single=single).tokenizers["text_encoder"].encode("a red apple")
+        assert ids[:5] == [49406, 320, 736, 3055, 49407]
+        assert set(ids[5:]) == tokens
+        assert len(ids) == 77
+
+
+def test_what_is_too_long_is_left_out_with_a_warning() -> None:
+    """Read 75 tokens, as the pipeline does, and say which words were not."""
+    prompt = " ".join(["apple"] * 75) + " table chair"
+    warnings: list[str] = []
+    found = encoder_of("sd1").encode(prompt, warnings.append)
+    assert warnings == ["the prompt is too long; not read: 'table chair'"]
+    embeddings, _ = reference(make_pipeline("sd1", seed=0), "sd1", prompt)
+    torch.testing.assert_close(found.embeddings, embeddings, rtol=0, atol=1e-5)
+
+
+def test_sd3_reads_more_with_t5() -> None:
+    """Fit T5's 256 tokens though CLIP's 77 are exceeded: the warning is about the latter."""
+    warnings: list[str] = []
+    encoder_of("sd3").encode(" ".join(["apple"] * 80), warnings.append)
+    assert warnings == ["the prompt is too long; not read: 'apple apple apple apple apple'"]

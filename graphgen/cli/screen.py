@@ -20,7 +20,7 @@ _OURS = re.compile("\x1b\\[(?:0|1|2|31|32|33|36)m")
 _UNSAFE = re.compile(
     "(\x1b\\[(?:0|1|2|31|32|33|36)m)|[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""Control characters, those that turn the writing direction, and half characters; group 1 is what we wrote ourselves."""
+"""Control characters, those that turn the writing direction, half characters; group 1 is what we wrote ourselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,3 @@
+"""A pack that cannot be imported, for tests."""
+
+raise ImportError("libmissing.so: cannot open shared object file")

@@ -53,7 +53,7 @@ class UniPCAlgorithm(Algorithm):
         ]
         if there is not None:
             points.append((1.0, there))
-        if not points or not self.path.alpha(t) > 0:
+        if not points:
             return x
         base = -h if self.variant == "bh1" and isfinite(h) else expm1(-h)
         weights = self._weights([r for r, _ in points], h, base)

@@ -13,9 +13,11 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from secrets import token_hex
+from threading import Lock
 from time import perf_counter
 from types import TracebackType
 from typing import TypeAlias
@@ -26,7 +28,7 @@ from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
 from graphgen.effects import Provenance, write_files
-from graphgen.errors import GraphgenError, NodeError, Problem, RunFailed, WorkflowError
+from graphgen.errors import Cancelled, NodeError, Problem, RunFailed, WorkflowError
 from graphgen.events import Event, RunStatus
 from graphgen.explain import Explanation, explain, read_record, write_record
 from graphgen.files import Files
@@ -102,6 +104,8 @@ class Engine:
         self.device = choose_device(self.config, self.registry)
         self._shipped = {(item.root, item.name): item.path for item in self.registry.shipped}
         self._lanes: Lanes | None = None
+        self._lock = Lock()
+        self._pace: dict[str, float] = {}
         self._allowed: set[str] = set()
 
     # --- the stages -------------------------------------------------------------------------------------------------
@@ -173,23 +177,25 @@ class Engine:
         run, began = token_hex(8), perf_counter()
         if listen:
             listen(events.RunStarted(run, len(plan.order), len(plan.cached), plan.targets))
-        made_by = _provenance(plan.graph.workflow, parameters or {})
+        made_by = cache(lambda: _provenance(plan.graph.workflow, parameters or {}))
         execution = Execution(
             plan,
             self.lanes,
             self.cache,
             self.path_of,
-            lambda _, files: self._write(files, made_by),
+            lambda _, files: self._write(files, made_by()),
             look_up=self.use_cache,
             listen=listen,
             control=control,
             previews=previews,
+            pace=self._pace,
         )
         outcome = execution.run()
         self.cache.flush()
         if identity and self.use_cache and outcome.ran:
             with suppress(OSError):  # the cache has warned of a folder it cannot write; `explain` does without
-                write_record(self.config.roots.cache, identity, plan)
+                unfinished = [*outcome.undone, *(failure.node for failure in outcome.failures)]
+                write_record(self.config.roots.cache, identity, plan, unfinished)
         report = _report(run, plan, outcome, perf_counter() - began)
         if listen:
             listen(_finished(report))
@@ -218,18 +224,9 @@ class Engine:
     @property
     def lanes(self) -> Lanes:
         """The lanes, made when the first plan is carried out."""
-        if self._lanes is None:
-            workshop = Workshop(self.registry, self.path_of, self.cache.wrap, self.device)
-            place = Place(self.device.name, self.device.dtype)
-            residency = Residency(self.registry.loaders, place, self.config.device_bytes)
-            with_weights = Workshop(self.registry, self.path_of, self.cache.wrap, self.device, residency)
-            self._lanes = Lanes(
-                inline=InlineLane(workshop),
-                pool=ThreadLane("pool", workshop, threads=self.config.threads),
-                device=ThreadLane(self.device.name, with_weights),
-                loop=LoopLane(workshop),
-            )
-        return self._lanes
+        with self._lock:  # two runs may begin at once
+            self._lanes = self._lanes or self._make_lanes()
+            return self._lanes
 
     def allow_paths(self, paths: Collection[str]) -> None:
         """Let nodes read these absolute paths, which a person typed at the terminal, outside the roots."""
@@ -258,6 +255,18 @@ class Engine:
     ) -> None:
         self.close()
 
+    def _make_lanes(self) -> Lanes:
+        workshop = Workshop(self.registry, self.path_of, self.cache.wrap, self.device)
+        place = Place(self.device.name, self.device.dtype)
+        residency = Residency(self.registry.loaders, place, self.config.device_bytes)
+        with_weights = replace(workshop, residency=residency)
+        return Lanes(
+            inline=InlineLane(workshop),
+            pool=ThreadLane("pool", workshop, threads=self.config.threads),
+            device=ThreadLane(self.device.name, with_weights),
+            loop=LoopLane(workshop),
+        )
+
     def _write(self, files: StoredValue, made_by: Provenance) -> tuple[str, ...]:
         value = files.load()
         assert isinstance(value, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
@@ -276,24 +285,26 @@ def choose_device(config: Config, registry: Registry) -> DeviceInfo:
     return device if config.precision == "auto" else DeviceInfo(device.name, config.precision)
 
 
-def run(source: Source, **parameters: JSON) -> Mapping[str, object]:
+def run(source: Source, /, **parameters: JSON) -> Mapping[str, object]:
     """Run a workflow and return its outputs by name.
 
     Raises:
         WorkflowError: it cannot run as written; carries every problem.
         RunFailed: nodes failed; carries them.
+        Cancelled: the run was stopped before it reached its outputs.
     """
     with Engine() as engine:
         report = engine.run(source, parameters)
     return _outputs(report)
 
 
-async def run_async(source: Source, **parameters: JSON) -> Mapping[str, object]:
+async def run_async(source: Source, /, **parameters: JSON) -> Mapping[str, object]:
     """Run a workflow without blocking the event loop; cancelling the task cancels the run.
 
     Raises:
         WorkflowError: it cannot run as written; carries every problem.
         RunFailed: nodes failed; carries them.
+        Cancelled: the run was stopped before it reached its outputs.
     """
     control = Control()
 
@@ -306,7 +317,7 @@ async def run_async(source: Source, **parameters: JSON) -> Mapping[str, object]:
         return _outputs(await asyncio.shield(task))
     except asyncio.CancelledError:
         control.cancel()
-        await task
+        await asyncio.wait([task])
         raise
 
 
@@ -314,7 +325,7 @@ def _outputs(report: Report) -> Mapping[str, object]:
     if report.failures:
         raise RunFailed(report.failures)
     if report.status == "cancelled":
-        raise GraphgenError("the run was cancelled")
+        raise Cancelled("the run was cancelled")
     return report.outputs
 
 

@@ -39,14 +39,10 @@ def prepare(
     Raises:
         CallError: a wired setting has a value that is not allowed.
     """
-    given = dict(settings)
-    for item in spec.settings:
-        if item.name in inputs:
-            given[item.name] = inputs[item.name][0]
-    try:
-        complete = complete_settings(spec, given)
-    except ValidationError as error:
-        raise CallError("; ".join(str(problem) for problem in problems_of(error))) from error
+    wired = {name: values[0] for name, values in inputs.items() if spec.setting(name)}
+    keywords = settle(spec, settings, wired)
+    if spec.context is not None and spec.context not in spec.arguments:
+        keywords[spec.context] = context
     arguments: list[object] = []
     for name in spec.arguments:
         if name == spec.context:
@@ -54,7 +50,22 @@ def prepare(
         elif (socket := spec.input(name)) is not None:
             values = inputs.get(name, ())
             arguments.extend(values if socket.many else (values[0] if values else None,))
-    return Call(spec.function, arguments, complete)
+    return Call(spec.function, arguments, keywords)
+
+
+def settle(spec: NodeSpec, settings: Mapping[str, object], wired: Mapping[str, object]) -> dict[str, object]:
+    """Return all settings of a node that is about to run: those typed in, checked long ago, and what the wires bring.
+
+    Raises:
+        CallError: a wired setting has a value that is not allowed.
+    """
+    if not wired:  # lists are copied, so that a node that changes one spoils no other run
+        return {name: list(value) if isinstance(value, list) else value for name, value in settings.items()}
+    try:
+        return complete_settings(spec, {**settings, **wired})
+    except ValidationError as error:
+        found = "; ".join(str(problem) for problem in problems_of(error))
+        raise CallError(f"a wire brings a value that its setting does not allow: {found}") from error
 
 
 def outputs_of(spec: NodeSpec, returned: object, types: TypeTable) -> dict[str, object]:

@@ -7,7 +7,8 @@ the reasons. A record is a small JSON file that a run leaves in the cache.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -65,7 +66,7 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
     if not node.spec.pure:
         return ("it runs every time",)
     if name not in last:
-        return ("it never ran",)
+        return ("it has not run yet",)
     before = last[name]
     reasons = _recipe_reasons(before.get("recipe"), now["recipe"])
     if before.get("wires") != now["wires"]:
@@ -77,7 +78,7 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
 
 def _recipe_reasons(before: JSON, now: JSON) -> list[str]:
     if not isinstance(before, Mapping) or not isinstance(now, Mapping):
-        return ["it never ran"]
+        return ["it has not run yet"]
     if before.get("type") != now["type"]:
         return [f"it was a {before.get('type')}"]
     words = {
@@ -106,20 +107,25 @@ def read_record(folder: Path, identity: str) -> Record:
     try:
         found = json.loads(_path(folder, identity).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # without a record every reason is "it never ran", which is all that can be said
-    return found if isinstance(found, dict) else {}
+        return {}  # without a record every reason is "it has not run yet", which is all that can be said
+    if not isinstance(found, dict):
+        return {}
+    return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
 
 
-def write_record(folder: Path, identity: str, plan: Plan) -> None:
-    """Leave the record of a run for later ones.
+def write_record(folder: Path, identity: str, plan: Plan, undone: Collection[str] = ()) -> None:
+    """Leave the record of a run for later ones; of nodes that were not reached, what earlier runs left stays.
 
     Raises:
         OSError: the folder cannot be written to.
     """
+    before = read_record(folder, identity)
+    now = {name: entry for name, entry in record_of(plan).items() if name not in undone}
+    kept = {name: entry for name, entry in before.items() if name in plan.graph.workflow.nodes}
     path = _path(folder, identity)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record_of(plan)), encoding="utf-8")
+    part = path.with_suffix(f".{secrets.token_hex(4)}.part")
+    part.write_text(json.dumps({**kept, **now}), encoding="utf-8")
     part.replace(path)
 
 

@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread, main_thread
 from time import perf_counter
 from typing import Literal, cast
 
 from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
-from graphgen.errors import Cancelled, ResourceError
+from graphgen.errors import Cancelled, ResourceError, error_line
 from graphgen.execution import Call, outputs_of, prepare
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
@@ -27,6 +27,7 @@ from graphgen.registry import Registry
 from graphgen.residency import Residency
 from graphgen.spec import NodeSpec
 from graphgen.tasks import Failed, Finished, Lane, Listener, Logged, Progress, Report, Shown, Started, Stopped, Task
+from graphgen.validation import shown
 from graphgen.widgets import RootName
 
 
@@ -90,17 +91,20 @@ class Job:
         return residency.lease(handle, report)
 
     def run(self) -> None:
-        """Call the node and report how it ended; nothing it raises gets out."""
+        """Call the node and report how it ended; nothing it raises gets out, save Ctrl-C in the main thread."""
         try:
             self._start()
             began = perf_counter()
             call = self._prepare()
             returned = call.function(*call.arguments, **call.settings)
             self._finish(returned, perf_counter() - began)
-        except Cancelled:
-            self.report(Stopped())
-        except (Exception, SystemExit) as error:  # whatever a node raises fails that node, and nothing else
-            self._fail(error)
+        except KeyboardInterrupt as error:
+            if current_thread() is main_thread():
+                self.report(Stopped())
+                raise
+            self._end(error)
+        except BaseException as error:  # whatever a node raises fails that node, and nothing else
+            self._end(error)
 
     async def run_async(self) -> None:
         """Await the node and report how it ended; nothing it raises gets out."""
@@ -110,10 +114,8 @@ class Job:
             call = self._prepare()
             returned = await cast(Coroutine[object, None, object], call.function(*call.arguments, **call.settings))
             self._finish(returned, perf_counter() - began)
-        except (Cancelled, asyncio.CancelledError):
-            self.report(Stopped())
-        except (Exception, SystemExit) as error:
-            self._fail(error)
+        except BaseException as error:
+            self._end(error)
 
     def _start(self) -> None:
         if self.stop:
@@ -133,16 +135,28 @@ class Job:
         values = outputs_of(registry.nodes[self.task.type], returned, registry.types)
         self.report(Finished({name: self._workshop.wrap(value) for name, value in values.items()}, seconds))
 
-    def _fail(self, error: BaseException) -> None:
-        line = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        self.report(Failed(line, "".join(traceback.format_exception(error)), summarise_inputs(self.task)))
+    def _end(self, error: BaseException) -> None:
+        """Report an end that is none of the node's: stopped if somebody asked for it, failed otherwise."""
+        if self.stop and isinstance(error, Cancelled | asyncio.CancelledError | KeyboardInterrupt):
+            self.report(Stopped())
+        else:
+            trace = "".join(traceback.format_exception(error))
+            self.report(Failed(error_line(error), trace, summarise_inputs(self.task)))
 
 
 def summarise_inputs(task: Task) -> str:
     """Describe what a task was given, in one line."""
-    parts = [f"{socket}: {' and '.join(value.summary() for value in values)}" for socket, values in task.inputs.items()]
-    parts += [f"{name}={value!r}" for name, value in task.settings.items()]
+    parts = [f"{socket}: {' and '.join(map(summary_of, values))}" for socket, values in task.inputs.items()]
+    parts += [f"{name}={shown(value)}" for name, value in task.settings.items()]
     return ", ".join(parts)
+
+
+def summary_of(value: StoredValue) -> str:
+    """Describe a value in a few words; a plugin's codec that fails at it must not fail the run."""
+    try:
+        return value.summary()
+    except Exception:
+        return f"{value.size:,} bytes"
 
 
 class InlineLane:
@@ -154,7 +168,7 @@ class InlineLane:
         self._workshop = workshop
 
     def submit(self, task: Task, listen: Listener) -> None:
-        """Run the task to its end."""
+        """Run the task to its end. Ctrl-C ends it too, and goes on to the caller."""
         Job(task, self._workshop, listen).run()
 
     def cancel(self, task: int) -> None:
@@ -204,6 +218,7 @@ class ThreadLane:
         while (job := self._queue.get()) is not None:
             job.run()
             del self._jobs[job.task.id]
+            del job  # an idle thread holds no values
 
 
 class LoopLane:
@@ -258,6 +273,9 @@ class LoopLane:
         for task in tuple(self._running):
             self._cancel(task)
         await asyncio.gather(*waiting)
+        loop = asyncio.get_running_loop()
+        await loop.shutdown_asyncgens()
+        await loop.shutdown_default_executor()  # the threads of nodes that called asyncio.to_thread
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, TypeAlias
 
 from graphgen.cache import Result
@@ -55,7 +56,7 @@ class Plan:
             return "not needed"
         return "run" if self.keys[name] is not None or not self.graph.nodes[name].spec.pure else "may run"
 
-    @property
+    @cached_property
     def _running(self) -> frozenset[str]:
         return frozenset(self.order)
 

@@ -9,56 +9,56 @@ found by its value key. So a node that comes out as before stops the wave there.
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from queue import Empty, SimpleQueue
-from threading import Event as Flag
 from typing import Literal, TypeAlias, cast
 
 from graphgen import events
 from graphgen.cache import Cache, Claim, StoredValue
-from graphgen.errors import NodeError, PathError, Refusal
+from graphgen.errors import NodeError, error_line
 from graphgen.events import Event
+from graphgen.execution import settle
 from graphgen.graph import GraphNode
-from graphgen.inference import PathOf
+from graphgen.inference import PathOf, known_of
 from graphgen.jsontypes import JSON
-from graphgen.lanes import Lanes
+from graphgen.lanes import Lanes, summary_of
 from graphgen.plan import Plan
 from graphgen.recipe import inputs_by_value
-from graphgen.spec import Known
 from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task
+from graphgen.wavefront import Values, Wavefront
 
-Values: TypeAlias = Mapping[str, StoredValue]
 Source: TypeAlias = Literal["memory", "disk", "equal"]
 Effect: TypeAlias = Callable[[str, StoredValue], tuple[str, ...]]
-"""Writes the files an effect node gave (its name, its Files) and returns their paths; raises OSError."""
+"""Writes the files an effect node gave (its name, its Files) and returns their paths."""
 
 _POLL = 0.05
 """Seconds between looks at what another process is computing for us."""
 
-_OUTSIDE = (Refusal, PathError, OSError)
-"""What a look at the outside world may raise."""
+_WORTH_A_CLAIM = 0.002
+"""Seconds of work: what took less the last time is done twice, if need be, rather than claimed on disk."""
 
 _ids = count(1)
 
 
 class Control:
-    """The handle by which a run is cancelled, from any thread."""
+    """The handle by which a run is cancelled, from any thread or signal handler."""
 
     def __init__(self) -> None:
-        self._flag = Flag()
+        self._cancelled = False
         self._wake: Callable[[], None] = lambda: None
 
     @property
     def cancelled(self) -> bool:
         """Tell whether the run was cancelled."""
-        return self._flag.is_set()
+        return self._cancelled
 
     def cancel(self) -> None:
         """Cancel the run: nothing new starts, what runs is asked to stop, what is finished is kept."""
-        self._flag.set()
+        self._cancelled = True
         self._wake()
 
     def attach(self, wake: Callable[[], None]) -> None:
@@ -73,11 +73,17 @@ class Outcome:
     values: dict[str, Values] = field(default_factory=dict)
     failures: list[NodeError] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
+    """Nodes that were skipped."""
     ran: int = 0
     cached: int = 0
-    skipped: int = 0
     cancelled: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> int:
+        """Count the nodes that could not run."""
+        return len(self.undone)
 
     @property
     def status(self) -> events.RunStatus:
@@ -85,18 +91,23 @@ class Outcome:
         return "cancelled" if self.cancelled else "failed" if self.failures else "done"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
-    """A node about to run or running: the keys its result is kept under (its value key first), and its claim."""
+    """A node about to run or running: what it is given, and the keys its result is kept under (its value key first)."""
 
     node: GraphNode
-    keys: tuple[str, ...]
+    inputs: Mapping[str, tuple[StoredValue, ...]]
+    keys: tuple[str, ...] = ()
     fingerprint: str = ""
     claim: Claim | None = None
+    lane: Lane | None = None
 
 
 class Execution:
-    """One plan being carried out. Call `run` once."""
+    """One plan being carried out. Call `run` once.
+
+    `pace` remembers, from run to run, what the last call of each kind of node took, in seconds.
+    """
 
     def __init__(
         self,
@@ -110,6 +121,7 @@ class Execution:
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
         previews: bool = True,
+        pace: MutableMapping[str, float] | None = None,
     ) -> None:
         self.plan = plan
         self.lanes = lanes
@@ -121,35 +133,43 @@ class Execution:
         self.listen = listen
         self.control = control or Control()
         self.outcome = Outcome()
+        self._pace = {} if pace is None else pace
         self._queue: SimpleQueue[tuple[int, Report | None]] = SimpleQueue()
-        self._values: dict[str, Values] = {}
-        self._ready: deque[str] = deque()
-        self._running: dict[int, tuple[_Job, Lane]] = {}
+        self._front = Wavefront(plan)
+        self._ready = deque(self._front.first())
+        self._running: dict[int, _Job] = {}
         self._elsewhere: list[_Job] = []
+        self._stopping = False
+        self._strayed: set[str] = set()
+        """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
         self._targets = frozenset(plan.targets)
-        self._left: set[str] = {*plan.order, *plan.equal}
-        self._missing, self._dependants, self._uses = _wiring(plan)
 
     def run(self) -> Outcome:
-        """Carry the plan out. Ctrl-C cancels; a second one interrupts."""
+        """Carry the plan out. Ctrl-C cancels; a second one interrupts.
+
+        Raises whatever `listen` raises; what runs is then cancelled and forgotten.
+        """
         self.control.attach(lambda: self._queue.put((0, None)))
-        self._ready.extend(name for name in self.plan.order if not self._missing[name])
-        for name, result in self.plan.cached.items():
-            self._take(name, result.values, result.source)
         try:
-            self._loop()
-        except KeyboardInterrupt:
-            self.control.cancel()
-            self._loop()
+            for name, result in self.plan.cached.items():
+                self._take(name, result.values, result.source)
+            try:
+                self._loop()
+            except KeyboardInterrupt:
+                self.control.cancel()
+                self._loop()
+        finally:
+            self._abandon()
         self._give_up()
         return self.outcome
 
     def _loop(self) -> None:
         """Start what is ready, take in one report, and again, until nothing runs."""
         while True:
-            self._start_ready()
-            if self.control.cancelled:
-                self._cancel_running()
+            while self._ready and not self.control.cancelled:
+                self._start(self.plan.graph.nodes[self._ready.popleft()])
+            if self.control.cancelled and not self._stopping:
+                self._stop_running()
             if not self._running and not self._elsewhere:
                 return
             try:
@@ -160,39 +180,57 @@ class Execution:
             if report is not None:
                 self._receive(task, report)
 
-    def _cancel_running(self) -> None:
+    def _stop_running(self) -> None:
+        self._stopping = True
         self._elsewhere.clear()
-        for task, (_, lane) in self._running.items():
-            lane.cancel(task)
+        for task, job in self._running.items():
+            if job.lane:
+                job.lane.cancel(task)
+
+    def _abandon(self) -> None:
+        """After an error, let nobody wait for what this run had begun."""
+        if self._running:
+            self._stop_running()
+            for job in self._running.values():
+                if job.claim:
+                    job.claim.release()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
-    def _start_ready(self) -> None:
-        while self._ready and not self.control.cancelled:
-            node = self.plan.graph.nodes[self._ready.popleft()]
-            key = self.plan.keys[node.name]
-            if node.spec.cheap:
-                self._submit(_Job(node, (key,) if key else ()))
-            else:
-                self._start(node, (key,) if key else ())
-
-    def _start(self, node: GraphNode, keys: tuple[str, ...]) -> None:
-        """Look the node's value key up, and run it if nothing is found and nobody else is at it."""
+    def _start(self, node: GraphNode) -> None:
+        """Look a node's value key up, and run it if nothing is found and nobody else is at it."""
+        spec, job = node.spec, _Job(node, self._front.inputs(node))
+        planned = self._planned_key(node)
+        if not spec.pure:
+            self._submit(job)
+            return
+        if spec.cheap and spec.fingerprint is None:  # looking it up takes longer than doing it
+            job.keys = (planned,) if planned else ()
+            self._submit(job)
+            return
         try:
-            fingerprint = self._fingerprint(node)
-        except _OUTSIDE as error:
-            self._fail(node, Failed(f"{type(error).__name__}: {error}", "", ""))
+            job.fingerprint = self._fingerprint(job)
+        except Exception as error:  # a plugin's look at the outside world may raise anything
+            self._fail(node, _failed(error))
             return
-        if not node.spec.pure:
-            self._submit(_Job(node, ()))
-            return
-        digests = {socket: [value.digest for value in values] for socket, values in self._inputs(node).items()}
-        recipe = replace(self.plan.recipes[node.name], fingerprint=fingerprint)
-        job = _Job(node, (recipe.key(inputs_by_value(digests)), *keys), fingerprint)
+        recipe = self.plan.recipes[node.name]
+        if job.fingerprint != recipe.fingerprint:
+            self._strayed.add(node.name)
+            recipe, planned = replace(recipe, fingerprint=job.fingerprint), None
+        digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
+        by_value = recipe.key(inputs_by_value(digests))
+        job.keys = (by_value, planned) if planned else (by_value,)
         if not self.look_up:
             self._submit(job)
         elif not self._take_cached(job) and not self._claim_and_submit(job):
             self._elsewhere.append(job)
+
+    def _planned_key(self, node: GraphNode) -> str | None:
+        """Return the recipe key that the plan gave a node, if what lies above it came out as the plan assumed."""
+        if self._strayed and any(wire.node in self._strayed for wires in node.wires.values() for wire in wires):
+            self._strayed.add(node.name)
+            return None
+        return self.plan.keys[node.name]
 
     def _take_cached(self, job: _Job) -> bool:
         result = self.cache.fetch(job.keys[0])
@@ -203,118 +241,110 @@ class Execution:
         return True
 
     def _claim_and_submit(self, job: _Job) -> bool:
-        claim = self.cache.claim(job.keys[0])
-        if claim is None:
-            return False
-        self._submit(replace(job, claim=claim))
+        if self._pace.get(job.node.spec.id, _WORTH_A_CLAIM) >= _WORTH_A_CLAIM:
+            job.claim = self.cache.claim(job.keys[0])
+            if job.claim is None:
+                return False
+        self._submit(job)
         return True
 
     def _look_elsewhere(self) -> None:
-        """See what other processes have finished, or have given up."""
+        """See what other runs and processes have finished, or have given up."""
         waiting, self._elsewhere = self._elsewhere, []
         self._elsewhere += [job for job in waiting if not self._take_cached(job) and not self._claim_and_submit(job)]
 
     def _submit(self, job: _Job) -> None:
         node = job.node
-        lane = self.lanes.lane_for(node.spec)
-        task = Task(next(_ids), node.spec.id, node.settings, self._inputs(node), self.watched)
-        self._running[task.id] = (job, lane)
-        lane.submit(task, self._receive if lane is self.lanes.inline else self._post)
+        job.lane = self.lanes.lane_for(node.spec)
+        task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched)
+        self._running[task.id] = job
+        job.lane.submit(task, self._post)
 
     def _post(self, task: int, report: Report) -> None:
         self._queue.put((task, report))
 
-    def _inputs(self, node: GraphNode) -> dict[str, tuple[StoredValue, ...]]:
-        values = self._values
-        return {
-            socket: tuple([values[wire.node][wire.output] for wire in wires]) for socket, wires in node.wires.items()
-        }
-
-    def _fingerprint(self, node: GraphNode) -> str:
+    def _fingerprint(self, job: _Job) -> str:
         """Identify what the node reads from outside, now that all its settings are known."""
+        node = job.node
         if node.spec.fingerprint is None:
             return ""
-        inputs = self._inputs(node)
-        wired = {name: cast(JSON, inputs[name][0].load()) for name in node.wired_settings}
-        return node.spec.fingerprint(Known({}, {}, {**node.settings, **wired}, self.path_of))
+        known = known_of(node, self.plan.graph.nodes, self.path_of)
+        if node.wired_settings:
+            wired = {name: job.inputs[name][0].load() for name in node.wired_settings}
+            known = replace(known, settings=cast(Mapping[str, JSON], settle(node.spec, node.settings, wired)))
+        return node.spec.fingerprint(known)
 
     # --- reports ----------------------------------------------------------------------------------------------------
 
     def _receive(self, task: int, report: Report) -> None:
-        if isinstance(report, Finished | Failed | Stopped):
-            job, _ = self._running.pop(task)
+        job = self._running.get(task)
+        if job is None:
+            return  # a thread that a node has left behind still talks
+        if not isinstance(report, Finished | Failed | Stopped):
+            if self.listen and job.lane:
+                self.listen(_event(job.node.name, job.lane, report))
+            return
+        del self._running[task]
+        try:
             if isinstance(report, Finished):
                 self._finish(job, report)
             elif isinstance(report, Failed):
                 self._fail(job.node, report)
+        finally:
             if job.claim:
                 job.claim.release()
-        elif self.listen:
-            job, lane = self._running[task]
-            self.listen(_event(job.node.name, lane, report))
 
     def _finish(self, job: _Job, report: Finished) -> None:
         node = job.node
         self.outcome.ran += 1
-        self.outcome.seconds[node.name] = report.seconds
-        if job.keys and self._unchanged(job):
+        self.outcome.seconds[node.name] = self._pace[node.spec.id] = report.seconds
+        if not self._unchanged(job):
+            self._strayed.add(node.name)
+        elif job.keys:
             self.cache.keep(job.keys, report.values, report.seconds, durable=not node.spec.cheap)
         if self.listen:
-            summaries = {name: value.summary() for name, value in report.values.items()}
+            summaries = {name: summary_of(value) for name, value in report.values.items()}
             self.listen(events.NodeFinished(node.name, report.seconds, summaries))
-        self._complete(node.name, report.values)
+        self._complete(node, report.values)
 
     def _unchanged(self, job: _Job) -> bool:
         """Tell whether what the node read is still what its key says; if not, its result is not kept."""
+        if job.node.spec.fingerprint is None or not job.node.spec.pure:
+            return True
         try:
-            return job.node.spec.fingerprint is None or self._fingerprint(job.node) == job.fingerprint
-        except _OUTSIDE:
-            return False  # it went away while it was read: the values serve this run and are not kept
+            return self._fingerprint(job) == job.fingerprint
+        except Exception:  # it went away while it was read: the values serve this run and are not kept
+            return False
 
     def _take(self, name: str, values: Values, source: Source) -> None:
         """Take in values that did not have to be computed."""
         self.outcome.cached += 1
         if self.listen:
             self.listen(events.NodeCached(name, source))
-        self._complete(name, values)
+        self._complete(self.plan.graph.nodes[name], values)
 
-    def _complete(self, name: str, values: Values) -> None:
+    def _complete(self, node: GraphNode, values: Values) -> None:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
-        node = self.plan.graph.nodes[name]
+        name = node.name
         if node.spec.effect and not self._perform(node, values):
             return
-        self._left.discard(name)
-        self._values[name] = values
         if name in self._targets:
             self.outcome.values[name] = values
-        for dependant in self._dependants.get(name, ()):
-            self._missing[dependant] -= 1
-            if not self._missing[dependant]:
-                self._wake(dependant)
-        if name not in self.plan.equal and name not in self.plan.cached:
-            self._release(wire.node for wires in node.wires.values() for wire in wires)
-
-    def _wake(self, name: str) -> None:
-        original = self.plan.equal.get(name)
-        if original is None:
-            self._ready.append(name)
-        else:
-            self._take(name, self._values[original], "equal")
-            self._release([original])
-
-    def _release(self, names: Iterable[str]) -> None:
-        """Let go of values that nobody needs any more."""
-        for name in names:
-            self._uses[name] -= 1
-            if not self._uses[name]:
-                del self._values[name]
+        for dependant in self._front.arrive(name, values):
+            if dependant in self.plan.equal:
+                if name in self._strayed:
+                    self._strayed.add(dependant)
+                self._take(dependant, values, "equal")
+            else:
+                self._ready.append(dependant)
+        self._front.leave(name)
 
     def _perform(self, node: GraphNode, values: Values) -> bool:
         """Write an effect node's files; what goes wrong there fails the node."""
         try:
             self.outcome.files.extend(self.effect(node.name, values[node.spec.outputs[0].name]))
-        except (OSError, PathError) as error:
-            self._fail(node, Failed(f"{type(error).__name__}: {error}", "", ""))
+        except Exception as error:  # the disk, or a plugin's file format
+            self._fail(node, _failed(error))
             return False
         return True
 
@@ -325,28 +355,27 @@ class Execution:
         name, spec = node.name, node.spec
         failure = NodeError(name, spec.id, report.error, traceback=report.traceback, inputs=report.inputs)
         self.outcome.failures.append(failure)
-        self._left.discard(name)
         if self.listen:
             self.listen(events.NodeFailed(name, spec.id, report.error, report.traceback, report.inputs))
-        doomed = list(self._dependants.get(name, ()))
-        while doomed:
-            dependant = doomed.pop()
-            if dependant in self._left:
-                self._skip(dependant, f"'{name}' failed")
-                doomed.extend(self._dependants.get(dependant, ()))
+        for dependant in self._front.doom(name):
+            self._skip(dependant, f"'{name}' failed")
 
     def _skip(self, name: str, because: str) -> None:
-        self._left.discard(name)
-        self.outcome.skipped += 1
+        self.outcome.undone.append(name)
         if self.listen:
             self.listen(events.NodeSkipped(name, because))
 
     def _give_up(self) -> None:
         """Report what a cancelled run left undone."""
-        self.outcome.cancelled = self.control.cancelled and bool(self._left)
+        self.outcome.cancelled = bool(self._front.left)
         for name in (*self.plan.order, *self.plan.equal):
-            if name in self._left:
+            if name in self._front.left:
                 self._skip(name, "the run was cancelled")
+
+
+def _failed(error: Exception) -> Failed:
+    """Describe what went wrong around a node, rather than in it."""
+    return Failed(error_line(error), "".join(traceback.format_exception(error)), "")
 
 
 def _event(name: str, lane: Lane, report: Started | Progress | Shown | Logged) -> Event:
@@ -360,23 +389,3 @@ def _event(name: str, lane: Lane, report: Started | Progress | Shown | Logged) -
             return events.NodePreview(name, preview.media_type, preview.data)
         case Logged(level, message):
             return events.NodeLog(name, level, message)
-
-
-def _wiring(plan: Plan) -> tuple[dict[str, int], dict[str, list[str]], dict[str, int]]:
-    """Count for each node what it waits for, who waits for it, and how often its values will be used."""
-    missing = dict.fromkeys((*plan.order, *plan.equal), 0)
-    dependants: dict[str, list[str]] = {}
-    uses: dict[str, int] = dict.fromkeys((*plan.order, *plan.equal, *plan.cached), 0)
-    for name in plan.targets:
-        uses[name] += 1  # never used up
-    for name in plan.order:
-        for wires in plan.graph.nodes[name].wires.values():
-            for wire in wires:
-                uses[wire.node] += 1
-                missing[name] += 1
-                dependants.setdefault(wire.node, []).append(name)
-    for name, original in plan.equal.items():
-        uses[original] += 1
-        missing[name] += 1
-        dependants.setdefault(original, []).append(name)
-    return missing, dependants, uses

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -117,15 +118,27 @@ class NodeSpec:
 
     def input(self, name: str) -> InputSpec | None:
         """Return an input by its name."""
-        return next((item for item in self.inputs if item.name == name), None)
+        return self._inputs.get(name)
 
     def setting(self, name: str) -> SettingSpec | None:
         """Return a setting by its name."""
-        return next((item for item in self.settings if item.name == name), None)
+        return self._settings.get(name)
 
     def output(self, name: str) -> OutputSpec | None:
         """Return an output by its name."""
-        return next((item for item in self.outputs if item.name == name), None)
+        return self._outputs.get(name)
+
+    @cached_property
+    def _inputs(self) -> Mapping[str, InputSpec]:
+        return {item.name: item for item in self.inputs}
+
+    @cached_property
+    def _settings(self) -> Mapping[str, SettingSpec]:
+        return {item.name: item for item in self.settings}
+
+    @cached_property
+    def _outputs(self) -> Mapping[str, OutputSpec]:
+        return {item.name: item for item in self.outputs}
 
     def settings_schema(self) -> dict[str, JSON]:
         """Return the JSON Schema of the settings, widgets included."""

@@ -26,7 +26,7 @@ def _decoded_facts(known: Known) -> dict[str, Facts]:
     wanted, given = known.inputs.get("autoencoder", {}).get("format"), latent.get("format")
     if wanted is not None and given is not None and wanted != given:
         raise Refusal(
-            f"is a latent {_words(given)}, but the autoencoder works on {_words(wanted)}",
+            f"is a latent {_words(given)}, but the autoencoder works on those {_words(wanted)}",
             at="latent",
             cure="decode it with the autoencoder of the model that made it",
         )

@@ -13,6 +13,9 @@ from graphgen.cli.words import count
 from graphgen.config import Config
 from graphgen.engine import Engine
 from graphgen.errors import GraphgenError, Problem, WorkflowError
+from graphgen.graph import Graph
+from graphgen.jsontypes import JSON
+from graphgen.parameters import read_parameters
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.workflow import Workflow, parse
@@ -88,10 +91,30 @@ def installed() -> tuple[Registry, Config]:
     return build_registry(find_plugins(config.disabled_plugins)), config
 
 
+def check_call(engine: Engine, workflow: Workflow, given: Mapping[str, str]) -> tuple[Graph, dict[str, JSON]]:
+    """Check a workflow with the parameters typed, and return it with their values.
+
+    Raises:
+        WorkflowError: with all that is wrong with the parameters and with the workflow.
+    """
+    engine.allow_paths(absolute_paths(given))
+    try:
+        values = read_parameters(given, workflow, engine.registry)
+    except WorkflowError as error:
+        wrong = {problem.place for problem in error.problems}
+        rest = {name: text for name, text in given.items() if name not in wrong}
+        try:
+            check_call(engine, workflow, rest)
+        except WorkflowError as more:
+            raise WorkflowError([*error.problems, *more.problems]) from error
+        raise
+    return engine.check(workflow, values), values
+
+
 def places_of(workflow: Workflow, names: Iterable[str]) -> dict[str, str]:
-    """Map each place that parameters set, such as `sampler.steps`, to the parameter's name."""
+    """Map the names of parameters, and each place that they set, such as `sampler.steps`, to the parameter."""
     known = workflow.parameters
-    return {place: name for name in names if name in known for place in known[name].sets}
+    return {place: name for name in names for place in (name, *(known[name].sets if name in known else ()))}
 
 
 def show_problems(screen: Screen, file: str, problems: Sequence[Problem], parameters: Mapping[str, str]) -> None:
@@ -101,7 +124,8 @@ def show_problems(screen: Screen, file: str, problems: Sequence[Problem], parame
     """
     screen.error(style(f"{'standard input' if file == '-' else file}: {count(len(problems), 'problem')}", "bold"))
     for problem in problems:
-        place = style(problem.place or "workflow", "red")
-        source = f" (--set {parameters[problem.place]})" if problem.place in parameters else ""
-        text = str(problem).removeprefix(f"{problem.place}: ")
-        screen.error(f"  {place}{source}: {text}")
+        place, text = problem.place or "workflow", str(problem).removeprefix(f"{problem.place}: ")
+        parameter = parameters.get(place)
+        if parameter:
+            place = f"--set {parameter}" if parameter == place else f"{place} (--set {parameter})"
+        screen.error(f"  {style(place, 'red')}: {text}")

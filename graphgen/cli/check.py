@@ -9,7 +9,6 @@ from graphgen.cli.call import (
     DONE,
     WRONG,
     Parser,
-    absolute_paths,
     places_of,
     read_assignments,
     read_source,
@@ -21,7 +20,6 @@ from graphgen.config import Config
 from graphgen.engine import Engine
 from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
-from graphgen.parameters import read_parameters
 
 
 def parser() -> Parser:
@@ -47,8 +45,7 @@ def execute(arguments: Sequence[str]) -> int:
         try:
             workflow = read_source(engine, call.file)
             places = places_of(workflow, given)
-            engine.allow_paths(absolute_paths(given))
-            graph = engine.check(workflow, read_parameters(given, workflow, engine.registry))
+            graph, _ = check_call(engine, workflow, given)
             engine.plan(graph)  # looks at the files that nodes read
         except WorkflowError as error:
             problems = error.problems

@@ -94,7 +94,7 @@ def _show_page(screen: Screen, spec: NodeSpec) -> None:
     _show_settings(screen, spec)
     _show_sockets(screen, "Outputs", spec.outputs)
     screen.line("\n" + style("In a workflow", "bold"))
-    screen.line("  " + _example(spec))
+    screen.rows([(_example(spec),)])
 
 
 def _traits(spec: NodeSpec) -> str:

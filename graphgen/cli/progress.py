@@ -1,14 +1,17 @@
 """A run as a person sees it, event by event.
 
-On a terminal: a line for each node as it ends, and one live line for what runs. Elsewhere: a line as a node begins
-and ends, and one at each quarter of its work. Runs of very many nodes name only those that take time.
+On a terminal: a line for each node as it ends, and one live line for what runs. Elsewhere: a line for each node as it
+ends, and for those that take long also lines on the way. Runs of very many nodes name only those that take time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Event as Flag
+from threading import RLock, Thread
 from time import monotonic
+from types import TracebackType
 
 from graphgen import events
 from graphgen.cli.screen import Screen, cut, pad, style
@@ -20,6 +23,10 @@ MANY = 60
 """Nodes from which a run names only those that take time."""
 WORTH_NAMING = 0.1
 """Seconds from which a node is named in a run of many."""
+LONG = 1.0
+"""Seconds from which a node that runs is told of where there is no live line."""
+TICK = 0.25
+"""Seconds between looks at the clock."""
 
 _BAR = 24
 _TIME = 8
@@ -27,18 +34,19 @@ _TIME = 8
 
 @dataclass
 class _Work:
-    """A node that runs: since when, how far, and the last quarter that was told."""
+    """A node that runs: since when, how far, whether that was told, and the last quarter that was."""
 
     since: float
     done: int = 0
     total: int = 0
     stage: str = ""
-    quarter: int = 0
     stage_since: float = 0.0
+    told: bool = False
+    quarter: int = 0
 
 
 class Progress:
-    """Listens to a run and shows it. `names` are the nodes that may be told of; `clock` is in seconds."""
+    """Listens to a run and shows it; use it in a `with` block. `names` are the nodes that may be told of."""
 
     def __init__(
         self, screen: Screen, names: list[str], *, verbose: bool = False, clock: Callable[[], float] = monotonic
@@ -49,12 +57,44 @@ class Progress:
         self._verbose = verbose
         self._clock = clock
         self._running: dict[str, _Work] = {}
+        self._lock = RLock()
+        self._over = Flag()
+        self._ticker = Thread(target=self._tick_on, name="graphgen-screen", daemon=True)
+
+    def __enter__(self) -> Progress:
+        self._ticker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._ticker.join()
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
+        with self._lock:
+            self._show(event)
+            if not isinstance(event, events.NodeStarted):  # most nodes end at once; the clock shows the others
+                self._redraw()
+
+    def tick(self) -> None:
+        """Show how time goes by."""
+        with self._lock:
+            for node, work in self._running.items():
+                if not work.told and not self._screen.live and self._clock() - work.since >= LONG:
+                    work.told = True
+                    self._line(self._screen.symbols.begun, "dim", node, "running", "")
+            self._redraw()
+
+    def _tick_on(self) -> None:
+        while not self._over.wait(TICK):
+            self.tick()
+
+    def _show(self, event: Event) -> None:
         match event:
-            case events.NodeStarted(node, lane):
-                self._start(node, lane)
+            case events.NodeStarted(node):
+                self._running[node] = _Work(self._clock())
             case events.NodeProgress():
                 self._advance(event)
             case events.NodeLog(node, level, message):
@@ -70,26 +110,18 @@ class Progress:
                 self._skip(node, because)
             case _:
                 pass  # the beginning and the end of the run are told by the command; previews are no matter for text
-        self._redraw()
 
     # --- lines ------------------------------------------------------------------------------------------------------
 
-    def _start(self, node: str, lane: str) -> None:
-        self._running[node] = _Work(self._clock())
-        if not self._screen.live and not self._brief and lane != "inline":
-            self._line(self._screen.symbols.begun, "dim", node, "begins", "")
-
     def _advance(self, event: events.NodeProgress) -> None:
         work = self._running.setdefault(event.node, _Work(self._clock()))
-        stage = event.stage
-        if (work.total, work.stage) != (event.total, stage):
-            work.total, work.stage, work.quarter, work.stage_since = event.total, stage, 0, self._clock()
+        if (work.total, work.stage) != (event.total, event.stage):
+            work.total, work.stage, work.quarter, work.stage_since = event.total, event.stage, 0, self._clock()
         work.done = event.done
         quarter = 4 * event.done // event.total if event.total else 0
-        if quarter > work.quarter:
-            work.quarter = quarter
-            if not self._screen.live and not self._brief and quarter < 4:
-                self._line(" ", "", event.node, f"{25 * quarter} %", _steps(work))
+        if work.told and work.quarter < quarter < 4:
+            self._line(" ", "", event.node, f"{25 * quarter} %", _steps(work))
+        work.quarter = quarter
 
     def _cached(self, node: str, source: str) -> None:
         self._running.pop(node, None)
@@ -109,11 +141,12 @@ class Progress:
         if event.inputs:
             self._screen.error(f"    given: {cut(event.inputs, 400)}")
         if event.traceback and self._verbose:
-            self._screen.error("".join(f"    {line}\n" for line in event.traceback.splitlines()).rstrip())
+            self._screen.error("\n".join(f"    {line}" for line in event.traceback.splitlines()))
         elif event.traceback:
             self._screen.error(style("    --verbose shows where it was raised", "dim"))
 
     def _skip(self, node: str, because: str) -> None:
+        self._running.pop(node, None)
         if not self._brief:
             self._line(self._screen.symbols.skipped, "yellow", node, "skipped", because)
 
@@ -131,7 +164,8 @@ class Progress:
         if not self._screen.live or not self._running:
             return
         node, work = max(self._running.items(), key=lambda item: (item[1].total > 0, item[1].since))
-        parts = [style(self._screen.symbols.begun, "cyan"), self._name(node)]
+        running = duration(int(self._clock() - work.since)) if self._clock() - work.since >= LONG else ""
+        parts = [style(self._screen.symbols.begun, "cyan"), self._name(node), f" {running:>{_TIME}}"]
         if work.total:
             parts.append(f" {self._bar(work)} {_steps(work)}{self._left(work)}")
         others = [name for name in self._running if name != node]

@@ -15,7 +15,7 @@ from graphgen.cli.call import (
     WRONG,
     CallError,
     Parser,
-    absolute_paths,
+    check_call,
     places_of,
     read_assignments,
     read_source,
@@ -31,7 +31,7 @@ from graphgen.engine import Engine, Report
 from graphgen.errors import WorkflowError
 from graphgen.events import Event, event_json
 from graphgen.jsontypes import JSON
-from graphgen.parameters import describe_parameters, read_parameters
+from graphgen.parameters import describe_parameters
 from graphgen.plan import Plan
 from graphgen.scheduler import Control
 from graphgen.workflow import Workflow
@@ -83,9 +83,8 @@ def execute(arguments: Sequence[str]) -> int:
             if call.help:
                 return _help(screen, engine, workflow)
             places = places_of(workflow, given)
-            engine.allow_paths(absolute_paths(given))
-            values = read_parameters(given, workflow, engine.registry)
-            plan = engine.plan(engine.check(workflow, values), call.only)
+            graph, values = check_call(engine, workflow, given)
+            plan = engine.plan(graph, call.only)
             if call.explain:
                 return _explain(screen, engine, plan, call)
             return _run(screen, engine, plan, values, call, began)
@@ -111,17 +110,21 @@ def _help(screen: Screen, engine: Engine, workflow: Workflow) -> int:
 
 
 def _run(screen: Screen, engine: Engine, plan: Plan, values: Mapping[str, JSON], call: Namespace, began: float) -> int:
-    listen: Callable[[Event], None] = _emit_event
-    if not call.json:
-        _show_head(screen, engine, plan, call.file)
-        listen = Progress(screen, [*plan.recipes], verbose=call.verbose)
-    control = Control()
-    with Interrupt(control, live=screen.live and not call.json) as interrupt:
-        report = engine.execute(
-            plan, identity=_identity(call.file), parameters=values, listen=listen, control=control, previews=False
+    control, identity = Control(), _identity(call.file)
+
+    def execute(listen: Callable[[Event], None]) -> Report:
+        return engine.execute(
+            plan, identity=identity, parameters=values, listen=listen, control=control, previews=False
         )
-    if not call.json:
-        _show_end(screen, plan, report, perf_counter() - began)
+
+    with Interrupt(control, live=screen.live and not call.json) as interrupt:
+        if call.json:
+            report = execute(_emit_event)
+        else:
+            _show_head(screen, engine, plan, call.file)
+            with Progress(screen, [*plan.recipes], verbose=call.verbose) as progress:
+                report = execute(progress)
+            _show_end(screen, plan, report, perf_counter() - began)
     return {"done": DONE, "failed": FAILED, "cancelled": interrupt.code}[report.status]
 
 

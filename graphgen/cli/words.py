@@ -15,7 +15,7 @@ def duration(seconds: float) -> str:
     """Return a time: `80 ms`, `6.8 s`, `2 min 05 s`, `1 h 02 min`."""
     if seconds < 0.0995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.95:
+    if seconds < 9.95 and seconds != int(seconds):
         return f"{seconds:.1f} s"
     if seconds < 59.5:
         return f"{seconds:.0f} s"

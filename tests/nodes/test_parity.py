@@ -7,6 +7,8 @@ less; the single file differs from the folder by 4e-6 at most, and not at all fo
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
 import socket
 import warnings
@@ -15,10 +17,12 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import Arch, make_pipeline, randomise, shared_tiny
 from torch import Tensor
 
 import graphgen
+from graphgen.errors import WorkflowError
 from graphgen_nodes import Image
 
 PROMPT, NEGATIVE = "A red Apple, on 2 blue tables", "blurry"
@@ -84,9 +88,12 @@ def workflow(path: str, schedule: dict[str, Any], sampler: str, **model: Any) ->
 
 
 def ours(path: str, schedule: dict[str, Any], sampler: str, **model: Any) -> Tensor:
-    found = graphgen.run(workflow(path, schedule, sampler, **model))["picture"]
-    assert isinstance(found, Image)
-    return found.pixels
+    return pixels_of(graphgen.run(workflow(path, schedule, sampler, **model))["picture"])
+
+
+def pixels_of(value: object) -> Tensor:
+    assert isinstance(value, Image)
+    return value.pixels
 
 
 def theirs(arch: Arch, scheduler: str, changes: dict[str, Any]) -> Tensor:
@@ -180,3 +187,77 @@ def test_missing_t5_is_zeros(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     difference = float((ours("no_t5", FLOW, "samplers.euler") - from_pipeline(pipeline)).abs().max())
     print(f"sd3 without T5: {difference:.1e}")
     assert difference < 1e-4
+
+
+def test_a_picture_of_a_batch_equals_its_single_run() -> None:
+    """Make pictures of seeds 7 and 8 as a batch, and the second alone."""
+    plan = workflow(str(shared_tiny("sd1").folder.name), CHAIN, "samplers.ddim")
+    alone = workflow(str(shared_tiny("sd1").folder.name), CHAIN, "samplers.ddim")
+    plan["nodes"]["latent"]["settings"]["batch"] = 2
+    alone["nodes"]["noise"]["settings"]["seed"] = SEED + 1
+    batch, single = (pixels_of(graphgen.run(item)["picture"]) for item in (plan, alone))
+    assert batch.shape == (2, 3, SIZE, SIZE)
+    torch.testing.assert_close(batch[1:], single, rtol=0, atol=1e-5)
+
+
+def problems_of(plan: dict[str, Any]) -> list[str]:
+    with pytest.raises(WorkflowError) as caught:
+        graphgen.run(plan)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_mixed_models_are_refused_before_anything_runs() -> None:
+    """Wire SD 3's latents into SD 1's autoencoder, and SD 1's prompt into SD 3's guider."""
+    shared_tiny("sd1"), shared_tiny("sd3")
+    plan = workflow("sd3", FLOW, "samplers.euler")
+    plan["nodes"]["other"] = node("models.load", path="sd1")
+    plan["nodes"]["picture"]["inputs"]["autoencoder"] = "other.autoencoder"
+    plan["nodes"]["positive"]["inputs"]["encoder"] = "other.text_encoder"
+    found = "\n".join(problems_of(plan))
+    assert "picture.latent: is a latent of family sd3 with 16 channels" in found
+    assert "guider.positive: is made for sd1" in found
+
+
+def test_unusable_checkpoints_are_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "old.ckpt").write_bytes(pickle.dumps({}))
+    (models / "cut.safetensors").write_bytes(b"\xff" * 7)
+    monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(models))
+    for path, words in (("old.ckpt", "runs code"), ("cut.safetensors", "too short"), ("none", "there is no 'none'")):
+        (problem,) = [line for line in problems_of(workflow(path, CHAIN, "samplers.ddim")) if words in line]
+        assert problem.startswith("model")
+
+
+def test_ambiguous_prediction_is_a_problem_with_a_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_file(load_file(shared_tiny("sd2").file), tmp_path / "silent.safetensors")
+    monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(tmp_path))
+    plan = workflow("silent.safetensors", CHAIN, "samplers.ddim")
+    assert any("set prediction to epsilon, v or flow" in line for line in problems_of(plan))
+    told = ours("silent.safetensors", CHAIN, "samplers.ddim", prediction="v")
+    monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny("sd2").folder.parent))
+    assert torch.equal(told, ours("sd2.safetensors", CHAIN, "samplers.ddim"))
+
+
+def test_parts_from_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the transformer, the text encoders and the autoencoder of SD 3 from three files, as many are published."""
+    tensors = load_file(shared_tiny("sd3").file)
+    for name, prefix in (("net", "model."), ("texts", "text_encoders."), ("vae", "first_stage_model.")):
+        chosen = {key: value for key, value in tensors.items() if key.startswith(prefix)}
+        save_file(chosen, tmp_path / f"{name}.safetensors")
+    whole = ours("sd3.safetensors", FLOW, "samplers.euler")
+    monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(tmp_path))
+    plan = workflow("", FLOW, "samplers.euler")
+    del plan["nodes"]["model"]
+    plan["nodes"] |= {
+        "net": node("models.load_denoiser", path="net.safetensors"),
+        "texts": node("models.load_text_encoder", path="texts.safetensors"),
+        "vae": node("models.load_autoencoder", path="vae.safetensors"),
+    }
+    text = (
+        json.dumps(plan).replace("model.denoiser", "net.denoiser").replace("model.text_encoder", "texts.text_encoder")
+    )
+    plan = json.loads(text.replace("model.autoencoder", "vae.autoencoder"))
+    torch.testing.assert_close(pixels_of(graphgen.run(plan)["picture"]), whole, rtol=0, atol=1e-5)
+    incomplete = "\n".join(problems_of(workflow("net.safetensors", FLOW, "samplers.euler")))
+    assert "add a models.load_text_encoder node" in incomplete

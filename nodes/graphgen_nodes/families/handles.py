@@ -149,12 +149,13 @@ def _wants(candidate: Family) -> str:
 
 
 def _all_used(candidate: Family, checkpoints: Sequence[Checkpoint]) -> bool:
-    """Tell whether the family's text encoders are all there, and each checkpoint serves as one of them."""
+    """Tell whether the family's text encoders are all there, and every text encoder given is one of them."""
     found = [(slot, find_text(candidate, slot, checkpoints)) for slot in candidate.texts]
     if any(part is None and not slot.optional for slot, part in found):
         return False
-    used = {part.path for _, part in found if part is not None}
-    return all(any(part.path in used for part in checkpoint.parts.values()) for checkpoint in checkpoints)
+    used = [part for _, part in found if part is not None]
+    given = [part for checkpoint in checkpoints for kind, part in checkpoint.parts.items() if kind != "vae"]
+    return all(any(part is one for one in used) for part in given)
 
 
 def _required(checkpoint: Checkpoint, slot: Slot, role: str) -> Part:

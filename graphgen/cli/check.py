@@ -9,6 +9,7 @@ from graphgen.cli.call import (
     DONE,
     WRONG,
     Parser,
+    check_call,
     places_of,
     read_assignments,
     read_source,

@@ -261,3 +261,18 @@ def test_parts_from_files_of_their_own(tmp_path: Path, monkeypatch: pytest.Monke
     torch.testing.assert_close(pixels_of(graphgen.run(plan)["picture"]), whole, rtol=0, atol=1e-5)
     incomplete = "\n".join(problems_of(workflow("net.safetensors", FLOW, "samplers.euler")))
     assert "add a models.load_text_encoder node" in incomplete
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("arch", "schedule"), [("sd1", EULER), ("sd2", EULER), ("sd3", FLOW)])
+def test_the_same_workflow_runs_on_a_gpu(arch: Arch, schedule: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the unchanged workflow on CUDA, in half precision and in float32, against the CPU."""
+    folder = shared_tiny(arch).folder.name
+    reference = ours(folder, schedule, "samplers.euler")
+    monkeypatch.setenv("GRAPHGEN_DEVICE", "cuda")
+    for precision, allowed in (("float32", 0.02), ("auto", 0.1)):
+        found = ours(folder, schedule, "samplers.euler", precision=precision)
+        assert found.device.type == "cpu"
+        assert torch.isfinite(found).all()
+        assert float((found - reference).abs().mean()) < allowed

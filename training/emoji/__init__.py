@@ -1,0 +1,1 @@
+"""Train the embedded text-to-emoji model: see README.md."""

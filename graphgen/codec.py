@@ -189,9 +189,7 @@ class _Writer:
 
 def _write_float(value: float) -> JSON:
     if value != value:
-        raise DefinitionError(
-            "NaN has no place on a wire; write None where there is no number"
-        )
+        raise DefinitionError("NaN has no place on a wire; write None where there is no number")
     return value if isfinite(value) else {"$float": repr(value)}
 
 

@@ -7,6 +7,7 @@ other content never overwrites it. Where the file's format can carry texts, the 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ def write_files(files: Files, folder: Path, formats: Mapping[str, FileFormat], m
 def _write(file: OutputFile, folder: Path, format_: FileFormat | None, made_by: Provenance) -> Path:
     named = format_.embed(file.data, made_by.lasting) if format_ else file.data
     stem = _inside(folder, file.stem)
+    if not _is_suffix(file.suffix):
+        raise PathError(
+            f"outputs: {file.suffix!r} is no suffix of a file; allowed: a dot, letters and digits, as '.png'"
+        )
     name = f"{stem.name}-{digest(named)[:8]}"
     stem.parent.mkdir(parents=True, exist_ok=True)
     copy = 1
@@ -55,11 +60,17 @@ def _write(file: OutputFile, folder: Path, format_: FileFormat | None, made_by: 
         copy += 1
 
 
+_FORBIDDEN = re.compile(r"[\\:\x00-\x1f]")
+"""What means something else than a name on one system or another."""
+
+_is_suffix = re.compile(r"(\.[A-Za-z0-9]+)+").fullmatch
+
+
 def _inside(folder: Path, stem: str) -> Path:
     path = folder / stem
-    if stem != path.relative_to(folder).as_posix() or ".." in path.parts or "\\" in stem or "\0" in stem:
+    if _FORBIDDEN.search(stem) or not {"", ".", ".."}.isdisjoint(stem.split("/")):
         allowed = "allowed: a relative name without '..', such as 'portraits/anna'"
-        raise PathError(f"outputs: '{stem}' would leave the outputs folder; {allowed}")
+        raise PathError(f"outputs: {stem!r} is no name inside the outputs folder; {allowed}")
     root = folder.resolve()
     if not path.parent.resolve().is_relative_to(root):
         raise PathError(f"outputs: '{stem}' leaves the outputs folder by a link; choose another name")
@@ -70,14 +81,9 @@ def _is_ours(path: Path, file: OutputFile, data: bytes, format_: FileFormat | No
     """Tell whether a file is already what would be written, give or take the texts that do not name it."""
     try:
         there = path.read_bytes()
-    except FileNotFoundError:
-        return False
-    if there == data:
-        return True
-    try:
-        return format_ is not None and format_.embed(file.data, format_.read(there)) == there
-    except ValueError:
-        return False  # somebody else's file, or a damaged one: it keeps its name, ours takes the next
+        return there == data or (format_ is not None and format_.embed(file.data, format_.read(there)) == there)
+    except (ValueError, OSError):
+        return False  # not there; or somebody else's file or folder, or a damaged one, which keeps its name
 
 
 def _create(path: Path, data: bytes) -> bool:
@@ -85,9 +91,14 @@ def _create(path: Path, data: bytes) -> bool:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         part.write_bytes(data)
-        os.link(part, path)
-    except FileExistsError:
-        return False
+        try:
+            os.link(part, path)  # unlike a rename, this never replaces anything
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links
+            if path.exists():
+                return False
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return True

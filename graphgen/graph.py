@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.inference import PathOf, infer_node
 from graphgen.jsontypes import JSON
+from graphgen.modes import Arrangement, Gone, nothing_passes
 from graphgen.registry import Registry
 from graphgen.requirements import check_requirements
 from graphgen.resolve import ResolvedNode, resolve_nodes
@@ -47,12 +48,16 @@ class GraphNode:
 
 @dataclass(frozen=True)
 class Graph:
-    """A checked workflow: nodes in topological order, outputs by name, and what runs when nothing else is asked."""
+    """A checked workflow: nodes in topological order, outputs by name, and what runs when nothing else is asked.
+
+    `left_out` says of nodes that are muted or bypassed, or need one that is muted, why they are not among `nodes`.
+    """
 
     workflow: Workflow
     nodes: Mapping[str, GraphNode]
     outputs: Mapping[str, Wire]
     targets: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def output_type(self, wire: Wire) -> SocketType:
         """Return the type of what a wire carries."""
@@ -86,26 +91,36 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf) -> Grap
     """
     problems = check_requirements(workflow, registry)
     resolved = resolve_nodes(workflow, registry, problems)
-    order = _topological_order(resolved, problems)
+    arranged = Arrangement(workflow, resolved, registry.types)
+    for name in _topological_order(resolved, problems):
+        arranged.add(resolved[name], problems)
     nodes: dict[str, GraphNode] = {}
-    for name in order:
-        nodes[name] = _check_node(resolved[name], nodes, path_of, problems)
-    outputs = _check_outputs(workflow, resolved, problems)
+    for name, node in arranged.nodes.items():
+        nodes[name] = _check_node(node, nodes, path_of, problems)
+    outputs = _check_outputs(workflow, resolved, arranged, problems)
     _check_parameters(workflow, resolved, problems)
     targets = _targets(nodes, outputs)
     if not targets and not problems:
-        cure = "name outputs in the workflow, or add a node that writes files, such as images.save"
-        problems.append(Problem("no_target", "outputs", "the workflow gives nothing: no outputs, no files", cure=cure))
+        problems.append(_no_target(arranged))
     if problems:
         raise WorkflowError(problems)
-    return Graph(workflow, nodes, outputs, targets)
+    return Graph(workflow, nodes, outputs, targets, arranged.left_out)
+
+
+def _no_target(arranged: Arrangement) -> Problem:
+    message = "the workflow gives nothing: no outputs, no files"
+    cure = "name outputs in the workflow, or add a node that writes files, such as images.save"
+    if arranged.left_out:
+        why = next(iter(arranged.left_out.values()))
+        message, cure = f"nothing is left of the workflow, because {why}", "remove that node's mode"
+    return Problem("no_target", "outputs", message, cure=cure)
 
 
 def _check_node(
     node: ResolvedNode, nodes: Mapping[str, GraphNode], path_of: PathOf, problems: list[Problem]
 ) -> GraphNode:
     spec, name = node.spec, node.name
-    wired = frozenset(socket for socket in node.wires if spec.setting(socket))
+    wired = frozenset(socket for socket in node.inputs if spec.setting(socket))
     settings = read_settings(spec, node.settings, wired, name, problems)
     checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired)
     if node.sound and settings.sound:
@@ -121,8 +136,9 @@ def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem
     for name, node in nodes.items():
         for wires in node.wires.values():
             for wire in wires:
-                waiting[name] += 1
-                dependants[wire.node].append(name)
+                if wire.node in nodes:  # all but muted ones are
+                    waiting[name] += 1
+                    dependants[wire.node].append(name)
     ready = deque(name for name, count in waiting.items() if not count)
     order: list[str] = []
     while ready:
@@ -147,18 +163,24 @@ def _cycles(dependants: Mapping[str, Iterable[str]], done: set[str]) -> list[Pro
         inside = graph.subgraph(component)
         if len(component) > 1 or inside.number_of_edges():
             path = [edge[0] for edge in networkx.find_cycle(inside)]
-            text = " -> ".join([*path, path[0]])
+            text = " -> ".join([*path, path[0]] if len(path) <= 12 else [*path[:10], "...", path[-1], path[0]])
             message = f"these nodes wait for each other in a cycle: {text}"
             found.append(Problem("cycle", path[0], message, path, cure="remove one of these wires"))
     return found
 
 
-def _check_outputs(workflow: Workflow, nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> dict[str, Wire]:
+def _check_outputs(
+    workflow: Workflow, nodes: Mapping[str, ResolvedNode], arranged: Arrangement, problems: list[Problem]
+) -> dict[str, Wire]:
     outputs: dict[str, Wire] = {}
     for name, output in workflow.outputs.items():
-        wire = wire_of(output.source, f"outputs.{name}", workflow, nodes, problems)
-        if wire:
-            outputs[name] = wire
+        place = f"outputs.{name}"
+        wire = wire_of(output.source, place, workflow, nodes, problems)
+        source = arranged.follow(wire) if wire else None
+        if isinstance(source, Gone):
+            problems.append(nothing_passes(place, source))
+        elif source:
+            outputs[name] = source
     return outputs
 
 

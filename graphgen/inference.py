@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import ValidationError
 
-from graphgen.errors import PathError, Problem, Refusal
+from graphgen.errors import PathError, Problem, Refusal, error_line
 from graphgen.jsontypes import JSON
 from graphgen.settings import complete_settings
 from graphgen.spec import Facts, Known
@@ -60,4 +61,13 @@ def infer_node(
         problems.append(Problem("refused", place, refusal.message, None, refusal.allowed, refusal.cure))
     except PathError as error:
         problems.append(Problem("bad_path", node.name, str(error)))
+    except Exception as error:  # a plugin's own mistake is told like any other problem
+        problems.append(node_mistake(node, "what it gives", error))
     return {}
+
+
+def node_mistake(node: GraphNode, what: str, error: Exception) -> Problem:
+    """Describe a node whose own code failed before anything ran."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{node.spec.id} could not say {what}: {error_line(error)} ({where.filename}, line {where.lineno})"
+    return Problem("node_mistake", node.name, message, cure="report this to the plugin's author")

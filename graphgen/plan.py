@@ -15,7 +15,7 @@ from graphgen.cache import Result
 from graphgen.errors import PathError, Problem, Refusal, WorkflowError, did_you_mean, one_of
 from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
-from graphgen.inference import PathOf, known_of
+from graphgen.inference import PathOf, known_of, node_mistake
 from graphgen.recipe import Recipe, inputs_by_recipe, recipe_of
 
 State: TypeAlias = Literal["cached", "run", "may run", "equal", "not needed"]
@@ -102,11 +102,14 @@ def make_plan(
 
 def _check_targets(graph: Graph, targets: Sequence[str]) -> tuple[str, ...]:
     known = tuple(graph.nodes)
-    problems = [
-        Problem("unknown_target", name, f"no node is named '{name}'", name, one_of(known), did_you_mean(name, known))
-        for name in targets
-        if name not in graph.nodes
-    ]
+    problems: list[Problem] = []
+    for name in targets:
+        if name in graph.left_out:
+            message = f"cannot run, because {graph.left_out[name]}"
+            problems.append(Problem("muted", name, message, name, cure="remove that node's mode"))
+        elif name not in graph.nodes:
+            message, cure = f"no node is named '{name}'", did_you_mean(name, known)
+            problems.append(Problem("unknown_target", name, message, name, one_of(known), cure))
     if problems:
         raise WorkflowError(problems)
     return tuple(dict.fromkeys(targets))
@@ -139,6 +142,8 @@ def _fingerprint(node: GraphNode, graph: Graph, path_of: PathOf, problems: list[
         problems.append(Problem("refused", place, refusal.message, None, refusal.allowed, refusal.cure))
     except (PathError, OSError) as error:
         problems.append(Problem("bad_path", node.name, str(error)))
+    except Exception as error:  # a plugin's own mistake is told like any other problem
+        problems.append(node_mistake(node, "what it reads", error))
     return None
 
 

@@ -14,27 +14,34 @@ from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, SettingSpec
 from graphgen.types import SocketType, fits
 from graphgen.wires import Wire, misfit, wire_of
-from graphgen.workflow import Node, Workflow
+from graphgen.workflow import Mode, Node, Workflow
 
 
 @dataclass(frozen=True)
 class ResolvedNode:
-    """A node whose type is installed. `sound` tells that all its wires were found, so that `infer` may be asked."""
+    """A node whose type is installed.
+
+    `inputs` are its wires as written, `wires` those whose other end was found; `sound` tells that all were, so that
+    `infer` may be asked.
+    """
 
     name: str
     spec: NodeSpec
     settings: Mapping[str, JSON]
     inputs: Mapping[str, str | list[str]]
     wires: Mapping[str, tuple[Wire, ...]] = field(default_factory=dict)
+    mode: Mode | None = None
     renamed_settings: Mapping[str, str] = field(default_factory=dict)
     renamed_outputs: Mapping[str, str] = field(default_factory=dict)
     sound: bool = True
 
 
 def resolve_nodes(workflow: Workflow, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
-    """Resolve all nodes, then all wires between them."""
+    """Resolve all nodes that are not muted, then all wires between them."""
     nodes: dict[str, ResolvedNode] = {}
     for name, node in workflow.nodes.items():
+        if node.mode == "mute":
+            continue  # nobody minds what is wrong with it, not even that its plugin is missing
         spec = registry.nodes.get(node.type)
         if spec is None:
             problems.append(_unknown_node(name, node.type, registry))
@@ -62,9 +69,9 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
         message = f"was saved with version {saved} of {spec.id}; version {spec.version} is installed"
         problems.append(Problem("newer_node", name, message, saved, cure="update the plugin that provides it"))
         return None
-    if node.mode is not None:
-        message = f"the mode '{node.mode}' is not carried out by this version of graphgen"
-        problems.append(Problem("unsupported_mode", name, message, node.mode, cure="remove the node's mode"))
+    if node.mode == "pin":
+        message, allowed = "the mode 'pin' is not carried out by this version of graphgen", "allowed: mute, bypass"
+        problems.append(Problem("unsupported_mode", name, message, node.mode, allowed, "remove the node's mode"))
     settings: dict[str, JSON] = dict(node.settings)
     inputs = dict(node.inputs)
     names: dict[str, str] = {}
@@ -76,7 +83,7 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
             settings = step.rewrite(settings) if step.rewrite else settings
             names = _chain(names, step.settings)
             outputs = _chain(outputs, step.outputs)
-    return ResolvedNode(name, spec, settings, inputs, renamed_settings=names, renamed_outputs=outputs)
+    return ResolvedNode(name, spec, settings, inputs, mode=node.mode, renamed_settings=names, renamed_outputs=outputs)
 
 
 def _chain(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +114,8 @@ def _resolve_wires(
         problems.extend(_misfits(found, place, target.type, nodes, registry))
         if len(found) == len(texts):
             wires[socket] = tuple(found)
-    problems.extend(_missing(node, registry))
+    if node.mode != "bypass":
+        problems.extend(_missing(node, registry))
     return replace(node, wires=wires, sound=len(problems) == before and _known_sources(node, wires))
 
 
@@ -150,7 +158,8 @@ def _misfits(
     wires: Iterable[Wire], place: str, into: SocketType, nodes: Mapping[str, ResolvedNode], registry: Registry
 ) -> Iterable[Problem]:
     for wire in wires:
-        output = nodes[wire.node].spec.output(wire.output)
+        source = nodes.get(wire.node)
+        output = source.spec.output(wire.output) if source else None
         if output and not fits(output.type, into, registry.types):
             yield misfit(wire, output.type, place, into)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from json import dumps
+from math import isfinite
 from typing import TypeAlias
 
 from pydantic import ValidationError
@@ -78,4 +79,6 @@ def shown(value: object, most: int = 60) -> str:
 
 
 def _plain(value: object) -> JSON:
+    if isinstance(value, float) and not isfinite(value):
+        return shown(value)  # problems are written as JSON, which has no NaN
     return value if isinstance(value, bool | int | float | str) else shown(value)

@@ -29,7 +29,7 @@ def wire_of(
 ) -> Wire | None:
     """Find the output that `node.output` names, or report why there is none.
 
-    A wire from a node that is itself unknown is not reported: that node is.
+    A wire from a node that is itself unknown is not reported: that node is. One from a muted node is taken as written.
     """
     node_name, _, output = text.partition(".")
     node = nodes.get(node_name)
@@ -39,7 +39,8 @@ def wire_of(
             message = f"comes from '{text}', but no node is named '{node_name}'"
             cure = did_you_mean(node_name, known)
             problems.append(Problem("wire_from_nowhere", place, message, text, one_of(known), cure))
-        return None
+            return None
+        return Wire(node_name, output) if workflow.nodes[node_name].mode == "mute" else None
     output = node.renamed_outputs.get(output, output)
     if node.spec.output(output) is None:
         known = tuple(item.name for item in node.spec.outputs)

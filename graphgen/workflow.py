@@ -13,17 +13,17 @@ fit is `graph.py`'s business. `parse` reports everything that is wrong with the 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
 from graphgen.errors import Problem, WorkflowError
 from graphgen.jsontypes import JSON
+from graphgen.strictjson import findings, read_json
 from graphgen.validation import problems_of
 
 FORMAT = 1
@@ -59,7 +59,7 @@ Reference: TypeAlias = Annotated[str, PlainValidator(_check_reference)]
 Wires: TypeAlias = Annotated[str | list[str], PlainValidator(_check_wires)]
 Mode: TypeAlias = Literal["mute", "bypass", "pin"]
 
-_CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
+_CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Node(BaseModel):
@@ -121,7 +121,7 @@ def read_workflow(path: Path) -> Workflow:
         WorkflowError: the file cannot be read, or is not a workflow.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         cure = "name an existing workflow file"
         raise WorkflowError([Problem("unreadable", str(path), error.strerror or str(error), cure=cure)]) from error
@@ -137,21 +137,7 @@ def parse(text: str) -> Workflow:
     Raises:
         WorkflowError: with everything that is wrong with its form.
     """
-    repeated: list[Problem] = []
-    try:
-        document = json.loads(text, object_pairs_hook=_pairs(repeated), parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        place, message = f"line {error.lineno}, column {error.colno}", f"this is not JSON: {error.msg}"
-        cure = "a workflow is a JSON object that begins with {"
-        raise WorkflowError([Problem("not_json", place, message, cure=cure)]) from error
-    except RecursionError as error:
-        raise WorkflowError([Problem("not_json", "", "the JSON is nested too deeply to be a workflow")]) from error
-    except _ConstantError as error:
-        cure = "write an ordinary number, or the text in quotes"
-        raise WorkflowError([Problem("not_finite", "", f"{error} is not a JSON number", cure=cure)]) from error
-    if repeated:
-        raise WorkflowError(repeated)
-    return from_json(document)
+    return from_json(read_json(text))
 
 
 def from_json(document: object) -> Workflow:
@@ -168,7 +154,10 @@ def from_json(document: object) -> Workflow:
     try:
         return Workflow.model_validate(document)
     except ValidationError as error:
-        raise WorkflowError(problems_of(error, known=_known_keys)) from error
+        problems = problems_of(error, known=_known_keys)
+        not_finite = list(findings(document))  # these know their places better
+        kept = [problem for problem in problems if problem.code != "bad_value_finite_number"]
+        raise WorkflowError(kept + not_finite) from error
 
 
 def _migrate(document: dict[str, JSON]) -> dict[str, JSON]:
@@ -186,36 +175,6 @@ def _migrate(document: dict[str, JSON]) -> dict[str, JSON]:
         document = MIGRATIONS[version](document)
         version += 1
     return document
-
-
-class _ConstantError(ValueError):
-    """NaN or Infinity stood where JSON wants a number."""
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _ConstantError(name)
-
-
-def _pairs(repeated: list[Problem]) -> Callable[[list[tuple[str, JSON]]], dict[str, JSON]]:
-    """Return a hook that builds objects and notes keys that stand twice, which JSON parsers silently drop."""
-
-    def build(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            repeated.extend(_repeated_keys([key for key, _ in pairs]))
-        return made
-
-    return build
-
-
-def _repeated_keys(keys: Sequence[str]) -> list[Problem]:
-    twice = dict.fromkeys(key for index, key in enumerate(keys) if key in keys[:index])
-    others = ", ".join(f"'{key}'" for key in dict.fromkeys(keys) if key not in twice)
-    beside = f" (beside {others})" if others else ""
-    return [
-        Problem("duplicate_key", key, f"the key '{key}' stands more than once in one object{beside}", cure="keep one")
-        for key in twice
-    ]
 
 
 def _known_keys(place: tuple[int | str, ...]) -> Sequence[str]:

@@ -1,0 +1,110 @@
+"""Modes: nodes that a workflow leaves out (`mute`) or passes by (`bypass`).
+
+In: resolved nodes in topological order. Out: those that are left, wired past the others. A muted node takes with it
+whatever needs it: an input that must be wired, or a wired setting; optional inputs do without. A bypassed node gives at
+each output the first of its wired inputs that fits there, so its keys and values are those of what comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from graphgen.errors import Problem
+from graphgen.resolve import ResolvedNode
+from graphgen.types import SocketType, TypeTable, fits
+from graphgen.wires import Wire, misfit
+from graphgen.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Why a wire brings nothing. `meant` tells that somebody muted a node, so that it is no mistake."""
+
+    why: str
+    meant: bool
+
+
+class Arrangement:
+    """What is left of a workflow's nodes: `nodes` run, `left_out` says of the others why they do not."""
+
+    def __init__(self, workflow: Workflow, nodes: Mapping[str, ResolvedNode], types: TypeTable) -> None:
+        self.nodes: dict[str, ResolvedNode] = {}
+        self.left_out: dict[str, str] = {}
+        self._resolved = nodes
+        self._types = types
+        self._gone: dict[str, Gone] = {}
+        self._past: dict[Wire, Wire | Gone] = {}
+        for name, node in workflow.nodes.items():
+            if node.mode == "mute":
+                self._leave_out(name, Gone(f"'{name}' is muted", meant=True))
+
+    def follow(self, wire: Wire) -> Wire | Gone:
+        """Return where a wire really comes from."""
+        return self._gone.get(wire.node) or self._past.get(wire, wire)
+
+    def add(self, node: ResolvedNode, problems: list[Problem]) -> None:
+        """Take a node in, after all that its wires come from."""
+        if node.mode == "bypass":
+            self.left_out[node.name] = f"'{node.name}' is bypassed"
+            for output in node.spec.outputs:
+                self._past[Wire(node.name, output.name)] = self._pass(node, output.type)
+            return
+        wires: dict[str, tuple[Wire, ...]] = {}
+        for socket, sources in node.wires.items():
+            found = [self.follow(wire) for wire in sources]
+            kept = tuple(wire for wire in found if isinstance(wire, Wire))
+            lost = next((gone for gone in found if isinstance(gone, Gone)), None)
+            if kept or lost is None:
+                wires[socket] = kept
+                problems.extend(self._misfits(node, socket, sources, kept))
+            elif _needs(node, socket):
+                self._leave_out(node.name, lost)
+                if not lost.meant:
+                    problems.append(nothing_passes(f"{node.name}.{socket}", lost))
+                return
+        self.nodes[node.name] = replace(node, wires=wires)
+
+    def _leave_out(self, name: str, gone: Gone) -> None:
+        self._gone[name] = gone
+        self.left_out[name] = gone.why
+
+    def _pass(self, node: ResolvedNode, wanted: SocketType) -> Wire | Gone:
+        """Choose what a bypassed node gives at an output."""
+        missing: Gone | None = None
+        for item in node.spec.inputs:
+            for wire in map(self.follow, node.wires.get(item.name, ())):
+                if isinstance(wire, Gone):
+                    missing = missing or wire
+                elif fits(self._type_of(wire), wanted, self._types):
+                    return wire
+        why = f"'{node.name}' is bypassed, and none of its wired inputs fits {wanted}"
+        return missing if missing and missing.meant else Gone(why, meant=False)
+
+    def _misfits(
+        self, node: ResolvedNode, socket: str, sources: Iterable[Wire], kept: Iterable[Wire]
+    ) -> Iterable[Problem]:
+        """Check wires that now come from elsewhere: what fits a bypassed output need not fit what comes after it."""
+        into = node.spec.input(socket) or node.spec.setting(socket)
+        for wire in set(kept) - set(sources):
+            if into and not fits(self._type_of(wire), into.type, self._types):
+                yield misfit(wire, self._type_of(wire), f"{node.name}.{socket}", into.type)
+
+    def _type_of(self, wire: Wire) -> SocketType:
+        output = self._resolved[wire.node].spec.output(wire.output)
+        assert output is not None  # noqa: S101 - resolved nodes have no wires from nowhere
+        return output.type
+
+
+def nothing_passes(place: str, gone: Gone) -> Problem:
+    """Describe something that is wanted from a node which is muted, or bypassed without anything to pass through."""
+    if gone.meant:
+        return Problem("muted", place, f"cannot be had, because {gone.why}", cure="remove that node's mode")
+    return Problem(
+        "bypassed", place, f"gets nothing, because {gone.why}", cure="remove that node's mode, or wire past it"
+    )
+
+
+def _needs(node: ResolvedNode, socket: str) -> bool:
+    item = node.spec.input(socket)
+    return item is None or item.required

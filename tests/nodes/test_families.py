@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from released import ldm_unet, ldm_vae, mmdit, open_clip
 from safetensors.torch import load_file, save_file
-from tiny import Arch, ldm_unet, ldm_vae, mmdit, open_clip, shared_tiny
+from tiny import Arch, shared_tiny
 from torch import Tensor, nn
 
 import graphgen_nodes
@@ -365,6 +366,14 @@ def test_strangers_are_named(mark: str, title: str, tmp_path: Path) -> None:
     save_file({mark: MARK}, tmp_path / "a.safetensors")
     with pytest.raises(CheckpointError, match=rf"its denoiser is {title}; graphgen can run Stable Diffusion 1\.x"):
         denoiser_handle(open_checkpoint(tmp_path / "a.safetensors"))
+
+
+def test_numbers_that_are_left_out_are_noticed(tmp_path: Path) -> None:
+    path = rewritten(tmp_path, "sd1", None, **{"model.diffusion_model.input_blocks.99999999.0.op.weight": MARK})
+    with pytest.raises(
+        CheckpointError, match=r"sd1\.safetensors.*'input_blocks' are numbered up to 99999999, but only"
+    ):
+        denoiser_handle(open_checkpoint(path))
 
 
 def test_inpainting_networks_are_refused(tmp_path: Path) -> None:

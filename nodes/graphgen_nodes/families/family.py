@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from graphgen_nodes.sockets import Conditioning
 
-CHOICES: tuple[Prediction, ...] = ("epsilon", "v", "sample", "flow")
-
 
 @dataclass(frozen=True)
 class Slot:

@@ -23,6 +23,10 @@ SAME = Rule("", "")
 """The rule that keeps every name as it is."""
 
 
+class Incomplete(Exception):
+    """Tensors are missing between others; whoever knows the file says which file it is."""
+
+
 class Architecture(ABC):
     """One kind of network: its key tables, its configuration from shapes, and the library's class for it."""
 
@@ -47,7 +51,11 @@ class Architecture(ABC):
         Raises:
             CheckpointError: the part holds tensors that this kind of network does not have.
         """
-        return translate(part.shapes, self.rules(part.shapes), str(part))
+        try:
+            rules = self.rules(part.shapes)
+        except Incomplete as error:
+            raise CheckpointError(f"{part}: {error}; download it again") from error
+        return translate(part.shapes, rules, str(part))
 
     def configure(self, part: Part, sources: Mapping[str, Source]) -> Config:
         """Return the part's configuration: its config.json, or what its shapes tell.
@@ -62,6 +70,8 @@ class Architecture(ABC):
             return self.config({name: source.shape for name, source in sources.items()})
         except (KeyError, IndexError) as error:
             raise CheckpointError(f"{part}: is incomplete: it lacks {error}; download it again") from error
+        except Incomplete as error:
+            raise CheckpointError(f"{part}: {error}; download it again") from error
 
     def names_in(self, module: nn.Module, names: Iterable[str]) -> dict[str, str]:  # noqa: ARG002
         """Return, for each tensor of the built network that is stored, the name that the table has for it."""
@@ -78,10 +88,19 @@ class Architecture(ABC):
 
 
 def count(shapes: Iterable[str], prefix: str) -> int:
-    """Count the numbered members under a dotted prefix: with `blocks.0.a` and `blocks.1.a` it is 2 for `blocks`."""
+    """Count the numbered members under a dotted prefix: with `blocks.0.a` and `blocks.1.a` it is 2 for `blocks`.
+
+    Raises:
+        Incomplete: a number is left out; a forged name would otherwise set off a walk over billions of blocks.
+    """
     start = f"{prefix}."
-    numbers = {name[len(start) :].split(".", 1)[0] for name in shapes if name.startswith(start)}
-    return max((int(number) + 1 for number in numbers if number.isdigit()), default=0)
+    words = {name[len(start) :].split(".", 1)[0] for name in shapes if name.startswith(start)}
+    numbers = {int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 9}
+    if numbers and max(numbers) >= len(numbers):
+        raise Incomplete(
+            f"the tensors under {prefix!r} are numbered up to {max(numbers)}, but only {len(numbers)} of these are there"
+        )
+    return len(numbers)
 
 
 def rename(source: str, target: str, names: Mapping[str, str]) -> Iterator[Rule]:

@@ -1,0 +1,177 @@
+"""The names that original releases give to tensors, from diffusers' names, by arithmetic on their numbers.
+
+This is what tests write single files by. It shares nothing with graphgen's own tables, which go the other way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put a prefix before every name."""
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+def bare(name: str) -> str:
+    """Return a text encoder's tensor name without the prefix that some classes have."""
+    return name.removeprefix("text_model.")
+
+
+UNET_WORDS = {
+    r"^time_embedding\.linear_1": "time_embed.0",
+    r"^time_embedding\.linear_2": "time_embed.2",
+    r"^conv_in\.": "input_blocks.0.0.",
+    r"^conv_norm_out": "out.0",
+    r"^conv_out": "out.2",
+    r"^mid_block\.attentions\.0": "middle_block.1",
+    r"^mid_block\.resnets\.0": "middle_block.0",
+    r"^mid_block\.resnets\.1": "middle_block.2",
+}
+RESNET_WORDS = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+
+
+def ldm_unet(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Rename a UNet's tensors as latent diffusion does: blocks in one row, with `layers` resnets per resolution."""
+    attends = {name.split(".attentions")[0] for name in tensors if ".attentions" in name}
+
+    def number(name: str) -> str:
+        if found := re.match(r"down_blocks\.(\d+)\.(resnets|attentions)\.(\d+)\.(.*)", name):
+            level, kind, index, rest = int(found[1]), found[2], int(found[3]), found[4]
+            return f"input_blocks.{1 + level * (layers + 1) + index}.{int(kind == 'attentions')}.{rest}"
+        if found := re.match(r"down_blocks\.(\d+)\.downsamplers\.0\.conv\.(.*)", name):
+            return f"input_blocks.{(int(found[1]) + 1) * (layers + 1)}.0.op.{found[2]}"
+        if found := re.match(r"up_blocks\.(\d+)\.(resnets|attentions)\.(\d+)\.(.*)", name):
+            level, kind, index, rest = int(found[1]), found[2], int(found[3]), found[4]
+            return f"output_blocks.{level * (layers + 1) + index}.{int(kind == 'attentions')}.{rest}"
+        if found := re.match(r"(up_blocks\.(\d+))\.upsamplers\.0\.(.*)", name):
+            return f"output_blocks.{int(found[2]) * (layers + 1) + layers}.{1 + (found[1] in attends)}.{found[3]}"
+        return replaced(name, UNET_WORDS)
+
+    renamed = {}
+    for name, value in tensors.items():
+        new = number(name)
+        if ".resnets." in name:
+            new = re.sub(r"(norm1|conv1|time_emb_proj|norm2|conv2|conv_shortcut)", lambda m: RESNET_WORDS[m[1]], new)
+        renamed[new] = value
+    return renamed
+
+
+VAE_WORDS = {
+    r"conv_norm_out": "norm_out",
+    r"mid_block\.resnets\.0": "mid.block_1",
+    r"mid_block\.resnets\.1": "mid.block_2",
+    r"mid_block\.attentions\.0\.group_norm": "mid.attn_1.norm",
+    r"mid_block\.attentions\.0\.to_out\.0": "mid.attn_1.proj_out",
+    r"mid_block\.attentions\.0\.to_(.)": r"mid.attn_1.\1",
+    r"down_blocks\.(\d+)\.resnets\.(\d+)": r"down.\1.block.\2",
+    r"down_blocks\.(\d+)\.downsamplers\.0": r"down.\1.downsample",
+    r"conv_shortcut": "nin_shortcut",
+}
+
+
+def ldm_vae(tensors: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:
+    """Rename an autoencoder's tensors as latent diffusion does: `up` counted from the finest, 1x1 convolutions."""
+
+    def mirrored(found: re.Match[str]) -> str:
+        kind = f"block.{found[3]}" if found[2] == "resnets" else "upsample"
+        return f"up.{levels - 1 - int(found[1])}.{kind}"
+
+    renamed = {}
+    for name, value in tensors.items():
+        new = re.sub(r"up_blocks\.(\d+)\.(resnets|upsamplers)\.(\d+)", mirrored, replaced(name, VAE_WORDS))
+        matrix = re.search(r"attentions\.0\.to_.*weight", name)
+        renamed[new] = value[:, :, None, None] if matrix else value
+    return renamed
+
+
+def open_clip(tensors: Mapping[str, Tensor], layers: int, seed: int) -> dict[str, Tensor]:
+    """Rename a CLIP text encoder's tensors as OpenCLIP does, and add the last layer that SD 2 never uses."""
+    given = {bare(name): value for name, value in tensors.items()}
+    renamed = {
+        "token_embedding.weight": given["embeddings.token_embedding.weight"],
+        "positional_embedding": given["embeddings.position_embedding.weight"],
+        "ln_final.weight": given["final_layer_norm.weight"],
+        "ln_final.bias": given["final_layer_norm.bias"],
+        "text_projection": torch.eye(64),
+        "logit_scale": torch.tensor(4.6),
+    }
+    words = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
+    for layer in range(layers):
+        old, new = f"encoder.layers.{layer}", f"transformer.resblocks.{layer}"
+        for kind in ("weight", "bias"):
+            for theirs, ours in {**words, "self_attn.out_proj": "attn.out_proj"}.items():
+                renamed[f"{new}.{ours}.{kind}"] = given[f"{old}.{theirs}.{kind}"]
+            fused = [given[f"{old}.self_attn.{matrix}_proj.{kind}"] for matrix in ("q", "k", "v")]
+            renamed[f"{new}.attn.in_proj_{kind}"] = torch.cat(fused)
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in list(renamed.items()):
+        if name.startswith("transformer.resblocks.0."):
+            unused = name.replace("resblocks.0", f"resblocks.{layers}")
+            renamed[unused] = torch.randn(value.shape, generator=generator)
+    return renamed
+
+
+MMDIT_WORDS = {
+    r"^pos_embed\.pos_embed$": "pos_embed",
+    r"^pos_embed\.proj": "x_embedder.proj",
+    r"^time_text_embed\.timestep_embedder\.linear_1": "t_embedder.mlp.0",
+    r"^time_text_embed\.timestep_embedder\.linear_2": "t_embedder.mlp.2",
+    r"^time_text_embed\.text_embedder\.linear_1": "y_embedder.mlp.0",
+    r"^time_text_embed\.text_embedder\.linear_2": "y_embedder.mlp.2",
+    r"^proj_out": "final_layer.linear",
+    r"^norm_out\.linear": "final_layer.adaLN_modulation.1",
+    r"norm1\.linear": "x_block.adaLN_modulation.1",
+    r"norm1_context\.linear": "context_block.adaLN_modulation.1",
+    r"ff\.net\.0\.proj": "x_block.mlp.fc1",
+    r"ff\.net\.2": "x_block.mlp.fc2",
+    r"ff_context\.net\.0\.proj": "context_block.mlp.fc1",
+    r"ff_context\.net\.2": "context_block.mlp.fc2",
+    r"attn\.to_add_out": "context_block.attn.proj",
+    r"(attn2?)\.to_out\.0": r"x_block.\1.proj",
+    r"attn\.norm_added_(.)": r"context_block.attn.ln_\1",
+    r"(attn2?)\.norm_([qk])": r"x_block.\1.ln_\2",
+    r"^transformer_blocks": "joint_blocks",
+}
+
+
+def mmdit(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
+    """Rename an SD3 transformer's tensors as the release does: two streams, fused attention, shift before scale."""
+    renamed: dict[str, Tensor] = {}
+    outputs = ("norm_out.linear", f"transformer_blocks.{depth - 1}.norm1_context.linear")
+    for name, value in tensors.items():
+        if re.search(r"attn2?\.(to_[qkv]|add_[qkv]_proj)\.", name):
+            continue
+        if name.startswith(outputs):
+            scale, shift = value.chunk(2)
+            value = torch.cat([shift, scale])
+        renamed[replaced(name, MMDIT_WORDS)] = value
+    for block in range(depth):
+        for kind in ("weight", "bias"):
+            for theirs, ours in (
+                ("attn.to_{}", "x_block.attn"),
+                ("attn2.to_{}", "x_block.attn2"),
+                ("attn.add_{}_proj", "context_block.attn"),
+            ):
+                names = [f"transformer_blocks.{block}.{theirs.format(matrix)}.{kind}" for matrix in "qkv"]
+                if names[0] in tensors:
+                    renamed[f"joint_blocks.{block}.{ours}.qkv.{kind}"] = torch.cat([tensors[name] for name in names])
+    return renamed
+
+
+def replaced(name: str, words: Mapping[str, str]) -> str:
+    """Apply patterns to a name, one after the other."""
+    for pattern, word in words.items():
+        name = re.sub(pattern, word, name)
+    return name

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Terminal:
-    """An empty folder to work in, with the five roots inside, and some packs installed."""
+    """An empty folder to work in, with the five roots inside, and some packs installed.
+
+    graphgen's own packs are left out unless `complete`, since finding them takes most of a short call.
+    """
 
     folder: Path
     packs: Sequence[str] = ("toy",)
+    complete: bool = False
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of calls."""
@@ -48,6 +54,8 @@ class Terminal:
         roots = {
             f"GRAPHGEN_{name.upper()}_DIR": str(self.folder / name) for name in ("models", "inputs", "cache", "data")
         }
+        if not self.complete:
+            roots["GRAPHGEN_DISABLED_PLUGINS"] = ",".join(built_in())
         return {**kept, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "100", **roots, **more}
 
     def save(self, workflow: Mapping[str, object], name: str = "workflow.json") -> str:
@@ -85,6 +93,12 @@ class Terminal:
     def written(self) -> list[str]:
         """The names of the files in the outputs folder, hidden ones included."""
         return sorted(entry.name for entry in (self.folder / "outputs").glob("*"))
+
+
+@cache
+def built_in() -> tuple[str, ...]:
+    """Return the names of the packs that come with graphgen."""
+    return tuple(entry.name for entry in distribution("graphgen").entry_points if entry.group == "graphgen")
 
 
 def workflow(nodes: Mapping[str, object], **more: object) -> dict[str, object]:

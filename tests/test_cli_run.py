@@ -204,7 +204,8 @@ def test_a_workflow_is_read_from_standard_input(terminal: Terminal) -> None:
     assert "standard input: 1 problem" in wrong.err
 
 
-def test_a_picture_runs_again_with_its_parameters(terminal: Terminal) -> None:
+def test_a_picture_runs_again_with_its_parameters(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
     nodes = {
         "colour": {"type": "images.solid", "settings": {"width": 8, "height": 8}},
         "file": {"type": "images.save", "inputs": {"image": "colour.image"}, "settings": {"name": "plain"}},
@@ -226,7 +227,8 @@ def test_a_picture_runs_again_with_its_parameters(terminal: Terminal) -> None:
     assert "colour  text" in terminal.call("run", picture, "--help").out
 
 
-def test_a_picture_that_graphgen_did_not_make_is_refused(terminal: Terminal) -> None:
+def test_a_picture_that_graphgen_did_not_make_is_refused(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
     (terminal.folder / "pixel.png").write_bytes(PIXEL)
     answer = terminal.call("run", "pixel.png")
     assert answer.code == 2

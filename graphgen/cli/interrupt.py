@@ -22,6 +22,7 @@ class Interrupt:
     def __init__(self, control: Control, *, live: bool) -> None:
         self.code = 128 + signal.SIGINT
         self._control = control
+        self._came = False
         self._text = ("\n" if live else "") + _TOLD
         self._before: dict[int, signal._HANDLER] = {}
 
@@ -40,7 +41,8 @@ class Interrupt:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
         self.code = 128 + number
-        if self._control.cancelled:
+        if self._came:
             os._exit(self.code)
-        os.write(2, self._text.encode())
+        self._came = True
         self._control.cancel()
+        os.write(2, self._text.encode())

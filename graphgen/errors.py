@@ -145,7 +145,7 @@ def error_line(error: BaseException) -> str:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """Return `did you mean 'x'?` for the nearest of the known words, or None where none is near."""
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    near = get_close_matches(word, known, n=1, cutoff=0.65)
     return f"did you mean '{near[0]}'?" if near else None
 
 

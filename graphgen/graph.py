@@ -178,7 +178,7 @@ def _check_outputs(
         wire = wire_of(output.source, place, workflow, nodes, problems)
         source = arranged.follow(wire) if wire else None
         if isinstance(source, Gone):
-            problems.append(nothing_passes(place, source))
+            problems.extend([] if source.told else [nothing_passes(place, source)])
         elif source:
             outputs[name] = source
     return outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -50,7 +51,7 @@ def infer_node(
         try:
             complete_settings(spec, known.settings)
         except ValidationError as error:
-            problems.extend(problems_of(error, node.name))
+            problems.extend(_about_wire(problem, node) for problem in problems_of(error, node.name))
             return {}
     if spec.infer is None:
         return {}
@@ -64,6 +65,12 @@ def infer_node(
     except Exception as error:  # a plugin's own mistake is told like any other problem
         problems.append(node_mistake(node, "what it gives", error))
     return {}
+
+
+def _about_wire(problem: Problem, node: GraphNode) -> Problem:
+    setting = problem.place.removeprefix(f"{node.name}.").partition(".")[0]
+    wire = next(iter(node.wires.get(setting, ())), None)
+    return replace(problem, cure=f"the value comes from '{wire}'") if wire else problem
 
 
 def node_mistake(node: GraphNode, what: str, error: Exception) -> Problem:

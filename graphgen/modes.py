@@ -19,10 +19,11 @@ from graphgen.workflow import Workflow
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Why a wire brings nothing. `meant` tells that somebody muted a node, so that it is no mistake."""
+    """Why a wire brings nothing. `meant`: somebody muted a node, it is no mistake. `told`: it is, and was reported."""
 
     why: str
     meant: bool
+    told: bool = False
 
 
 class Arrangement:
@@ -59,9 +60,9 @@ class Arrangement:
                 wires[socket] = kept
                 problems.extend(self._misfits(node, socket, sources, kept))
             elif _needs(node, socket):
-                self._leave_out(node.name, lost)
-                if not lost.meant:
+                if not lost.meant and not lost.told:
                     problems.append(nothing_passes(f"{node.name}.{socket}", lost))
+                self._leave_out(node.name, replace(lost, told=not lost.meant))
                 return
         self.nodes[node.name] = replace(node, wires=wires)
 

@@ -59,7 +59,7 @@ def _unknown_node(name: str, type_: str, registry: Registry) -> Problem:
             return Problem("broken_plugin", name, message, type_, cure=cure)
     cure = did_you_mean(type_, tuple(registry.nodes)) or "`graphgen nodes` lists those that are"
     if not any(known.startswith(f"{pack}.") for known in registry.nodes):
-        cure += f"; or install the plugin that provides '{pack}'"
+        cure = f"install the plugin that provides '{pack}'; {cure}"
     return Problem("unknown_node", name, f"no node '{type_}' is installed", type_, cure=cure)
 
 
@@ -148,6 +148,10 @@ def _socket(node: ResolvedNode, socket: str, place: str, problems: list[Problem]
 
 def _only_one(texts: list[str], place: str, sources: str | list[str], problems: list[Problem]) -> list[str]:
     if not isinstance(sources, list) or len(texts) == 1:
+        return texts
+    if not texts:
+        cure = 'write "node.output" instead of the list, or leave it out'
+        problems.append(Problem("no_wire", place, "takes one wire, but the list of wires is empty", texts, cure=cure))
         return texts
     message = f"takes one wire, but {len(texts)} come in"
     problems.append(Problem("too_many_wires", place, message, texts, cure="keep one of them"))

@@ -6,7 +6,7 @@ Settings that are wired have no value yet; the rest is checked without them, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -31,14 +31,26 @@ def read_settings(
 ) -> CheckedSettings:
     """Check what was typed in against the node's settings, those that are wired left out."""
     model = _without(spec.model, wired) if wired else spec.model
-    unwired = {key: value for key, value in given.items() if key not in wired}
+    unwired = {key: value for key, value in given.items() if key not in wired} if wired else given
     try:
         values = model.model_validate(unwired).model_dump(mode="json")
         return CheckedSettings(values, canonical(values))
     except ValidationError as error:
         known = tuple(item.name for item in spec.settings)
-        problems.extend(problems_of(error, name, known=lambda _: known))
+        found = problems_of(error, name, known=lambda _: known)
+        problems.extend(_about_setting(problem, spec) for problem in found)
         return CheckedSettings({}, "", sound=False)
+
+
+def _about_setting(problem: Problem, spec: NodeSpec) -> Problem:
+    """Say of an unknown key what it is to this node."""
+    key = problem.place.rpartition(".")[2]
+    if problem.code != "unknown_key":
+        return problem
+    if spec.input(key):
+        message, cure = f"{spec.id} takes '{key}' from a wire", 'write "node.output" under "inputs"'
+        return Problem("input_as_setting", problem.place, message, cure=cure)
+    return replace(problem, code="unknown_setting", message=f"{spec.id} has no setting '{key}'")
 
 
 def complete_settings(spec: NodeSpec, given: Mapping[str, object]) -> dict[str, object]:

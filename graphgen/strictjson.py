@@ -32,7 +32,9 @@ def read_json(text: str) -> JSON:
         )
     except json.JSONDecodeError as error:
         place, message = f"line {error.lineno}, column {error.colno}", f"this is not JSON: {error.msg}"
-        cure = "a workflow is a JSON object that begins with {"
+        cure = "look at the commas and quotes just before it"
+        if not text.lstrip().startswith("{"):
+            cure = "a workflow is a JSON object that begins with {"
         raise WorkflowError([Problem("not_json", place, message, cure=cure)]) from error
     except RecursionError as error:
         raise WorkflowError([Problem("not_json", "", "the JSON is nested too deeply to be a workflow")]) from error

@@ -98,7 +98,8 @@ def count(shapes: Iterable[str], prefix: str) -> int:
     numbers = {int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 9}
     if numbers and max(numbers) >= len(numbers):
         raise Incomplete(
-            f"the tensors under {prefix!r} are numbered up to {max(numbers)}, but only {len(numbers)} of these are there"
+            f"the tensors under {prefix!r} are numbered up to {max(numbers)}, "
+            f"but only {len(numbers)} of these numbers are there"
         )
     return len(numbers)
 

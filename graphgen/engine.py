@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -306,6 +305,8 @@ async def run_async(source: Source, /, **parameters: JSON) -> Mapping[str, objec
         RunFailed: nodes failed; carries them.
         Cancelled: the run was stopped before it reached its outputs.
     """
+    import asyncio  # who calls this has it already, and nobody else should wait for it
+
     control = Control()
 
     def work() -> Report:

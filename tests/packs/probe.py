@@ -19,7 +19,7 @@ from graphgen.jsontypes import digest
 
 CLOCK = [0]
 """What `clock` gives."""
-ON_READ: list[Callable[[], None]] = []
+ON_READ: list[Callable[[], object]] = []
 """Called by `read` after it has read."""
 MEETINGS: dict[str, threading.Barrier] = {}
 """Where `meet` waits for others."""
@@ -159,9 +159,9 @@ def numbers(*, count: int = 3) -> list[int]:
 
 
 @node(category="values")
-def spoil(items: list[int]) -> int:
+def spoil(items: list[int], *, by: int = 99) -> int:
     """Change the input."""
-    items.append(99)
+    items.append(by)
     return sum(items)
 
 

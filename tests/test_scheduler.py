@@ -1,0 +1,606 @@
+"""Carrying out plans: what runs, what is found, what fails, what is cancelled, and what is let go."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+from engine_kit import Log, N, carry_out, engine, registry, workflow
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packs import probe
+from random_graphs import Sketch, as_workflow, calls, evaluate, random_sketches
+
+from graphgen import Context, events, hookimpl, node
+from graphgen.cache import StoredValue
+from graphgen.engine import Engine
+from graphgen.events import Event
+from graphgen.jsontypes import JSON
+from graphgen.plugins import module_plugins
+from graphgen.registry import build_registry
+from graphgen.scheduler import Control
+
+RELAXED = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Engine]:
+    with engine(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def quiet_world() -> Iterator[None]:
+    yield
+    probe.CLOCK[0] = 0
+    probe.ON_READ.clear()
+    probe.MEETINGS.clear()
+    probe.GATHERINGS.clear()
+
+
+def chain(length: int, kind: str = "maths.quick") -> dict[str, JSON]:
+    nodes: dict[str, JSON] = {"n0": N("maths.number", {"value": 1})}
+    for index in range(1, length):
+        nodes[f"n{index}"] = N(kind, {"extra": 1}, a=f"n{index - 1}.int")
+    return workflow(nodes, f"n{length - 1}.int")
+
+
+class TestOrder:
+    """What runs, and when."""
+
+    def test_only_what_the_targets_need_runs(self, machine: Engine) -> None:
+        nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int"), "other": N("probe.fail")}
+        report, log = carry_out(machine, workflow(nodes, "two.int"))
+        assert report.status == "done"
+        assert log.ran == {"one", "two"}
+
+    def test_events_come_in_the_order_of_what_happens(self, machine: Engine) -> None:
+        nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int")}
+        _, log = carry_out(machine, workflow(nodes, "two.int"))
+        told = [(events.event_name(event), getattr(event, "node", "")) for event in log.events]
+        assert told == [
+            ("run_started", ""),
+            ("node_started", "one"),
+            ("node_finished", "one"),
+            ("node_started", "two"),
+            ("node_finished", "two"),
+            ("run_finished", ""),
+        ]
+
+    @pytest.mark.parametrize("kind", ["maths.quick", "maths.add"])
+    def test_a_chain_of_ten_thousand(self, machine: Engine, kind: str) -> None:
+        length = 10_000 if kind == "maths.quick" else 2_000
+        report, _ = carry_out(machine, chain(length, kind))
+        assert report.outputs[f"n{length - 1}"] == length
+        assert report.ran == length
+        again, _ = carry_out(machine, chain(length, kind))
+        assert (again.ran, again.outputs[f"n{length - 1}"]) == (0, length)
+
+    def test_ten_thousand_side_by_side(self, machine: Engine) -> None:
+        nodes: dict[str, JSON] = {f"n{index}": N("maths.number", {"value": index}) for index in range(10_000)}
+        nodes["all"] = N("maths.total", values=[f"n{index}.int" for index in range(10_000)])
+        report, _ = carry_out(machine, workflow(nodes, "all.int"))
+        assert report.outputs["all"] == sum(range(10_000))
+
+    def test_a_deep_chain_of_failures_is_skipped_without_recursion(self, machine: Engine) -> None:
+        source = chain(5_000)
+        nodes = source["nodes"]
+        assert isinstance(nodes, dict)
+        nodes["n0"] = N("probe.fail")
+        report, log = carry_out(machine, source)
+        assert report.skipped == 4_999
+        assert len(log.skipped) == 4_999
+
+    def test_independent_branches_run_at_the_same_time(self, machine: Engine) -> None:
+        # equal nodes run once, so the two that meet must differ in their settings
+        probe.MEETINGS["here"] = probe.MEETINGS["here too"] = threading.Barrier(2)
+        nodes: dict[str, JSON] = {name: N("probe.meet", {"name": name}) for name in ("here", "here too")}
+        report, _ = carry_out(machine, workflow({"a": nodes["here"], "b": nodes["here too"]}, "a.int", "b.int"))
+        assert report.status == "done"
+
+    def test_async_nodes_wait_together(self, machine: Engine) -> None:
+        nodes = {f"g{seat}": N("probe.gather", {"parties": 50, "seat": seat}) for seat in range(50)}
+        report, _ = carry_out(machine, workflow(nodes, *(f"{name}.int" for name in nodes)))
+        assert report.ran == 50
+
+    def test_equal_nodes_compute_once(self, machine: Engine) -> None:
+        nodes: dict[str, JSON] = {"one": N("maths.number", {"value": 4}), "other": N("maths.number", {"value": 4})}
+        for side, source in (("left", "one"), ("right", "other")):
+            nodes[side] = N("maths.add", {"extra": 1}, a=f"{source}.int")
+            nodes[f"{side}_end"] = N("maths.parity", value=f"{side}.int")
+        report, log = carry_out(machine, workflow(nodes, "left_end.int", "right_end.int"))
+        assert (report.ran, report.cached) == (3, 3)
+        assert {event.source for event in log.events if isinstance(event, events.NodeCached)} == {"equal"}
+        assert dict(report.outputs) == {"left_end": 1, "right_end": 1}
+
+
+class TestCache:
+    """What is found instead of computed."""
+
+    def test_nothing_runs_twice_even_after_a_restart(self, tmp_path: Path) -> None:
+        nodes = {
+            "one": N("maths.number", {"value": 1}),
+            "two": N("maths.add", {"extra": 1}, a="one.int"),
+            "end": N("maths.add", {"extra": 1}, a="two.int"),
+        }
+        with engine(tmp_path) as first:
+            assert carry_out(first, workflow(nodes, "end.int"))[0].ran == 3
+        with engine(tmp_path) as second:
+            report, log = carry_out(second, workflow(nodes, "end.int"))
+        assert report.ran == 0
+        assert log.cached == {"end"}, "what lies above a cached node is not even looked at"
+        assert [event.source for event in log.events if isinstance(event, events.NodeCached)] == ["disk"]
+
+    def test_a_node_that_comes_out_as_before_stops_the_wave(self, machine: Engine) -> None:
+        def source(value: int) -> dict[str, JSON]:
+            nodes = {
+                "one": N("maths.number", {"value": value}),
+                "odd": N("maths.parity", value="one.int"),
+                "far": N("maths.add", a="odd.int"),
+            }
+            return workflow(nodes, "far.int")
+
+        carry_out(machine, source(3))
+        _, log = carry_out(machine, source(5))
+        assert log.ran == {"one", "odd"}
+        assert log.cached == {"far"}
+        _, log = carry_out(machine, source(5))
+        assert log.ran == set(), "what was found by value is found by recipe the next time"
+
+    def test_below_an_impure_node_the_value_decides(self, machine: Engine) -> None:
+        source = workflow({"now": N("probe.clock"), "end": N("maths.add", a="now.int")}, "end.int")
+        assert carry_out(machine, source)[1].ran == {"now", "end"}
+        assert carry_out(machine, source)[1].ran == {"now"}
+        probe.CLOCK[0] = 5
+        report, log = carry_out(machine, source)
+        assert (report.outputs["end"], log.ran) == (5, {"now", "end"})
+        probe.CLOCK[0] = 0
+        assert carry_out(machine, source)[1].ran == {"now"}
+
+    def test_a_file_counts_by_its_content(self, machine: Engine) -> None:
+        note = machine.config.roots.inputs / "note.txt"
+        note.write_text("hello")
+        source = workflow({"r": N("probe.read"), "s": N("probe.shout", text="r.str")}, "s.str")
+        assert carry_out(machine, source)[0].outputs["s"] == "HELLO"
+        note.write_text("bye")
+        assert carry_out(machine, source)[0].outputs["s"] == "BYE"
+        note.unlink()
+        note.write_text("hello")
+        report, log = carry_out(machine, source)
+        assert (report.outputs["s"], log.ran) == ("HELLO", set())
+
+    def test_what_read_a_file_that_changed_meanwhile_is_kept_under_no_key_of_the_old_one(self, machine: Engine) -> None:
+        note = machine.config.roots.inputs / "note.txt"
+        note.write_text("old")
+        source = workflow({"r": N("probe.read"), "s": N("probe.shout", text="r.str")}, "s.str")
+        plan = machine.plan(machine.check(source))
+        note.write_text("new")  # after the plan, before the run
+        assert machine.execute(plan).outputs["s"] == "NEW"
+        note.write_text("old")
+        assert carry_out(machine, source)[0].outputs["s"] == "OLD"
+
+    def test_what_was_read_while_a_file_changed_is_not_kept(self, machine: Engine) -> None:
+        note = machine.config.roots.inputs / "note.txt"
+        note.write_text("old")
+        source = workflow({"r": N("probe.read"), "s": N("probe.shout", text="r.str")}, "s.str")
+        probe.ON_READ.append(partial(note.write_text, "new"))
+        assert carry_out(machine, source)[0].outputs["s"] == "OLD"
+        probe.ON_READ.clear()
+        note.write_text("old")
+        _, log = carry_out(machine, source)
+        assert log.ran == {"r"}, "what was read is not known, so it is read again; what follows is found by its value"
+        note.write_text("new")
+        assert carry_out(machine, source)[0].outputs["s"] == "NEW"
+
+    def test_equal_nodes_below_a_changed_file_are_not_kept_either(self, machine: Engine) -> None:
+        note = machine.config.roots.inputs / "note.txt"
+        note.write_text("old")
+        nodes = {"r": N("probe.read"), "r2": N("probe.read"), "s": N("probe.shout", text="r2.str")}
+        source = workflow(nodes, "s.str", "r.str")
+        plan = machine.plan(machine.check(source))
+        note.write_text("new")
+        assert dict(machine.execute(plan).outputs) == {"s": "NEW", "r": "new"}
+        note.write_text("old")
+        assert dict(carry_out(machine, source)[0].outputs) == {"s": "OLD", "r": "old"}
+
+    def test_a_file_that_goes_away_while_it_is_read_serves_this_run(self, machine: Engine) -> None:
+        note = machine.config.roots.inputs / "note.txt"
+        note.write_text("short")
+        probe.ON_READ.append(note.unlink)
+        assert carry_out(machine, workflow({"r": N("probe.read")}, "r.str"))[0].outputs["r"] == "short"
+
+    def test_cheap_nodes_that_read_files_are_kept_too(self, machine: Engine) -> None:
+        (machine.config.roots.inputs / "note.txt").write_text("hello")
+        source = workflow({"r": N("probe.read_quickly")}, "r.str")
+        assert carry_out(machine, source)[0].ran == 1
+        assert carry_out(machine, source)[0].ran == 0
+
+    def test_a_wired_path_is_fingerprinted_when_it_is_known(self, machine: Engine) -> None:
+        (machine.config.roots.inputs / "a.txt").write_text("A")
+        nodes = {"name": N("maths.word", {"text": "a.txt"}), "r": N("probe.read", path="name.str")}
+        source = workflow(nodes, "r.str")
+        assert carry_out(machine, source)[0].outputs["r"] == "A"
+        assert carry_out(machine, source)[0].ran == 0
+        (machine.config.roots.inputs / "a.txt").write_text("B")
+        assert carry_out(machine, source)[0].outputs["r"] == "B"
+
+    def test_a_wired_path_that_is_not_there_fails_the_node(self, machine: Engine) -> None:
+        nodes = {"name": N("maths.word", {"text": "b.txt"}), "r": N("probe.read", path="name.str")}
+        report, _ = carry_out(machine, workflow(nodes, "r.str"))
+        assert "PathError: inputs: there is no 'b.txt'" in report.failures[0].message
+
+    def test_without_the_cache_everything_runs_and_nothing_is_written(self, tmp_path: Path) -> None:
+        with engine(tmp_path, use_cache=False) as machine:
+            source = workflow({"one": N("maths.number"), "two": N("maths.add", a="one.int")}, "two.int")
+            assert carry_out(machine, source)[0].ran == 2
+            assert carry_out(machine, source)[0].ran == 2
+        assert not (tmp_path / "cache").exists()
+
+    def test_what_was_computed_before_a_failure_is_kept(self, machine: Engine) -> None:
+        nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int"), "bad": N("probe.fail", value="two.int")}
+        carry_out(machine, workflow(nodes, "bad.int"))
+        assert carry_out(machine, workflow(nodes, "bad.int"))[1].cached == {"two"}
+
+
+class TestFailures:
+    """What nodes do to themselves, and to nobody else."""
+
+    @pytest.mark.parametrize(
+        ("kind", "message"),
+        [
+            ("fail", "ValueError: no such luck"),
+            ("fail_inline", "ValueError: no luck inline"),
+            ("fail_async", "ValueError: no luck on the loop"),
+            ("leave", "SystemExit: 3"),
+            ("interrupt", "KeyboardInterrupt"),
+            ("give_up", "Cancelled: I do not want to"),
+            ("lie", "CallError: its output 'int' is a str; it promises int"),
+            ("hide", "DefinitionError: the type packs.probe.Secret is not registered; return it from register_types()"),
+        ],
+    )
+    def test_a_node_that_fails_takes_its_dependants_with_it(self, machine: Engine, kind: str, message: str) -> None:
+        nodes = {
+            "one": N("maths.number", {"value": 7}),
+            "bad": N(f"probe.{kind}", value="one.int"),
+            "after": N("maths.add", a="bad.int"),
+            "last": N("maths.add", a="after.int", b="good.int"),
+            "good": N("maths.add", a="one.int"),
+        }
+        if kind == "hide":
+            del nodes["after"], nodes["last"]
+        report, log = carry_out(
+            machine,
+            workflow(
+                nodes, *(f"{name}.int" for name in nodes if name != "bad"), "bad.any" if kind == "hide" else "bad.int"
+            ),
+        )
+        assert report.status == "failed"
+        assert report.outputs["good"] == 7
+        assert (log.failed, log.skipped) == ({"bad"}, {"after", "last"} & set(nodes))
+        (failure,) = report.failures
+        assert failure.message == message
+        assert (
+            failure.inputs == "value: 7"
+            if kind != "leave" and kind != "fail"
+            else failure.inputs.startswith("value: 7, ")
+        )
+        assert (kind in failure.traceback) == (kind not in ("lie", "hide"))
+
+    def test_a_node_that_gives_something_though_it_promised_nothing(self, machine: Engine) -> None:
+        nodes = {"one": N("maths.number"), "bad": N("probe.nothing", value="one.int")}
+        report = machine.execute(machine.plan(machine.check(workflow(nodes, "one.int")), ["bad"]))
+        assert report.failures[0].message == "CallError: returned a int, but its signature says '-> None'"
+
+    def test_a_wired_value_that_the_setting_does_not_allow_fails_clearly(self, machine: Engine) -> None:
+        nodes = {"now": N("probe.clock"), "s": N("maths.scale", value="now.int", steps="now.int")}
+        report, _ = carry_out(machine, workflow(nodes, "s.float"))
+        assert report.failures[0].message == (
+            "CallError: a wire brings a value that its setting does not allow: steps: must be at least 1 (got 0)"
+        )
+
+    def test_an_input_that_is_changed_spoils_nobody_else(self, machine: Engine) -> None:
+        nodes: dict[str, JSON] = {"list": N("probe.numbers")}
+        for index in range(4):
+            nodes[f"spoil{index}"] = N("probe.spoil", {"by": index}, items="list.ints")
+        nodes["count"] = N("probe.count", items="list.ints")
+        report, _ = carry_out(machine, workflow(nodes, "spoil0.int", "count.int", "spoil3.int", "list.ints"))
+        assert dict(report.outputs) == {"spoil0": 3, "count": 3, "spoil3": 6, "list": [0, 1, 2]}
+
+    def test_a_setting_that_is_changed_spoils_no_later_run(self, machine: Engine) -> None:
+        graph = machine.check(workflow({"s": N("probe.spoil_settings", {"items": [1, 2]})}, "s.int"))
+        for _ in range(2):
+            assert machine.execute(machine.plan(graph, force=["s"])).outputs["s"] == 3
+
+    def test_a_listener_that_raises_ends_the_run_and_leaves_the_engine_usable(self, machine: Engine) -> None:
+        source = workflow({"one": N("maths.number"), "two": N("maths.add", a="one.int")}, "two.int")
+
+        def listen(event: Event) -> None:
+            if isinstance(event, events.NodeStarted) and event.node == "two":
+                raise BrokenPipeError("nobody reads this")
+
+        with pytest.raises(BrokenPipeError):
+            machine.run(source, listen=listen)
+        assert carry_out(machine, source)[0].outputs["two"] == 0
+
+    def test_ctrl_c_in_an_inline_node_cancels(self, machine: Engine) -> None:
+        nodes = {
+            "one": N("maths.add", a="n.int"),
+            "n": N("maths.number"),
+            "bad": N("probe.interrupt_inline", value="one.int"),
+        }
+        report, _ = carry_out(machine, workflow(nodes, "bad.int"))
+        assert report.status == "cancelled"
+        assert carry_out(machine, workflow(nodes, "one.int"))[0].ran == 0
+
+    def test_a_plugin_whose_fingerprint_raises_is_a_problem(self, machine: Engine) -> None:
+        with pytest.raises(Exception, match=r"r: probe\.read_badly could not say what it reads: KeyError"):
+            carry_out(machine, workflow({"r": N("probe.read_badly")}, "r.str"))
+
+    def test_a_late_report_from_a_thread_left_behind_is_ignored(self, machine: Engine) -> None:
+        left: list[threading.Thread] = []
+
+        @node(category="x")
+        def hasty(context: Context) -> int:
+            left.append(threading.Timer(0.05, lambda: context.log("still here")))
+            left[-1].start()
+            return 1
+
+        @node(category="x")
+        def slow() -> int:
+            time.sleep(0.15)
+            return 2
+
+        class Pack:
+            @hookimpl
+            def register_nodes(self) -> list[Callable[..., object]]:
+                return [hasty, slow]
+
+        with engine(machine.config.roots.data, installed=build_registry(module_plugins({"p": Pack()}))) as other:
+            report, _ = carry_out(other, workflow({"h": N("p.hasty"), "s": N("p.slow")}, "h.int", "s.int"))
+        assert report.status == "done"
+        left[0].join()
+
+
+class TestCancelling:
+    """Stopping a run."""
+
+    @pytest.mark.parametrize("kind", ["wait", "wait_async"])
+    def test_what_runs_stops_and_what_is_finished_is_kept(self, machine: Engine, kind: str, tmp_path: Path) -> None:
+        control, started = Control(), tmp_path / "started"
+        nodes = {
+            "one": N("maths.number"),
+            "done": N("maths.add", a="one.int"),
+            "stuck": N(f"probe.{kind}", {"started": str(started)}, value="done.int"),
+            "after": N("maths.add", a="stuck.int"),
+        }
+        source = workflow(nodes, "after.int", "done.int")
+        threading.Thread(target=_cancel_when, args=(control, started.exists)).start()
+        report, log = carry_out(machine, source, control=control)
+        assert report.status == "cancelled"
+        assert (log.ran, log.skipped) == ({"one", "done"}, {"stuck", "after"})
+        assert carry_out(machine, workflow(nodes, "done.int"))[0].ran == 0
+
+    def test_a_run_cancelled_before_it_begins_does_nothing(self, machine: Engine) -> None:
+        control = Control()
+        control.cancel()
+        report, log = carry_out(machine, workflow({"one": N("maths.number")}, "one.int"), control=control)
+        assert (report.status, log.skipped) == ("cancelled", {"one"})
+
+    def test_a_run_that_was_finished_anyway_is_done(self, machine: Engine) -> None:
+        control = Control()
+        source = workflow({"one": N("maths.number")}, "one.int")
+
+        def listen(event: Event) -> None:
+            if isinstance(event, events.NodeFinished):
+                control.cancel()
+
+        assert machine.run(source, listen=listen, control=control).status == "done"
+
+    def test_closing_the_engine_ends_a_run_in_another_thread(self, tmp_path: Path) -> None:
+        reports = []
+        with engine(tmp_path) as machine:
+            started = tmp_path / "started"
+            source = workflow({"w": N("probe.wait", {"started": str(started)})}, "w.int")
+            runner = threading.Thread(target=lambda: reports.append(machine.run(source)))
+            runner.start()
+            _until(started.exists)
+        runner.join(30)
+        assert [report.status for report in reports] == ["cancelled"]
+
+    @RELAXED
+    @given(seed=st.integers(0, 10**6))
+    def test_cancelling_at_any_moment_loses_nothing_that_finished(self, tmp_path: Path, seed: int) -> None:
+        chance, control, folder = Random(seed), Control(), tmp_path / str(seed)
+        sketches = random_sketches(chance)
+        moment = chance.randrange(1, 20)
+        finished: set[str] = set()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, events.NodeFinished):
+                finished.add(event.node)
+            if len(finished) >= moment:
+                control.cancel()
+
+        with engine(folder) as machine:
+            report = machine.run(as_workflow(sketches), listen=listen, control=control)
+        with engine(folder) as machine:
+            again, log = carry_out(machine, as_workflow(sketches))
+        assert report.ran == len(finished)
+        stored = {name for name, sketch in sketches.items() if sketch.kind not in ("maths.number", "maths.quick")}
+        assert not finished & log.ran & stored
+        assert dict(again.outputs) == evaluate(sketches)
+
+
+class TestTogether:
+    """Several runs on one engine."""
+
+    def test_two_runs_at_once_share_the_work(self, machine: Engine) -> None:
+        source = workflow({"m": N("probe.meet", {"parties": 2}), "n": N("maths.add", a="m.int")}, "n.int")
+        reports = []
+        runners = [threading.Thread(target=lambda: reports.append(machine.run(source))) for _ in range(2)]
+        probe.MEETINGS[""] = threading.Barrier(2)
+        for runner in runners:
+            runner.start()
+        _until(lambda: probe.MEETINGS[""].n_waiting == 1)
+        time.sleep(0.1)  # the other run finds it claimed, and waits
+        assert probe.MEETINGS[""].n_waiting == 1
+        probe.MEETINGS[""].wait(30)
+        for runner in runners:
+            runner.join(30)
+        assert [report.outputs["n"] for report in reports] == [1, 1]
+        assert sum(report.ran for report in reports) <= 3
+
+    def test_many_runs_at_once_do_not_disturb_each_other(self, machine: Engine) -> None:
+        results: dict[int, object] = {}
+        sketches = {seed: random_sketches(Random(seed)) for seed in range(6)}
+
+        def work(seed: int) -> None:
+            results[seed] = dict(machine.run(as_workflow(sketches[seed])).outputs)
+
+        runners = [threading.Thread(target=work, args=(seed,)) for seed in sketches]
+        for runner in runners:
+            runner.start()
+        for runner in runners:
+            runner.join(60)
+        assert results == {seed: evaluate(sketches[seed]) for seed in sketches}
+
+
+class TestMemory:
+    """Values are let go when nobody needs them any more."""
+
+    def test_values_in_the_middle_of_a_chain_are_released(self, tmp_path: Path) -> None:
+        nodes: dict[str, JSON] = {"n0": N("maths.number")}
+        for index in range(1, 30):
+            nodes[f"n{index}"] = N("maths.add", {"extra": 1}, a=f"n{index - 1}.int")
+        values: list[weakref.ref[StoredValue]] = []
+        alive: list[int] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, events.NodeFinished):
+                alive.append(sum(ref() is not None for ref in values))
+
+        with engine(tmp_path, use_cache=False, memory_bytes=0) as machine:
+            wrap = machine.cache.wrap
+
+            def remember(value: object) -> StoredValue:
+                values.append(weakref.ref(stored := wrap(value)))
+                return stored
+
+            machine.cache.wrap = remember  # type: ignore[method-assign]
+            machine.run(workflow(nodes, "n29.int"), listen=listen)
+        assert len(values) == 30
+        assert max(alive) <= 4, "the value just made, its input, and what a thread that comes to its end still holds"
+
+    def test_nothing_stays_after_the_run_but_what_was_asked_for(self, machine: Engine) -> None:
+        report, _ = carry_out(machine, chain(50))
+        gc.collect()
+        assert list(report.outputs.stored) == ["n49"]
+
+
+class TestTalking:
+    """Progress, previews and messages."""
+
+    def test_progress_logs_and_previews_become_events(self, machine: Engine) -> None:
+        nodes = {"one": N("maths.number", {"value": 3}), "t": N("probe.talk", value="one.int")}
+        _, log = carry_out(machine, workflow(nodes, "t.int"))
+        assert log.of(events.NodeLog) == ["t", "t"]
+        assert log.of(events.NodePreview) == ["t"]
+        progress = [event for event in log.events if isinstance(event, events.NodeProgress)]
+        assert (progress[-1].done, progress[-1].total) == (3, 3)
+
+    def test_previews_are_not_made_when_nobody_watches(self, machine: Engine) -> None:
+        nodes = {"one": N("maths.number", {"value": 3}), "t": N("probe.talk", value="one.int")}
+        log = Log()
+        machine.execute(machine.plan(machine.check(workflow(nodes, "t.int"))), listen=log, previews=False)
+        assert log.of(events.NodePreview) == []
+        assert log.of(events.NodeLog) == ["t", "t"]
+
+    @pytest.mark.parametrize("total", [0, 1, 2000])
+    def test_a_storm_of_progress_is_thinned_out(self, machine: Engine, total: int) -> None:
+        began = time.monotonic()
+        _, log = carry_out(machine, workflow({"s": N("probe.storm", {"total": total})}, "s.int"))
+        most = 2 * ((time.monotonic() - began) / 0.1 + 2)
+        assert 1 <= len(log.of(events.NodeProgress)) <= most
+
+    def test_the_device_is_the_cpu_where_there_is_no_other(self, machine: Engine) -> None:
+        report, _ = carry_out(machine, workflow({"w": N("probe.where")}, "w.str"))
+        assert report.outputs["w"] == "cpu float32"
+
+
+@RELAXED
+@given(seed=st.integers(0, 10**6))
+def test_a_random_workflow_gives_what_a_naive_evaluation_gives_cached_or_not(tmp_path: Path, seed: int) -> None:
+    sketches = random_sketches(Random(seed))
+    expected = evaluate(sketches)
+    with engine(tmp_path / str(seed)) as machine:
+        assert dict(carry_out(machine, as_workflow(sketches))[0].outputs) == expected
+        report, _ = carry_out(machine, as_workflow(sketches))
+        assert (report.ran, dict(report.outputs)) == (0, expected)
+    with engine(tmp_path / str(seed), use_cache=False) as machine:
+        assert dict(carry_out(machine, as_workflow(sketches))[0].outputs) == expected
+
+
+@RELAXED
+@given(seed=st.integers(0, 10**6))
+def test_after_an_edit_exactly_what_has_to_run_runs(tmp_path: Path, seed: int) -> None:
+    """A node has to run if its recipe is new and so are the values it is given; all else is found."""
+    chance = Random(seed)
+    sketches = random_sketches(chance)
+    # inline nodes are not looked up by value: running them takes less
+    sketches = {name: replace(sketch, kind=sketch.kind.replace("quick", "add")) for name, sketch in sketches.items()}
+    with engine(tmp_path / str(seed)) as machine:
+        carry_out(machine, as_workflow(sketches))
+        known = set(calls(sketches).values())
+        edited = chance.choice([name for name, sketch in sketches.items() if sketch.kind == "maths.number"])
+        sketches[edited] = Sketch("maths.number", {"value": chance.randrange(8)})
+        report, log = carry_out(machine, as_workflow(sketches))
+    new = calls(sketches)
+    assert {new[name] for name in log.ran} == set(new.values()) - known
+    assert len(log.ran) == len(set(new.values()) - known), "equal calls run once"
+    assert dict(report.outputs) == evaluate(sketches)
+
+
+@RELAXED
+@given(seed=st.integers(0, 10**6))
+def test_random_failures_skip_exactly_the_dependants(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    sketches = random_sketches(chance)
+    broken = {name for name in sketches if chance.random() < 0.2}
+    doomed: set[str] = set()
+    for name, sketch in sketches.items():
+        if name in broken:
+            wires = {"value": tuple(sketch.sources)[:1]} if sketch.sources else {}
+            sketches[name] = Sketch("probe.fail", {"message": name}, wires)
+        if sketches[name].sources & (doomed | broken):
+            doomed.add(name)
+    with engine(tmp_path / str(seed)) as machine:
+        report, log = carry_out(machine, as_workflow(sketches))
+    assert log.skipped == doomed
+    assert log.failed == broken - doomed
+    assert set(report.outputs) == set(sketches) - doomed - broken
+
+
+def _cancel_when(control: Control, condition: Callable[[], bool]) -> None:
+    _until(condition)
+    control.cancel()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def test_the_registry_of_these_tests_is_whole() -> None:
+    assert len(registry().nodes) > 40

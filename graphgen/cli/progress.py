@@ -27,6 +27,8 @@ LONG = 1.0
 """Seconds from which a node that runs is told of where there is no live line."""
 TICK = 0.25
 """Seconds between looks at the clock."""
+COUNTABLE = 10_000
+"""Units beyond which parts of a hundred are told; they are bytes, mostly."""
 
 _BAR = 24
 _TIME = 8
@@ -120,7 +122,8 @@ class Progress:
         work.done = event.done
         quarter = 4 * event.done // event.total if event.total else 0
         if work.told and work.quarter < quarter < 4:
-            self._line(" ", "", event.node, f"{25 * quarter} %", _steps(work))
+            note = f"{work.stage} {_count(work)}".strip()
+            self._line(" ", "", event.node, f"{100 * work.done // work.total} %", note)
         work.quarter = quarter
 
     def _cached(self, node: str, source: str) -> None:
@@ -187,7 +190,12 @@ class Progress:
 
 
 def _steps(work: _Work) -> str:
-    return f"{work.stage} {work.done}/{work.total}".lstrip()
+    """Say how far the work is: `12/20`, `loading 45 %`."""
+    return f"{work.stage} {_count(work) or f'{100 * work.done // work.total} %'}".lstrip()
+
+
+def _count(work: _Work) -> str:
+    return f"{work.done}/{work.total}" if work.total <= COUNTABLE else ""
 
 
 def summary(report: Report, seconds: float) -> str:

@@ -55,7 +55,9 @@ def limits(schema: Schema) -> str:
         return either([str(item) for item in choices])
     if "const" in inner:
         return str(inner["const"])
-    parts = [_range(inner), _length(inner), _file(inner)]
+    if file := _file(inner):
+        return file
+    parts = [_range(inner), _length(inner)]
     if "multipleOf" in inner:
         parts.append(f"multiple of {_number(inner['multipleOf'])}")
     if "pattern" in inner:

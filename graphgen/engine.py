@@ -35,12 +35,13 @@ from graphgen.graph import Graph, build_graph
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
 from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
+from graphgen.outcome import Outcome
 from graphgen.parameters import apply_parameters
 from graphgen.plan import Plan, make_plan
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.residency import Place, Residency
-from graphgen.scheduler import Control, Execution, Outcome
+from graphgen.scheduler import Control, Execution
 from graphgen.widgets import RootName
 from graphgen.workflow import Workflow, from_json, parse, read_workflow
 

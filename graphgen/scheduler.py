@@ -26,6 +26,7 @@ from graphgen.graph import GraphNode
 from graphgen.inference import PathOf, known_of
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes, summary_of
+from graphgen.outcome import Outcome
 from graphgen.plan import Plan
 from graphgen.recipe import inputs_by_value
 from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task
@@ -66,31 +67,6 @@ class Control:
         self._wake = wake
 
 
-@dataclass
-class Outcome:
-    """How a run ended: the targets' values by node, what failed, and how many nodes did what."""
-
-    values: dict[str, Values] = field(default_factory=dict)
-    failures: list[NodeError] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)
-    """Nodes that were skipped."""
-    ran: int = 0
-    cached: int = 0
-    cancelled: bool = False
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def skipped(self) -> int:
-        """Count the nodes that could not run."""
-        return len(self.undone)
-
-    @property
-    def status(self) -> events.RunStatus:
-        """Tell in one word how the run ended."""
-        return "cancelled" if self.cancelled else "failed" if self.failures else "done"
-
-
 @dataclass(slots=True)
 class _Job:
     """A node about to run or running: what it is given, and the keys its result is kept under (its value key first)."""
@@ -101,6 +77,8 @@ class _Job:
     fingerprint: str = ""
     claim: Claim | None = None
     lane: Lane | None = None
+    followers: list[_Job] = field(default_factory=list)
+    """Jobs with the same value key, which wait for this one's result."""
 
 
 class Execution:
@@ -138,6 +116,8 @@ class Execution:
         self._front = Wavefront(plan)
         self._ready = deque(self._front.first())
         self._running: dict[int, _Job] = {}
+        self._by_value: dict[str, _Job] = {}
+        """The running jobs that others may follow, by value key."""
         self._elsewhere: list[_Job] = []
         self._stopping = False
         self._strayed: set[str] = set()
@@ -220,9 +200,20 @@ class Execution:
         digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
         by_value = recipe.key(inputs_by_value(digests))
         job.keys = (by_value, planned) if planned else (by_value,)
-        if not self.look_up:
+        self._obtain(job)
+
+    def _obtain(self, job: _Job) -> None:
+        """Take a job's result from where it is, or wait for whoever is at it, or make it."""
+        key = job.keys[0]
+        if leader := self._by_value.get(key):
+            leader.followers.append(job)
+        elif self.look_up and (result := self.cache.fetch(key)):
+            self.cache.keep(job.keys, result.values, result.seconds, durable=True)
+            self._take(job.node.name, result.values, result.source)
+        elif not self.look_up or self._claim(job):
+            self._by_value[key] = job
             self._submit(job)
-        elif not self._take_cached(job) and not self._claim_and_submit(job):
+        else:
             self._elsewhere.append(job)
 
     def _planned_key(self, node: GraphNode) -> str | None:
@@ -232,26 +223,18 @@ class Execution:
             return None
         return self.plan.keys[node.name]
 
-    def _take_cached(self, job: _Job) -> bool:
-        result = self.cache.fetch(job.keys[0])
-        if result is None:
-            return False
-        self.cache.keep(job.keys, result.values, result.seconds, durable=True)
-        self._take(job.node.name, result.values, result.source)
-        return True
-
-    def _claim_and_submit(self, job: _Job) -> bool:
-        if self._pace.get(job.node.spec.id, _WORTH_A_CLAIM) >= _WORTH_A_CLAIM:
-            job.claim = self.cache.claim(job.keys[0])
-            if job.claim is None:
-                return False
-        self._submit(job)
-        return True
+    def _claim(self, job: _Job) -> bool:
+        """Claim a job among all runs and processes, if it is worth it; False when another one has it."""
+        if self._pace.get(job.node.spec.id, _WORTH_A_CLAIM) < _WORTH_A_CLAIM:
+            return True
+        job.claim = self.cache.claim(job.keys[0])
+        return job.claim is not None
 
     def _look_elsewhere(self) -> None:
         """See what other runs and processes have finished, or have given up."""
         waiting, self._elsewhere = self._elsewhere, []
-        self._elsewhere += [job for job in waiting if not self._take_cached(job) and not self._claim_and_submit(job)]
+        for job in waiting:
+            self._obtain(job)
 
     def _submit(self, job: _Job) -> None:
         node = job.node
@@ -285,6 +268,8 @@ class Execution:
                 self.listen(_event(job.node.name, job.lane, report))
             return
         del self._running[task]
+        if job.keys and self._by_value.get(job.keys[0]) is job:
+            del self._by_value[job.keys[0]]
         try:
             if isinstance(report, Finished):
                 self._finish(job, report)
@@ -293,6 +278,12 @@ class Execution:
         finally:
             if job.claim:
                 job.claim.release()
+        for follower in job.followers:
+            if isinstance(report, Finished) and job.node.name not in self._strayed:
+                self.cache.keep(follower.keys, report.values, report.seconds, durable=True)
+                self._take(follower.node.name, report.values, "equal")
+            elif not self.control.cancelled:
+                self._obtain(follower)
 
     def _finish(self, job: _Job, report: Finished) -> None:
         node = job.node

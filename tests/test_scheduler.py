@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 
 import pytest
 from engine_kit import Log, N, carry_out, engine, registry, workflow
@@ -420,7 +421,7 @@ class TestCancelling:
     @RELAXED
     @given(seed=st.integers(0, 10**6))
     def test_cancelling_at_any_moment_loses_nothing_that_finished(self, tmp_path: Path, seed: int) -> None:
-        chance, control, folder = Random(seed), Control(), tmp_path / str(seed)
+        chance, control, folder = Random(seed), Control(), tmp_path / token_hex(4)
         sketches = random_sketches(chance)
         moment = chance.randrange(1, 20)
         finished: set[str] = set()
@@ -542,11 +543,12 @@ class TestTalking:
 def test_a_random_workflow_gives_what_a_naive_evaluation_gives_cached_or_not(tmp_path: Path, seed: int) -> None:
     sketches = random_sketches(Random(seed))
     expected = evaluate(sketches)
-    with engine(tmp_path / str(seed)) as machine:
+    folder = tmp_path / token_hex(4)
+    with engine(folder) as machine:
         assert dict(carry_out(machine, as_workflow(sketches))[0].outputs) == expected
         report, _ = carry_out(machine, as_workflow(sketches))
         assert (report.ran, dict(report.outputs)) == (0, expected)
-    with engine(tmp_path / str(seed), use_cache=False) as machine:
+    with engine(folder, use_cache=False) as machine:
         assert dict(carry_out(machine, as_workflow(sketches))[0].outputs) == expected
 
 
@@ -558,7 +560,7 @@ def test_after_an_edit_exactly_what_has_to_run_runs(tmp_path: Path, seed: int) -
     sketches = random_sketches(chance)
     # inline nodes are not looked up by value: running them takes less
     sketches = {name: replace(sketch, kind=sketch.kind.replace("quick", "add")) for name, sketch in sketches.items()}
-    with engine(tmp_path / str(seed)) as machine:
+    with engine(tmp_path / token_hex(4)) as machine:
         carry_out(machine, as_workflow(sketches))
         known = set(calls(sketches).values())
         edited = chance.choice([name for name, sketch in sketches.items() if sketch.kind == "maths.number"])
@@ -583,7 +585,7 @@ def test_random_failures_skip_exactly_the_dependants(tmp_path: Path, seed: int) 
             sketches[name] = Sketch("probe.fail", {"message": name}, wires)
         if sketches[name].sources & (doomed | broken):
             doomed.add(name)
-    with engine(tmp_path / str(seed)) as machine:
+    with engine(tmp_path / token_hex(4)) as machine:
         report, log = carry_out(machine, as_workflow(sketches))
     assert log.skipped == doomed
     assert log.failed == broken - doomed

@@ -45,7 +45,8 @@ def explain(plan: Plan, last: Record) -> list[Explanation]:
         elif state == "equal":
             reasons = (f"the same as '{plan.equal[name]}'",)
         elif not reasons:
-            reasons = ("its value is no longer in the cache",)
+            cheap = plan.graph.nodes[name].spec.cheap
+            reasons = ("it is too cheap to be kept",) if cheap else ("its value is no longer in the cache",)
         found.append(Explanation(name, state, reasons))
     return found
 

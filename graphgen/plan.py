@@ -171,7 +171,7 @@ def _demand(
         for wires in graph.nodes[name].wires.values():
             demanded.update(wire.node for wire in wires)
     running.reverse()
-    return cached, running
+    return {name: cached[name] for name in reversed(cached)}, running
 
 
 def _merge_equal(running: Sequence[str], keys: Mapping[str, str | None]) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -6,6 +6,7 @@ node failed or something is amiss, 2 the workflow or the call is wrong, 70 a fau
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -34,6 +35,7 @@ BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    gc.freeze()  # what is imported stays; looking it through again and again would take a twentieth of a short call
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

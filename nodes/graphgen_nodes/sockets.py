@@ -62,7 +62,8 @@ class Weights:
     layout: Literal["diffusers", "original"]
 
 
-class Patch(ABC):
+@dataclass(frozen=True)
+class Patch:
     """A change to a loaded network, applied while it is leased (LoRA, attention control, ...); plugins subclass it."""
 
 

@@ -219,6 +219,16 @@ def rewritten(tmp_path: Path, arch: Arch, metadata: dict[str, str] | None = None
     return path
 
 
+def test_a_chain_that_ends_in_pure_noise_is_rescaled(tmp_path: Path) -> None:
+    marked = open_checkpoint(rewritten(tmp_path, "sd1", None, ztsnr=MARK))
+    plain = open_checkpoint(rewritten(tmp_path, "sd1", None, v_pred=MARK))
+    path, usual = denoiser_handle(marked).path, denoiser_handle(plain).path
+    assert isinstance(path, VariancePreserving)
+    assert isinstance(usual, VariancePreserving)
+    assert path.sigma_max > 1000 > usual.sigma_max
+    assert denoiser_handle(marked, "epsilon").path == usual
+
+
 MARK = torch.zeros(1)
 NO_BUFFERS: dict[str, Tensor | None] = {"betas": None, "alphas_cumprod": None}
 TOLD_PREDICTIONS: dict[str, tuple[Arch, dict[str, str] | None, dict[str, Tensor | None], str | None]] = {

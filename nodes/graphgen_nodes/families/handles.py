@@ -6,12 +6,15 @@ Torch-free: what a handle says is read from headers and configs alone. `graphgen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.checkpoints.process import ends_in_pure_noise
 from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import Family, Slot, find_part
+from graphgen_nodes.sampling.paths import VariancePreserving
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, Prediction, TextEncoder, Weights
 
 Asked = Literal["auto", "epsilon", "v", "sample", "flow"]
@@ -62,6 +65,9 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
     prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
     latent = found.latent_format(find_part(checkpoint, found.autoencoder), channels)
     path = found.path(checkpoint.scheduler, prediction)
+    # a network that predicts the noise tells nothing at pure noise, whatever its checkpoint says
+    if isinstance(path, VariancePreserving) and prediction != "epsilon" and ends_in_pure_noise(checkpoint):
+        path = replace(path, zero_terminal_snr=True)
     return Denoiser(found.name, _weights(found.denoiser, part), prediction, path, latent, precision)
 
 

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, Refusal, ResourceError, hookimpl, node
 from graphgen_nodes.checkpoints.parts import Checkpoint, open_checkpoint
-from graphgen_nodes.checkpoints.process import ends_in_pure_noise
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, text_encoder_handle
 from graphgen_nodes.sampling.facts import denoiser_facts, format_facts
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, TextEncoder
@@ -127,7 +126,6 @@ def load(
     lacks a part, use models.load_denoiser, models.load_text_encoder and models.load_autoencoder.
     """
     checkpoint = open_checkpoint(context.path("models", path))
-    _warn_of_pure_noise(context, checkpoint)
     return Model(
         denoiser_handle(checkpoint, prediction, precision),
         text_encoder_handle([checkpoint], "auto", precision),
@@ -141,7 +139,6 @@ def load_denoiser(
 ) -> Denoiser:
     """Name the denoising network of a checkpoint: a whole model, or a UNet or transformer alone."""
     checkpoint = open_checkpoint(context.path("models", path))
-    _warn_of_pure_noise(context, checkpoint)
     return denoiser_handle(checkpoint, prediction, precision)
 
 
@@ -166,15 +163,6 @@ def load_autoencoder(
 ) -> Autoencoder:
     """Name the autoencoder of a checkpoint: a whole model, or an autoencoder alone."""
     return autoencoder_handle(open_checkpoint(context.path("models", path)), family, precision)
-
-
-def _warn_of_pure_noise(context: Context, checkpoint: Checkpoint) -> None:
-    if ends_in_pure_noise(checkpoint):
-        context.log(
-            f"{checkpoint.path.name} was trained with betas rescaled to zero terminal SNR; its schedules are not "
-            "rescaled yet, so very dark and very bright pictures come out greyer than they should",
-            warning=True,
-        )
 
 
 @hookimpl

@@ -314,6 +314,16 @@ def test_a_wrong_call_is_told_with_the_cure(terminal: Terminal, arguments: tuple
     assert "Traceback" not in answer.err
 
 
+def test_a_run_names_the_first_problems_and_check_all_of_them(terminal: Terminal) -> None:
+    nodes = {f"n{i}": {"type": "toy.missing"} for i in range(30)}
+    file = terminal.save(workflow(nodes))
+    answer = terminal.call("run", file)
+    assert answer.code == 2
+    assert "30 problems" in answer.err
+    assert answer.err.splitlines()[-1] == "  and 10 more; `graphgen check` lists them all"
+    assert len(terminal.call("check", file).err.splitlines()) == 31
+
+
 def test_help_lists_the_workflows_own_parameters(terminal: Terminal) -> None:
     answer = terminal.call("run", terminal.save(a_sum()), "--help")
     assert answer.code == 0

@@ -17,7 +17,7 @@ from importlib.metadata import version
 
 from graphgen.cli.call import DONE, FAILED, WRONG, CallError
 from graphgen.cli.screen import Screen, style
-from graphgen.errors import CacheError, GraphgenError, did_you_mean, one_of
+from graphgen.errors import ConfigError, GraphgenError, PathError, WorkflowError, did_you_mean, one_of
 
 COMMANDS: Mapping[str, str] = {
     "run": "run a workflow",
@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = {
 FAULT = 70
 CANCELLED = 130
 BROKEN_PIPE = 141
+
+_WRONG_CALL = (CallError, ConfigError, PathError, WorkflowError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except GraphgenError as error:
         Screen().error(f"{style('error:', 'red')} {error}")
-        return FAILED if isinstance(error, CacheError) else WRONG
+        return WRONG if isinstance(error, _WRONG_CALL) else FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
         return BROKEN_PIPE

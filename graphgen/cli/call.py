@@ -117,15 +117,19 @@ def places_of(workflow: Workflow, names: Iterable[str]) -> dict[str, str]:
     return {place: name for name in names for place in (name, *(known[name].sets if name in known else ()))}
 
 
-def show_problems(screen: Screen, file: str, problems: Sequence[Problem], parameters: Mapping[str, str]) -> None:
+def show_problems(
+    screen: Screen, file: str, problems: Sequence[Problem], parameters: Mapping[str, str], most: int | None = None
+) -> None:
     """Show what is wrong with a workflow on standard error, a line for each problem.
 
-    `parameters` names for places such as `sampler.steps` the parameter that was set there.
+    `parameters` names for places such as `sampler.steps` the parameter that was set there; `most` limits the lines.
     """
     screen.error(style(f"{'standard input' if file == '-' else file}: {count(len(problems), 'problem')}", "bold"))
-    for problem in problems:
+    for problem in problems[:most]:
         place, text = problem.place or "workflow", str(problem).removeprefix(f"{problem.place}: ")
         parameter = parameters.get(place)
         if parameter:
             place = f"--set {parameter}" if parameter == place else f"{place} (--set {parameter})"
         screen.error(f"  {style(place, 'red')}: {text}")
+    if most is not None and len(problems) > most:
+        screen.error(f"  and {len(problems) - most:,} more; `graphgen check` lists them all")

@@ -48,7 +48,10 @@ class _Work:
 
 
 class Progress:
-    """Listens to a run and shows it; use it in a `with` block. `names` are the nodes that may be told of."""
+    """Listens to a run and shows it; use it in a `with` block. `names` are the nodes that may be told of.
+
+    `told` says whether anything was.
+    """
 
     def __init__(
         self, screen: Screen, names: list[str], *, verbose: bool = False, clock: Callable[[], float] = monotonic
@@ -60,6 +63,7 @@ class Progress:
         self._clock = clock
         self._running: dict[str, _Work] = {}
         self._lock = RLock()
+        self.told = False
         self._over = Flag()
         self._ticker = Thread(target=self._tick_on, name="graphgen-screen", daemon=True)
 
@@ -156,6 +160,7 @@ class Progress:
     def _line(self, symbol: str, how: str, node: str, when: str, note: str) -> None:
         line = f"{style(symbol, how)} {self._name(node)}  {when:>{_TIME}}"
         line += f"  {style(note, 'dim')}" if note else ""
+        self.told = True
         self._screen.line(cut(line, self._screen.width))
 
     def _name(self, node: str) -> str:

@@ -91,7 +91,7 @@ def execute(arguments: Sequence[str]) -> int:
     except WorkflowError as error:
         if call.json:
             _emit({"event": "run_refused", "problems": [problem.to_json() for problem in error.problems]})
-        show_problems(screen, call.file, error.problems, places)
+        show_problems(screen, call.file, error.problems, places, most=20)
         return WRONG
 
 
@@ -124,6 +124,8 @@ def _run(screen: Screen, engine: Engine, plan: Plan, values: Mapping[str, JSON],
             _show_head(screen, engine, plan, call.file)
             with Progress(screen, [*plan.recipes], verbose=call.verbose) as progress:
                 report = execute(progress)
+            if progress.told:
+                screen.line()
             _show_end(screen, plan, report, perf_counter() - began)
     return {"done": DONE, "failed": FAILED, "cancelled": interrupt.code}[report.status]
 
@@ -138,7 +140,6 @@ def _show_head(screen: Screen, engine: Engine, plan: Plan, file: str) -> None:
 
 
 def _show_end(screen: Screen, plan: Plan, report: Report, seconds: float) -> None:
-    screen.line()
     for file in report.files:
         screen.line(f"{style(screen.symbols.file, 'green')} {_short(file)}")
     given = [

@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TextIO
 from unicodedata import combining, east_asian_width
 
@@ -53,7 +53,7 @@ class Screen:
         terminal = self._out.isatty() and os.environ.get("TERM") != "dumb"
         self.live = terminal
         self.width = shutil.get_terminal_size().columns if terminal else None
-        self.symbols = PRETTY if _can_show(self._out, "".join(vars_of(PRETTY))) else ASCII
+        self.symbols = PRETTY if _can_show(self._out, "…" + "".join(astuple(PRETTY))) else ASCII
         self._colours = {
             id(stream): stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
             for stream in (self._out, self._err)
@@ -94,13 +94,10 @@ class Screen:
 
     def _safe(self, stream: TextIO, text: str) -> str:
         """Show what could command a terminal as text, and drop colours where there is no terminal."""
+        if self.symbols is ASCII:
+            text = text.replace("…", "...")
         safe = _UNSAFE.sub(lambda found: found[1] or repr(found[0])[1:-1], text)
         return safe if self._colours[id(stream)] else _OURS.sub("", safe)
-
-
-def vars_of(symbols: Symbols) -> list[str]:
-    """Return all signs."""
-    return [getattr(symbols, name) for name in Symbols.__slots__]
 
 
 def style(text: str, how: str) -> str:

@@ -109,6 +109,14 @@ def wait(context: Context, value: int | None = None, *, started: str = "") -> in
 
 
 @node(category="waiting")
+def sleep(*, started: str = "") -> int:
+    """Wait without ever looking whether the run was cancelled."""
+    _touch(started)
+    time.sleep(3600)
+    return 0
+
+
+@node(category="waiting")
 async def wait_async(value: int | None = None, *, started: str = "") -> int:
     """Wait until cancelled, on the loop."""
     _touch(started)
@@ -288,5 +296,5 @@ def register_nodes() -> list[Callable[..., object]]:
     return [
         chatter, clock, count, die, double, double_in_thread, fail, fail_async, fail_inline, gather, give_up, hide,
         interrupt, interrupt_inline, leave, lie, meet, nothing, numbers, read, read_badly, read_quickly, save, shout,
-        spoil, spoil_settings, storm, talk, wait, wait_async, where,
+        sleep, spoil, spoil_settings, storm, talk, wait, wait_async, where,
     ]  # fmt: skip

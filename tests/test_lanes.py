@@ -1,0 +1,376 @@
+"""What every lane promises, in this process or in another: one contract, four lanes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from itertools import count
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+from engine_kit import HERE, config, registry
+from packs.maths import Point
+
+from graphgen.cache import Cache, StoredValue
+from graphgen.config import Config
+from graphgen.hookspecs import DeviceInfo
+from graphgen.jsontypes import JSON
+from graphgen.lanes import InlineLane, LoopLane, ThreadLane, Workshop
+from graphgen.plugins import GROUP
+from graphgen.remote import ProcessLane
+from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task
+
+_ids = count(1)
+ENDS = (Finished, Failed, Stopped)
+WORKER = {"PYTHONPATH": os.pathsep.join([str(HERE / "packs"), str(HERE)])}
+
+
+@dataclass
+class Bench:
+    """A lane with what a test needs around it."""
+
+    lane: Lane
+    cache: Cache
+    config: Config
+    reports: SimpleQueue[tuple[int, Report]] = field(default_factory=SimpleQueue)
+
+    def start(
+        self, type_: str, settings: Mapping[str, JSON] | None = None, *, watched: bool = False, **inputs: object
+    ) -> int:
+        """Submit a task; an input is a value, or a tuple of them."""
+        given = {name: value if isinstance(value, tuple) else (value,) for name, value in inputs.items()}
+        defaults = registry().nodes[type_].model.model_construct().model_dump()
+        filled = {name: value for name, value in {**defaults, **(settings or {})}.items() if name not in given}
+        stored = {name: tuple(map(self.cache.wrap, values)) for name, values in given.items()}
+        task = Task(next(_ids), type_, filled, stored, watched)
+        self.lane.submit(task, lambda number, report: self.reports.put((number, report)))
+        return task.id
+
+    def end(self, task: int) -> list[Report]:
+        """Wait for a task's end and return what it told, in order."""
+        told: list[Report] = []
+        while not told or not isinstance(told[-1], ENDS):
+            number, report = self.reports.get(timeout=60)
+            if number == task:
+                told.append(report)
+        return told
+
+    def run(self, type_: str, settings: Mapping[str, JSON] | None = None, **inputs: object) -> list[Report]:
+        return self.end(self.start(type_, settings, watched=False, **inputs))
+
+    def value(self, type_: str, settings: Mapping[str, JSON] | None = None, **inputs: object) -> object:
+        """Run a task that has one output and return that."""
+        *_, last = self.end(self.start(type_, settings, watched=False, **inputs))
+        assert isinstance(last, Finished), last
+        (value,) = last.values.values()
+        return value.load()
+
+
+def _process_lane(settings: Config, cache: Cache, device: DeviceInfo) -> Lane:
+    return ProcessLane("process", settings, device, cache.read, environment=WORKER)
+
+
+def bench_of(kind: str, folder: Path) -> Bench:
+    others = tuple(entry.name for entry in entry_points(group=GROUP) if entry.name not in ("maths", "probe"))
+    settings = config(folder, disabled_plugins=others)
+    cache = Cache(registry().codec, None, 1 << 20, 0)
+    device = DeviceInfo("cpu", "float32")
+    workshop = Workshop(registry(), settings.roots.resolve, cache.wrap, device)
+    makers: dict[str, Callable[[], Lane]] = {
+        "inline": lambda: InlineLane(workshop),
+        "thread": lambda: ThreadLane("thread", workshop),
+        "loop": lambda: LoopLane(workshop),
+        "process": lambda: _process_lane(settings, cache, device),
+    }
+    return Bench(makers[kind](), cache, settings)
+
+
+ALL = ["inline", "thread", "process"]
+"""The loop lane runs async nodes alone, so it has its own variants of some tests."""
+WAITING = ["thread", "loop", "process"]
+
+
+@pytest.fixture(scope="class")
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    made = bench_of(request.param, tmp_path_factory.mktemp(request.param))
+    with closing(made.lane):
+        yield made
+
+
+@pytest.mark.parametrize("bench", ALL, indirect=True)
+class TestEveryLane:
+    """Plain nodes."""
+
+    def test_a_task_starts_and_finishes(self, bench: Bench) -> None:
+        started, finished = bench.run("maths.add", {"extra": 3}, a=1, b=2)
+        assert started == Started()
+        assert isinstance(finished, Finished)
+        assert finished.values["int"].load() == 6
+        assert finished.seconds >= 0
+
+    def test_values_of_all_kinds_cross(self, bench: Bench) -> None:
+        assert bench.value("maths.mirror", point=Point(1, 2)) == Point(2, 1)
+        assert bench.value("maths.join", {"between": "–"}, words=("a\0b", "😀", "")) == "a\0b–😀–"
+        assert bench.value("probe.count", items=list(range(1000))) == 499_500
+        assert bench.value("maths.total") == 0
+        finished = bench.run("maths.split", value=7)[-1]
+        assert isinstance(finished, Finished)
+        assert {name: value.load() for name, value in finished.values.items()} == {"half": 3, "rest": 1}
+
+    def test_tasks_end_one_after_another(self, bench: Bench) -> None:
+        tasks = [bench.start("maths.add", {"extra": index}, a=1) for index in range(5)]
+        ends: list[int] = []
+        while len(ends) < 5:
+            number, report = bench.reports.get(timeout=60)
+            if isinstance(report, ENDS):
+                ends.append(number)
+        assert ends == tasks
+
+    def test_progress_messages_and_previews_come_in_order(self, bench: Bench) -> None:
+        told = bench.end(bench.start("probe.talk", {"times": 3}, watched=True, value=5))
+        assert told[0] == Started()
+        assert [report.message for report in told if isinstance(report, Logged)] == ["at 5", "careful"]
+        assert [report.level for report in told if isinstance(report, Logged)] == ["info", "warning"]
+        progress = [report for report in told if isinstance(report, Progress)]
+        assert (progress[-1].done, progress[-1].total) == (3, 3)
+        (shown,) = [report for report in told if isinstance(report, Shown)]
+        assert (shown.preview.data, shown.preview.media_type) == (b"\x89PNG", "image/png")
+
+    def test_nothing_is_shown_when_nobody_watches(self, bench: Bench) -> None:
+        assert not [report for report in bench.run("probe.talk", value=5) if isinstance(report, Shown)]
+
+    def test_printing_disturbs_nothing(self, bench: Bench) -> None:
+        assert bench.value("probe.chatter", {"times": 200}) == 200
+
+    def test_an_input_that_is_changed_spoils_nothing(self, bench: Bench) -> None:
+        stored = bench.cache.wrap([1, 2])
+        for _ in range(2):
+            task = Task(next(_ids), "probe.spoil", {"by": 4}, {"items": (stored,)})
+            bench.lane.submit(task, lambda number, report: bench.reports.put((number, report)))
+            finished = bench.end(task.id)[-1]
+            assert isinstance(finished, Finished)
+            assert finished.values["int"].load() == 7
+        assert stored.load() == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("kind", "message"),
+        [
+            ("fail", "ValueError: no such luck"),
+            ("leave", "SystemExit: 3"),
+            ("give_up", "Cancelled: I do not want to"),
+            ("lie", "CallError: its output 'int' is a str; it promises int"),
+            ("hide", "DefinitionError: the type packs.probe.Secret is not registered; return it from register_types()"),
+        ],
+    )
+    def test_a_node_that_raises_fails(self, bench: Bench, kind: str, message: str) -> None:
+        failed = bench.run(f"probe.{kind}", value=7)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == message
+        assert failed.inputs.startswith("value: 7")
+        assert "Traceback" in failed.traceback
+        assert bench.value("maths.add", a=1) == 1, "the lane goes on"
+
+    def test_a_wired_setting_that_is_not_allowed_fails(self, bench: Bench) -> None:
+        failed = bench.run("maths.scale", value=1.0, steps=0)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error.endswith("a value that its setting does not allow: steps: must be at least 1 (got 0)")
+
+    def test_paths_are_resolved_inside_the_roots(self, bench: Bench) -> None:
+        (bench.config.roots.inputs / "note.txt").write_text("hello")
+        assert bench.value("probe.read", {"path": "note.txt"}) == "hello"
+        failed = bench.run("probe.read", {"path": "../note.txt"})[-1]
+        assert isinstance(failed, Failed)
+        assert "goes up with '..'" in failed.error
+
+    def test_it_closes_twice_and_before_anything_ran(self, bench: Bench) -> None:
+        bench.lane.close()
+        bench.lane.close()
+
+
+@pytest.mark.parametrize("bench", WAITING, indirect=True)
+class TestCancelling:
+    """Stopping tasks, begun or not."""
+
+    def test_a_running_task_stops(self, bench: Bench, tmp_path: Path) -> None:
+        task = self._wait(bench, tmp_path / "started")
+        bench.lane.cancel(task)
+        assert bench.end(task)[-1] == Stopped()
+
+    def test_a_task_in_line_stops_without_having_begun(self, bench: Bench, tmp_path: Path) -> None:
+        if isinstance(bench.lane, LoopLane):
+            return  # it begins everything at once
+        first = self._wait(bench, tmp_path / "started")
+        second = bench.start("maths.add", a=1)
+        bench.lane.cancel(second)
+        bench.lane.cancel(first)
+        assert bench.end(first)[-1] == Stopped()
+        assert bench.end(second) == [Stopped()]
+
+    def test_cancelling_what_is_over_or_unknown_does_nothing(self, bench: Bench) -> None:
+        bench.lane.cancel(10**9)
+        kind = "probe.double" if isinstance(bench.lane, LoopLane) else "maths.parity"
+        task = bench.start(kind, value=1)
+        bench.end(task)
+        bench.lane.cancel(task)
+        assert bench.value(kind, value=1) in (1, 2)
+
+    def test_closing_stops_what_runs(self, bench: Bench, tmp_path: Path) -> None:
+        self._wait(bench, tmp_path / "started")
+        bench.start("probe.wait_async" if isinstance(bench.lane, LoopLane) else "probe.wait")
+        bench.lane.close()
+        ends = [report for _, report in drained(bench.reports) if isinstance(report, ENDS)]
+        assert ends == [Stopped(), Stopped()]
+
+    def _wait(self, bench: Bench, started: Path) -> int:
+        kind = "wait_async" if isinstance(bench.lane, LoopLane) else "wait"
+        task = bench.start(f"probe.{kind}", {"started": str(started)})
+        until(started.exists)
+        return task
+
+
+class TestLoopLane:
+    """Async nodes, which wait together."""
+
+    def test_a_task_starts_and_finishes_or_fails(self, tmp_path: Path) -> None:
+        bench = bench_of("loop", tmp_path)
+        with closing(bench.lane):
+            assert bench.value("probe.double", value=4) == 8
+            assert bench.value("probe.double_in_thread", value=4) == 8
+            failed = bench.run("probe.fail_async", value=1)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == "ValueError: no luck on the loop"
+
+    def test_the_process_lane_runs_async_nodes_too(self, tmp_path: Path) -> None:
+        bench = bench_of("process", tmp_path)
+        with closing(bench.lane):
+            assert bench.value("probe.double", value=4) == 8
+
+
+class TestProcessLane:
+    """What only a process can survive."""
+
+    @pytest.mark.parametrize(
+        ("how", "words"), [("exit", "exit code 9"), ("kill", "killed by SIGKILL"), ("segfault", "killed by SIGSEGV")]
+    )
+    def test_a_worker_that_dies_fails_its_task_and_is_replaced(self, tmp_path: Path, how: str, words: str) -> None:
+        bench = bench_of("process", tmp_path)
+        with closing(bench.lane):
+            failed = bench.run("probe.die", {"how": how}, value=3)[-1]
+            assert isinstance(failed, Failed)
+            assert failed.error.startswith(f"LaneError: the worker died ({words}) while this node ran; ")
+            assert failed.inputs.startswith("value: 3")
+            assert bench.value("maths.add", a=1) == 1
+
+    def test_a_worker_that_died_while_idle_is_replaced_unnoticed(self, tmp_path: Path) -> None:
+        bench = bench_of("process", tmp_path)
+        assert isinstance(bench.lane, ProcessLane)
+        with closing(bench.lane):
+            assert bench.value("maths.add", a=1) == 1
+            assert bench.lane._worker is not None
+            bench.lane._worker.kill()
+            bench.lane._worker.wait()
+            assert bench.value("maths.add", a=2) == 2
+
+    def test_a_worker_that_cannot_start_fails_the_task(self, tmp_path: Path) -> None:
+        bench = bench_of("process", tmp_path)
+        broken = {"PYTHONPATH": str(tmp_path)}
+        (tmp_path / "pydantic.py").write_text("raise SystemExit(5)")
+        lane = ProcessLane("process", bench.config, DeviceInfo("cpu", "float32"), bench.cache.read, environment=broken)
+        with closing(lane):
+            failed = Bench(lane, bench.cache, bench.config).run("maths.add", a=1)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == "LaneError: no worker can be started (exit code 5)"
+
+    def test_a_node_that_never_looks_is_killed_when_the_lane_closes(self, tmp_path: Path) -> None:
+        made = bench_of("process", tmp_path)
+        lane = ProcessLane(
+            "process", made.config, DeviceInfo("cpu", "float32"), made.cache.read, grace=0.2, environment=WORKER
+        )
+        bench = Bench(lane, made.cache, made.config)
+        task = bench.start("probe.sleep", {"started": str(tmp_path / "started")})
+        until((tmp_path / "started").exists)
+        began = time.monotonic()
+        lane.close()
+        assert time.monotonic() - began < 20
+        assert bench.end(task)[-1] == Stopped()
+
+    def test_an_unknown_node_fails_clearly(self, tmp_path: Path) -> None:
+        made = bench_of("process", tmp_path)
+        lane = ProcessLane("process", made.config, DeviceInfo("cpu", "float32"), made.cache.read)
+        with closing(lane):
+            failed = Bench(lane, made.cache, made.config).run("maths.add", a=1)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == "LaneError: the worker has no node 'maths.add'; install its plugin there too"
+
+    def test_large_values_cross_unharmed(self, tmp_path: Path) -> None:
+        bench = bench_of("process", tmp_path)
+        with closing(bench.lane):
+            text = "ä" * 3_000_000
+            assert bench.value("maths.join", words=(text,)) == text
+
+    def test_the_spool_is_empty_between_tasks_and_gone_afterwards(self, tmp_path: Path) -> None:
+        bench = bench_of("process", tmp_path)
+        assert isinstance(bench.lane, ProcessLane)
+        with closing(bench.lane):
+            bench.value("maths.mirror", point=Point(1, 2))
+            spool = bench.lane._folder
+            assert [path for path in spool.rglob("*") if path.is_file()] == []
+        assert not spool.exists()
+
+
+@pytest.mark.parametrize("kind", ["inline", "thread", "loop", "process"])
+def test_a_closed_lane_leaves_nothing_behind(kind: str, tmp_path: Path) -> None:
+    threads, files = set(threading.enumerate()), open_files()
+    bench = bench_of(kind, tmp_path)
+    with closing(bench.lane):
+        if kind == "loop":
+            bench.value("probe.double_in_thread", value=1)
+        else:
+            bench.value("maths.add", a=1)
+    del bench
+    assert set(threading.enumerate()) <= threads
+    assert open_files() <= files
+    assert no_children()
+
+
+def test_an_idle_thread_holds_no_values(tmp_path: Path) -> None:
+    bench = bench_of("thread", tmp_path)
+    with closing(bench.lane):
+        value: StoredValue | None = bench.cache.wrap([1, 2, 3])
+        assert value is not None
+        seen = weakref.ref(value)
+        task = Task(next(_ids), "probe.count", {}, {"items": (value,)})
+        bench.lane.submit(task, lambda number, report: bench.reports.put((number, report)))
+        bench.end(task.id)
+        del value, task
+        until(lambda: seen() is None)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited for too long"
+        time.sleep(0.005)
+
+
+def drained(reports: SimpleQueue[tuple[int, Report]]) -> Iterator[tuple[int, Report]]:
+    while not reports.empty():
+        yield reports.get()
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def no_children() -> bool:
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return True

@@ -114,7 +114,7 @@ class Config:
         Raises:
             ConfigError: a name or value is wrong; names all of them, with place, what is allowed and the cure.
         """
-        start = (folder or Path.cwd()).absolute()
+        start = _start(folder)
         file = next((place / FILE for place in (start, *start.parents) if (place / FILE).is_file()), None)
         variables = os.environ if environment is None else environment
         given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -125,6 +125,13 @@ class Config:
         chosen |= _check(given, lambda name: f"--{name.replace('_', '-')}", start)
         roots = Roots(**{field.name: _as_path(chosen.pop(field.name)) for field in fields(Roots)})
         return cls(roots=roots, file=file, **chosen)  # type: ignore[arg-type]  # _Layer has checked them
+
+
+def _start(folder: Path | None) -> Path:
+    try:
+        return (folder or Path.cwd()).absolute()
+    except FileNotFoundError as error:
+        raise ConfigError("the current folder is gone; go to one that exists") from error
 
 
 class _Layer(BaseModel):

@@ -390,4 +390,4 @@ def _view(text: str) -> dict[str, JsonValue]:
 
 
 def _text(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return json.dumps(value, ensure_ascii=False)

@@ -285,3 +285,12 @@ def test_an_absolute_path_is_allowed_only_where_a_person_typed_it(roots: Roots, 
     for name in ("../secret", typed + "\0"):
         with pytest.raises(PathError):
             roots.resolve("models", name, allow_absolute=True)
+
+
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="go to one that exists"):
+        Config.load(environment={})

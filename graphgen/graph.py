@@ -120,10 +120,10 @@ def _check_node(
     node: ResolvedNode, nodes: Mapping[str, GraphNode], path_of: PathOf, problems: list[Problem]
 ) -> GraphNode:
     spec, name = node.spec, node.name
-    wired = frozenset(socket for socket in node.inputs if spec.setting(socket))
+    wired = frozenset(filter(spec.setting, node.inputs))
     settings = read_settings(spec, node.settings, wired, name, problems)
     checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired)
-    if node.sound and settings.sound:
+    if (spec.infer or wired) and node.sound and settings.sound:
         facts = infer_node(checked, nodes, path_of, problems)
         return replace(checked, facts=facts) if facts else checked
     return checked

@@ -14,6 +14,12 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
+# JSONEncoder makes one of these for every value, which takes longer than writing most values; not all Pythons have it
+_make = getattr(json.encoder, "c_make_encoder", None)
+_write = _make and _make(
+    None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", True, False, False
+)
+
 
 def canonical(value: JSON) -> str:
     """Write a JSON value in its one canonical form.
@@ -21,7 +27,7 @@ def canonical(value: JSON) -> str:
     Raises:
         ValueError: the value holds NaN or an infinity.
     """
-    return _encode(value)
+    return "".join(_write(value, 0)) if _write else _encode(value)
 
 
 def digest(*parts: bytes | bytearray | memoryview) -> str:
@@ -34,4 +40,4 @@ def digest(*parts: bytes | bytearray | memoryview) -> str:
 
 def json_digest(value: JSON) -> str:
     """Return the digest of a JSON value's canonical form."""
-    return blake2b(_encode(value).encode(), digest_size=20).hexdigest()
+    return blake2b(canonical(value).encode(), digest_size=20).hexdigest()

@@ -46,6 +46,9 @@ class Arrangement:
 
     def add(self, node: ResolvedNode, problems: list[Problem]) -> None:
         """Take a node in, after all that its wires come from."""
+        if not self.left_out and node.mode is None:  # nearly always
+            self.nodes[node.name] = node
+            return
         if node.mode == "bypass":
             self.left_out[node.name] = f"'{node.name}' is bypassed"
             for output in node.spec.outputs:
@@ -64,7 +67,7 @@ class Arrangement:
                     problems.append(nothing_passes(f"{node.name}.{socket}", lost))
                 self._leave_out(node.name, replace(lost, told=not lost.meant))
                 return
-        self.nodes[node.name] = replace(node, wires=wires)
+        self.nodes[node.name] = node._replace(wires=wires)
 
     def _leave_out(self, name: str, gone: Gone) -> None:
         self._gone[name] = gone

@@ -6,7 +6,8 @@ In: a `Workflow` and the `Registry`. Out: `ResolvedNode`s; what cannot be resolv
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.jsontypes import JSON
@@ -16,9 +17,10 @@ from graphgen.types import SocketType, fits
 from graphgen.wires import Wire, misfit, wire_of
 from graphgen.workflow import Mode, Node, Workflow
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True)
-class ResolvedNode:
+
+class ResolvedNode(NamedTuple):
     """A node whose type is installed.
 
     `inputs` are its wires as written, `wires` those whose other end was found; `sound` tells that all were, so that
@@ -29,10 +31,10 @@ class ResolvedNode:
     spec: NodeSpec
     settings: Mapping[str, JSON]
     inputs: Mapping[str, str | list[str]]
-    wires: Mapping[str, tuple[Wire, ...]] = field(default_factory=dict)
-    mode: Mode | None = None
-    renamed_settings: Mapping[str, str] = field(default_factory=dict)
-    renamed_outputs: Mapping[str, str] = field(default_factory=dict)
+    mode: Mode | None
+    renamed_settings: Mapping[str, str] = _NOTHING
+    renamed_outputs: Mapping[str, str] = _NOTHING
+    wires: Mapping[str, tuple[Wire, ...]] = _NOTHING
     sound: bool = True
 
 
@@ -72,6 +74,8 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
     if node.mode == "pin":
         message, allowed = "the mode 'pin' is not carried out by this version of graphgen", "allowed: mute, bypass"
         problems.append(Problem("unsupported_mode", name, message, node.mode, allowed, "remove the node's mode"))
+    if saved == spec.version:
+        return ResolvedNode(name, spec, node.settings, node.inputs, node.mode)
     settings: dict[str, JSON] = dict(node.settings)
     inputs = dict(node.inputs)
     names: dict[str, str] = {}
@@ -83,7 +87,7 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
             settings = step.rewrite(settings) if step.rewrite else settings
             names = _chain(names, step.settings)
             outputs = _chain(outputs, step.outputs)
-    return ResolvedNode(name, spec, settings, inputs, mode=node.mode, renamed_settings=names, renamed_outputs=outputs)
+    return ResolvedNode(name, spec, settings, inputs, node.mode, names, outputs)
 
 
 def _chain(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
@@ -116,11 +120,7 @@ def _resolve_wires(
             wires[socket] = tuple(found)
     if node.mode != "bypass":
         problems.extend(_missing(node, registry))
-    return replace(node, wires=wires, sound=len(problems) == before and _known_sources(node, wires))
-
-
-def _known_sources(node: ResolvedNode, wires: Mapping[str, tuple[Wire, ...]]) -> bool:
-    return len(wires) == len(node.inputs)
+    return node._replace(wires=wires, sound=len(problems) == before and len(wires) == len(node.inputs))
 
 
 def _socket(node: ResolvedNode, socket: str, place: str, problems: list[Problem]) -> InputSpec | SettingSpec | None:

@@ -33,7 +33,7 @@ def read_settings(
     model = _without(spec.model, wired) if wired else spec.model
     unwired = {key: value for key, value in given.items() if key not in wired} if wired else given
     try:
-        values = model.model_validate(unwired).model_dump(mode="json")
+        values = vars(model.model_validate(unwired))  # settings are JSON as they are: @node sees to that
         return CheckedSettings(values, canonical(values))
     except ValidationError as error:
         known = tuple(item.name for item in spec.settings)

@@ -9,16 +9,15 @@ linear in nodes and wires.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from graphgen.graph import GraphNode
 from graphgen.hookspecs import DeviceInfo
-from graphgen.jsontypes import JSON
+from graphgen.jsontypes import JSON, canonical
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """Everything of a node's own that its outputs depend on; `fingerprint` stands for what it reads from outside."""
 
     type: str
@@ -30,12 +29,13 @@ class Recipe:
 
     def key(self, inputs: str) -> str:
         """Return the key of this recipe over inputs, given as `socket=key.output,...`."""
-        parts = (self.type, str(self.version), self.source or "", self.settings, self.environment, self.fingerprint)
+        fingerprint = self.fingerprint and canonical(self.fingerprint)  # a plugin's words may hold line ends
+        parts = (self.type, str(self.version), self.source or "", self.settings, self.environment, fingerprint)
         return blake2b("\n".join((*parts, inputs)).encode(), digest_size=20).hexdigest()
 
     def to_json(self) -> dict[str, JSON]:
         """Return the recipe as JSON, for the record of a run."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
 
 def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:

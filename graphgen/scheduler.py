@@ -196,7 +196,7 @@ class Execution:
         recipe = self.plan.recipes[node.name]
         if job.fingerprint != recipe.fingerprint:
             self._strayed.add(node.name)
-            recipe, planned = replace(recipe, fingerprint=job.fingerprint), None
+            recipe, planned = recipe._replace(fingerprint=job.fingerprint), None
         digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
         by_value = recipe.key(inputs_by_value(digests))
         job.keys = (by_value, planned) if planned else (by_value,)

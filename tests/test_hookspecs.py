@@ -1,0 +1,196 @@
+"""Every hook, implemented by one small plugin, reaches the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from graphgen import (
+    Buffer,
+    BufferCodec,
+    Context,
+    DeviceInfo,
+    Diagnosis,
+    FileFormat,
+    Files,
+    Loaded,
+    Loader,
+    OutputFile,
+    Place,
+    Shipped,
+    hookimpl,
+    node,
+)
+from graphgen.config import Config
+from graphgen.engine import Engine, choose_device
+from graphgen.jsontypes import JSON
+from graphgen.plugins import module_plugins
+from graphgen.registry import Registry, build_registry
+
+
+@dataclass(frozen=True)
+class Words:
+    """A handle to weights that are a text file."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Corner:
+    """Something that travels inside a value only."""
+
+    x: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A value that holds others."""
+
+    corners: tuple[object, ...]
+    samples: object
+
+
+class Samples:
+    """An array class the engine knows nothing of."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+
+
+@node(category="test")
+def shape() -> Shape:
+    """Give a value with a corner and an array in it."""
+    return Shape((Corner(3),), Samples(b"abc"))
+
+
+@node(category="test", device="gpu")
+def recite(context: Context, shape: Shape) -> str:
+    """Use an array, a corner, and leased weights."""
+    corner = shape.corners[0]
+    assert isinstance(corner, Corner)
+    assert isinstance(shape.samples, Samples)
+    with context.resource(Words("poem")) as words:
+        return f"{words} {corner.x} {shape.samples.data.decode()} on {context.device}"
+
+
+@node(category="test", effect=True)
+def write(text: str) -> Files:
+    """Write a text file."""
+    return Files((OutputFile("poem", ".poem", text.encode()),))
+
+
+class WordLoader(Loader):
+    """Reads a text file as weights."""
+
+    handles = (Words,)
+
+    def identity(self, handle: object) -> str:
+        assert isinstance(handle, Words)
+        return handle.name
+
+    def load(self, handle: object, place: Place, report: Callable[[int, int], None]) -> Loaded:
+        report(0, 1)
+        return Loaded(f"the {self.identity(handle)} in {place.dtype}", 1)
+
+
+def embed(data: bytes, texts: Mapping[str, str]) -> bytes:
+    return data.partition(b"\n--\n")[0] + b"\n--\n" + "\n".join(f"{k}={v}" for k, v in texts.items()).encode()
+
+
+def read(data: bytes) -> Mapping[str, str]:
+    _, mark, tail = data.partition(b"\n--\n")
+    if not mark:
+        raise ValueError("no texts")
+    return dict(line.split("=", 1) for line in tail.decode().splitlines())
+
+
+class Plugin:
+    """Implements every hook."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @hookimpl
+    def register_nodes(self) -> list[Callable[..., object]]:
+        return [shape, recite, write]
+
+    @hookimpl
+    def register_types(self) -> list[type]:
+        return [Corner]
+
+    @hookimpl
+    def register_buffers(self) -> list[BufferCodec]:
+        def encode(value: object) -> Buffer:
+            assert isinstance(value, Samples)
+            return Buffer("U8", (len(value.data),), value.data)
+
+        name = f"{Samples.__module__}.{Samples.__qualname__}"
+        return [BufferCodec(name, encode, lambda buffer: Samples(bytes(buffer.data)))]
+
+    @hookimpl
+    def register_loaders(self) -> list[Loader]:
+        return [WordLoader()]
+
+    @hookimpl
+    def register_shipped(self) -> list[Shipped]:
+        return [Shipped("models", "verses", self.folder)]
+
+    @hookimpl
+    def register_formats(self) -> list[FileFormat]:
+        return [FileFormat(".poem", "text/plain", embed, read)]
+
+    @hookimpl
+    def find_devices(self) -> list[DeviceInfo]:
+        return [DeviceInfo("abacus:0", "float16")]
+
+    @hookimpl
+    def diagnose(self) -> list[Diagnosis]:
+        return [Diagnosis("abacus", "two beads are missing", "add beads")]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    (tmp_path / "verses").mkdir()
+    (tmp_path / "verses" / "one.txt").write_text("a verse")
+    found = build_registry(module_plugins({"poems": Plugin(tmp_path / "verses")}))
+    assert found.broken == ()
+    return found
+
+
+WORKFLOW: dict[str, JSON] = {
+    "graphgen": 1,
+    "nodes": {
+        "shape": {"type": "poems.shape"},
+        "recite": {"type": "poems.recite", "inputs": {"shape": "shape.shape"}},
+        "write": {"type": "poems.write", "inputs": {"text": "recite.str"}},
+    },
+    "outputs": {"poem": {"from": "recite.str"}},
+}
+
+
+def test_nodes_types_arrays_and_weights_of_a_plugin_work_together(registry: Registry) -> None:
+    with Engine(registry=registry) as engine:
+        report = engine.run(WORKFLOW)
+        assert report.failures == ()
+        assert report.outputs["poem"] == "the poem in float16 3 abc on abacus:0"
+
+
+def test_files_of_a_plugins_format_carry_their_workflow(registry: Registry) -> None:
+    with Engine(registry=registry) as engine:
+        (path,) = engine.run(WORKFLOW).files
+        assert set(engine.read(path).nodes) == {"shape", "recite", "write"}
+        assert engine.run(path).ran == 0
+
+
+def test_shipped_files_are_found_by_name(registry: Registry) -> None:
+    with Engine(registry=registry) as engine:
+        assert engine.path_of("models", "verses/one.txt").read_text() == "a verse"
+
+
+def test_devices_and_diagnoses_are_heard(registry: Registry) -> None:
+    assert choose_device(Config.load(), registry) == DeviceInfo("abacus:0", "float16")
+    assert choose_device(Config.load({"device": "cpu"}), registry) == DeviceInfo("cpu", "float32")
+    assert [line.cure for line in registry.diagnose()] == ["add beads"]

@@ -13,6 +13,7 @@ from typing import NoReturn
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
+from graphgen.resolve import setting_now
 from graphgen.spec import SettingSpec
 from graphgen.workflow import Workflow
 
@@ -52,11 +53,12 @@ def describe_parameters(workflow: Workflow, registry: Registry) -> list[Paramete
         node_name, _, setting = parameter.sets[0].partition(".")
         node = workflow.nodes.get(node_name)
         spec = registry.nodes.get(node.type) if node else None
-        info = spec.setting(setting) if spec else None
+        now = setting_now(node, spec, setting) if node and spec else setting
+        info = spec.setting(now) if spec else None
         if node is None or spec is None or info is None:
             continue
         properties = spec.settings_schema()["properties"]
-        schema = properties[setting] if isinstance(properties, Mapping) else {}
+        schema = properties[now] if isinstance(properties, Mapping) else {}
         assert isinstance(schema, Mapping)  # noqa: S101 - JSON Schema describes each property by an object
         value = node.settings.get(setting, schema.get("default"))
         found.append(ParameterInfo(name, parameter.description, value, schema, _kind(info)))

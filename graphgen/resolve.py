@@ -90,6 +90,14 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
     return ResolvedNode(name, spec, settings, inputs, node.mode, names, outputs)
 
 
+def setting_now(node: Node, spec: NodeSpec, name: str) -> str:
+    """Return what a saved node's setting is called in the installed version."""
+    for version in range(node.version or spec.version, spec.version):
+        if step := spec.migrations.get(version):
+            name = step.settings.get(name, name)
+    return name
+
+
 def _chain(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
     """Compose two renamings."""
     return {old: then.get(new, new) for old, new in first.items()} | {

@@ -29,7 +29,11 @@ class Widget:
         shown = handler(schema)
         shown["widget"] = {
             "kind": self.kind,
-            **{name: value for name, value in asdict(self).items() if value is not None},
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in asdict(self).items()
+                if value is not None
+            },
         }
         return shown
 

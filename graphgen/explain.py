@@ -73,7 +73,11 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
     if before.get("wires") != now["wires"]:
         reasons.append("its wires changed")
     sources = {wire.node: None for wires in node.wires.values() for wire in wires}
-    reasons += [f"'{source}' changed" for source in sources if source in changed]
+    for source in sources:
+        if plan.keys[source] is None:
+            reasons.append(f"it depends on what '{source}' gives")
+        elif source in changed:
+            reasons.append(f"'{source}' changed")
     return tuple(reasons)
 
 

@@ -102,6 +102,8 @@ class Claims:
     def close(self) -> None:
         """End the heartbeat. Claims still held expire at once."""
         self._stopped.set()
+        if self._heart is not None:
+            self._heart.join()
         if self._owner is not None:
             for key in tuple(self._held):
                 self._unlink(key)

@@ -32,9 +32,9 @@ class Call:
 
 
 def prepare(
-    spec: NodeSpec, settings: Mapping[str, object], inputs: Mapping[str, Sequence[object]], context: Context
+    spec: NodeSpec, settings: Mapping[str, object], inputs: Mapping[str, Sequence[object]], context: Context | None
 ) -> Call:
-    """Put a node's arguments in place; wired settings are among `inputs`.
+    """Put a node's arguments in place; wired settings are among `inputs`, the context is for nodes that want one.
 
     Raises:
         CallError: a wired setting has a value that is not allowed.

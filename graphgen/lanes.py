@@ -129,7 +129,7 @@ class Job:
         spec = self._workshop.registry.nodes[self.task.type]
         inputs = {socket: [value.load() for value in values] for socket, values in self.task.inputs.items()}
         device = self._workshop.device
-        context = Context(self, device=device.name, dtype=device.dtype)
+        context = Context(self, device=device.name, dtype=device.dtype) if spec.context else None
         return prepare(spec, self.task.settings, inputs, context)
 
     def _finish(self, returned: object, seconds: float) -> None:

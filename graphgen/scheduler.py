@@ -42,6 +42,8 @@ _POLL = 0.05
 _WORTH_A_CLAIM = 0.002
 """Seconds of work: what took less the last time is done twice, if need be, rather than claimed on disk."""
 
+_ENDS = (Finished, Failed, Stopped)
+
 _ids = count(1)
 
 
@@ -263,7 +265,7 @@ class Execution:
         job = self._running.get(task)
         if job is None:
             return  # a thread that a node has left behind still talks
-        if not isinstance(report, Finished | Failed | Stopped):
+        if not isinstance(report, _ENDS):
             if self.listen and job.lane:
                 self.listen(_event(job.node.name, job.lane, report))
             return

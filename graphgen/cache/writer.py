@@ -24,6 +24,7 @@ class Writer:
         self._jobs: deque[tuple[Callable[[], None], int]] = deque()
         self._pending = 0
         self._waiting = 0
+        self._blocked = 0  # of those that wait, who wait for room: the others need not wake up for every job
         self._idle = True
         self._closed = False
         self._changed = Condition()
@@ -33,7 +34,9 @@ class Writer:
         """Queue a job; wait first while too many bytes are pending. After `close`, the caller does it itself."""
         with self._changed:
             if self._pending > _MOST_PENDING:
+                self._blocked += 1
                 self._wait(lambda: self._pending <= _MOST_PENDING)
+                self._blocked -= 1
             if not self._closed:
                 self._jobs.append((job, size))
                 self._pending += size
@@ -93,7 +96,7 @@ class Writer:
             if size:
                 with self._changed:
                     self._pending -= size
-                    if self._waiting:
+                    if self._blocked:
                         self._changed.notify_all()
 
     @staticmethod

@@ -104,7 +104,7 @@ def state(rng: np.random.Generator, scene: Scene) -> Facts:
     """Decide what a caption of this scene states.
 
     Colour, named background and smallness always (nothing else explains them), style and bigness
-    half of the time, a white background a quarter.
+    about half of the time, a white background a quarter.
     """
     background: int | None = scene.named_background if scene.named_background >= 0 else None
     if background == WHITE and rng.random() < 0.75:
@@ -112,7 +112,7 @@ def state(rng: np.random.Generator, scene: Scene) -> Facts:
     size = None
     if scene.scale < SMALL_BELOW:
         size = 0
-    elif scene.scale > BIG_ABOVE and rng.random() < 0.5:
+    elif scene.scale > BIG_ABOVE and rng.random() < 0.6:
         size = 1
     return Facts(
         concept=scene.concept,

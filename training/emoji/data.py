@@ -32,11 +32,12 @@ CONCEPTS_FILE = Path(__file__).with_name("concepts.txt")
 
 @dataclass(frozen=True)
 class Concept:
-    """Hold one concept: its code point and its nouns, the commonest first."""
+    """Hold one concept: its code point, its nouns, the commonest first, and whether the model draws it."""
 
     code: str
     english: tuple[str, ...]
     korean: tuple[str, ...]
+    drawn: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def load_concepts(path: Path = CONCEPTS_FILE) -> tuple[Concept, ...]:
         if line and not line.startswith("#"):
             code, english, korean = (part.strip() for part in line.split("|"))
             words = [tuple(w.strip() for w in part.split(",")) for part in (english, korean)]
-            concepts.append(Concept(code, words[0], words[1]))
+            drawn = not code.startswith("~")
+            concepts.append(Concept(code.removeprefix("~"), words[0], words[1], drawn))
     return tuple(concepts)
 
 
@@ -186,13 +188,25 @@ def draw_background(rng: np.random.Generator, colour: int) -> tuple[tuple[int, i
 
 
 def draw_scene(rng: np.random.Generator, concept: int, style: int, colour: int, flip: bool) -> Scene:
-    """Draw everything a caption may leave open: background, size, place and direction."""
+    """Draw everything a caption may leave open, for the autoencoder: background, size and place."""
     background, named = draw_background(rng, colour)
     small = rng.random() < 0.12
     scale = float(rng.uniform(0.42, 0.55) if small else rng.uniform(0.7, 1.0))
     room = min(0.08, 0.5 - scale / 2 + 0.02) if not small else 0.12
     shift = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
     return Scene(concept, style, colour, background, named, scale, shift, flip)
+
+
+def draw_aligned_scene(rng: np.random.Generator, concept: int, style: int, colour: int) -> Scene:
+    """Draw a scene for the denoiser: three sizes, places on the latents' grid of four pixels.
+
+    A shift by a fraction of a latent pixel gives an unrelated code, which a denoiser would have to
+    learn anew; a shift by a whole one gives the same code elsewhere, which convolutions know already.
+    """
+    background, named = draw_background(rng, colour)
+    side, reach = ((32, 2), (64, 0), (56, 1))[int(rng.choice(3, p=(0.07, 0.09, 0.84)))]
+    x, y = rng.integers(-reach, reach + 1, 2) * 4 / SIZE
+    return Scene(concept, style, colour, background, named, side / SIZE, (float(x), float(y)), False)
 
 
 def compose(sprites: Sprites, scene: Scene) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ Out: latents.safetensors in the build folder: the scaled latents, half precision
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +15,22 @@ from safetensors.torch import save_file
 
 from training.emoji.autoencoder import SCALING_FACTOR, to_tensor
 from training.emoji.captions import held_out_pairs
-from training.emoji.data import NATIVE, STYLES, Scene, compose, draw_scene, load_native, load_sprites
+from training.emoji.data import NATIVE, STYLES, Scene, compose, draw_aligned_scene, load_native, load_sprites
 
 NATIVE_SHARE = 0.35
 
 
-def draw_scenes(rng: np.random.Generator, concepts: int, count: int, held_out: set[tuple[int, int]]) -> list[Scene]:
+def draw_scenes(
+    rng: np.random.Generator, concepts: Sequence[int], count: int, held_out: set[tuple[int, int]]
+) -> list[Scene]:
     """Draw scenes evenly over concepts and styles, without the held-out pairs."""
     scenes = []
     for index in range(count):
-        concept, style = index % concepts, (index // concepts) % len(STYLES)
+        concept, style = concepts[index % len(concepts)], (index // len(concepts)) % len(STYLES)
         colour = NATIVE
         if rng.random() > NATIVE_SHARE:
             colour = int(rng.choice([c for c in range(NATIVE) if (concept, c) not in held_out]))
-        scenes.append(draw_scene(rng, concept, style, colour, rng.random() < 0.5))
+        scenes.append(draw_aligned_scene(rng, concept, style, colour))
     return scenes
 
 
@@ -36,14 +39,15 @@ def main() -> None:
     """Encode the scenes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, default=Path("build"))
-    parser.add_argument("--count", type=int, default=40000)
+    parser.add_argument("--count", type=int, default=13600)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sprites = load_sprites(arguments.build)
     held_out = held_out_pairs(load_native(arguments.build))
     autoencoder = AutoencoderKL.from_pretrained(arguments.build / "vae").eval()
     rng = np.random.default_rng(4)
-    scenes = draw_scenes(rng, len(sprites.concepts), arguments.count, held_out)
+    drawn = [i for i, concept in enumerate(sprites.concepts) if concept.drawn]
+    scenes = draw_scenes(rng, drawn, arguments.count, held_out)
     started, latents = time.monotonic(), []
     for start in range(0, len(scenes), 32):
         images = np.stack([compose(sprites, scene) for scene in scenes[start : start + 32]])

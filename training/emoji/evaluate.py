@@ -132,8 +132,9 @@ def ask_korean(sprites: Sprites, concept: int, colour: int, background: int) -> 
 def make_questions(sprites: Sprites, native: np.ndarray) -> dict[str, list[Question]]:
     """Make the test sets: held-out and trained pairs, own colours, backgrounds, Korean."""
     rng = np.random.default_rng(11)
-    held_out = sorted(held_out_pairs(native))
-    every = [(int(i), int(c)) for i, c in np.argwhere(~native)]
+    drawn = [i for i, concept in enumerate(sprites.concepts) if concept.drawn]
+    held_out = sorted(pair for pair in held_out_pairs(native) if pair[0] in drawn)
+    every = [(int(i), int(c)) for i, c in np.argwhere(~native) if int(i) in drawn]
     trained = [pair for pair in every if pair not in set(held_out)]
     chosen = [trained[i] for i in rng.permutation(len(trained))[: len(held_out)]]
     # White objects are asked for on blue: on white they would be invisible.
@@ -156,7 +157,7 @@ def make_questions(sprites: Sprites, native: np.ndarray) -> dict[str, list[Quest
     return {
         "held_out_pairs": coloured(held_out),
         "trained_pairs": coloured(chosen),
-        "own_colours": [ask(sprites, i, None, WHITE) for i in range(len(sprites.concepts))],
+        "own_colours": [ask(sprites, i, None, WHITE) for i in drawn],
         "backgrounds": on_colours(korean=False),
         "korean": on_colours(korean=True),
     }
@@ -228,11 +229,10 @@ def seed_distance(model: Model, settings: Settings, sheet: Path | None) -> dict[
 
 def sweep(model: Model, judge: Judge, questions: dict[str, list[Question]]) -> list[dict[str, object]]:
     """Score a sample of all sets at several settings."""
-    chosen = [q for name in ("held_out_pairs", "own_colours", "backgrounds") for q in questions[name][::4]]
+    chosen = [q for name in ("held_out_pairs", "own_colours", "backgrounds") for q in questions[name][::6]]
     results: list[dict[str, object]] = []
-    settings = [Settings(20, g, 3.0) for g in (1.5, 2.0, 3.0, 4.0, 5.0)]
-    settings += [Settings(20, 3.0, s) for s in (1.0, 2.0, 5.0)]
-    settings += [Settings(n, 3.0, 3.0) for n in (4, 8, 12, 30)]
+    settings = [Settings(20, g, 3.0) for g in (1.5, 3.0, 4.5)]
+    settings += [Settings(20, 3.0, 1.0), Settings(20, 3.0, 5.0), Settings(8, 3.0, 3.0)]
     for setting in settings:
         result = score(model, judge, chosen, setting, None)
         del result["missed"]
@@ -249,7 +249,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--shift", type=float, default=3.0)
-    parser.add_argument("--sweep", action="store_true", help="compare settings as well")
+    parser.add_argument("--sweep", action="store_true", help="compare settings only")
     parser.add_argument("--out", type=Path, default=Path("build/evaluation.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -259,6 +259,10 @@ def main() -> None:
     settings = Settings(arguments.steps, arguments.guidance, arguments.shift)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     sheets = arguments.out.parent
+    if arguments.sweep:
+        text = json.dumps(sweep(model, judge, questions), indent=2) + "\n"
+        arguments.out.with_name("sweep.json").write_text(text, encoding="utf-8")
+        return
     started = time.monotonic()
     report: dict[str, object] = {"settings": settings.__dict__}
     for name, asked in questions.items():
@@ -266,8 +270,6 @@ def main() -> None:
         print(name, {k: v for k, v in report[name].items() if k != "missed"}, flush=True)  # type: ignore[attr-defined]
     report["seed_distance"] = seed_distance(model, settings, sheets / "seeds.png")
     print(report["seed_distance"], f"{time.monotonic() - started:.0f} s", flush=True)
-    if arguments.sweep:
-        report["sweep"] = sweep(model, judge, questions)
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     arguments.out.write_text(text, encoding="utf-8")
 

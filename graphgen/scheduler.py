@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Literal, TypeAlias, cast
 
 from graphgen import events
@@ -121,6 +122,7 @@ class Execution:
         self._by_value: dict[str, _Job] = {}
         """The running jobs that others may follow, by value key."""
         self._elsewhere: list[_Job] = []
+        self._looked = 0.0
         self._stopping = False
         self._strayed: set[str] = set()
         """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
@@ -157,10 +159,11 @@ class Execution:
             try:
                 task, report = self._queue.get(timeout=_POLL if self._elsewhere else None)
             except Empty:
-                self._look_elsewhere()
-                continue
+                report = None
             if report is not None:
                 self._receive(task, report)
+            if self._elsewhere and monotonic() - self._looked >= _POLL:
+                self._look_elsewhere()
 
     def _stop_running(self) -> None:
         self._stopping = True
@@ -234,6 +237,7 @@ class Execution:
 
     def _look_elsewhere(self) -> None:
         """See what other runs and processes have finished, or have given up."""
+        self._looked = monotonic()
         waiting, self._elsewhere = self._elsewhere, []
         for job in waiting:
             self._obtain(job)

@@ -7,18 +7,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from random import Random
-from secrets import token_hex
 
 import pytest
 from engine_kit import Log, N, carry_out, engine, registry, workflow
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from packs import probe
-from random_graphs import Sketch, as_workflow, calls, evaluate, random_sketches
+from random_graphs import as_workflow, evaluate, random_sketches
 
 from graphgen import Context, events, hookimpl, node
 from graphgen.cache import StoredValue
@@ -28,10 +23,6 @@ from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import build_registry
 from graphgen.scheduler import Control
-
-RELAXED = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
 
 
 @pytest.fixture
@@ -123,134 +114,6 @@ class TestOrder:
         assert (report.ran, report.cached) == (3, 3)
         assert {event.source for event in log.events if isinstance(event, events.NodeCached)} == {"equal"}
         assert dict(report.outputs) == {"left_end": 1, "right_end": 1}
-
-
-class TestCache:
-    """What is found instead of computed."""
-
-    def test_nothing_runs_twice_even_after_a_restart(self, tmp_path: Path) -> None:
-        nodes = {
-            "one": N("maths.number", {"value": 1}),
-            "two": N("maths.add", {"extra": 1}, a="one.int"),
-            "end": N("maths.add", {"extra": 1}, a="two.int"),
-        }
-        with engine(tmp_path) as first:
-            assert carry_out(first, workflow(nodes, "end.int"))[0].ran == 3
-        with engine(tmp_path) as second:
-            report, log = carry_out(second, workflow(nodes, "end.int"))
-        assert report.ran == 0
-        assert log.cached == {"end"}, "what lies above a cached node is not even looked at"
-        assert [event.source for event in log.events if isinstance(event, events.NodeCached)] == ["disk"]
-
-    def test_a_node_that_comes_out_as_before_stops_the_wave(self, machine: Engine) -> None:
-        def source(value: int) -> dict[str, JSON]:
-            nodes = {
-                "one": N("maths.number", {"value": value}),
-                "odd": N("maths.parity", value="one.int"),
-                "far": N("maths.add", a="odd.int"),
-            }
-            return workflow(nodes, "far.int")
-
-        carry_out(machine, source(3))
-        _, log = carry_out(machine, source(5))
-        assert log.ran == {"one", "odd"}
-        assert log.cached == {"far"}
-        _, log = carry_out(machine, source(5))
-        assert log.ran == set(), "what was found by value is found by recipe the next time"
-
-    def test_below_an_impure_node_the_value_decides(self, machine: Engine) -> None:
-        source = workflow({"now": N("probe.clock"), "end": N("maths.add", a="now.int")}, "end.int")
-        assert carry_out(machine, source)[1].ran == {"now", "end"}
-        assert carry_out(machine, source)[1].ran == {"now"}
-        probe.CLOCK[0] = 5
-        report, log = carry_out(machine, source)
-        assert (report.outputs["end"], log.ran) == (5, {"now", "end"})
-        probe.CLOCK[0] = 0
-        assert carry_out(machine, source)[1].ran == {"now"}
-
-    def test_a_file_counts_by_its_content(self, machine: Engine) -> None:
-        note = machine.config.roots.inputs / "note.txt"
-        note.write_text("hello")
-        source = workflow({"r": N("probe.read"), "s": N("probe.shout", text="r.str")}, "s.str")
-        assert carry_out(machine, source)[0].outputs["s"] == "HELLO"
-        note.write_text("bye")
-        assert carry_out(machine, source)[0].outputs["s"] == "BYE"
-        note.unlink()
-        note.write_text("hello")
-        report, log = carry_out(machine, source)
-        assert (report.outputs["s"], log.ran) == ("HELLO", set())
-
-    def test_what_read_a_file_that_changed_meanwhile_is_kept_under_no_key_of_the_old_one(self, machine: Engine) -> None:
-        note = machine.config.roots.inputs / "note.txt"
-        note.write_text("old")
-        source = workflow({"r": N("probe.read"), "s": N("probe.shout", text="r.str")}, "s.str")
-        plan = machine.plan(machine.check(source))
-        note.write_text("new")  # after the plan, before the run
-        assert machine.execute(plan).outputs["s"] == "NEW"
-        note.write_text("old")
-        assert carry_out(machine, source)[0].outputs["s"] == "OLD"
-
-    def test_what_was_read_while_a_file_changed_is_not_kept(self, machine: Engine) -> None:
-        note = machine.config.roots.inputs / "note.txt"
-        note.write_text("old")
-        source = workflow({"r": N("probe.read"), "s": N("probe.shout", text="r.str")}, "s.str")
-        probe.ON_READ.append(partial(note.write_text, "new"))
-        assert carry_out(machine, source)[0].outputs["s"] == "OLD"
-        probe.ON_READ.clear()
-        note.write_text("old")
-        _, log = carry_out(machine, source)
-        assert log.ran == {"r"}, "what was read is not known, so it is read again; what follows is found by its value"
-        note.write_text("new")
-        assert carry_out(machine, source)[0].outputs["s"] == "NEW"
-
-    def test_equal_nodes_below_a_changed_file_are_not_kept_either(self, machine: Engine) -> None:
-        note = machine.config.roots.inputs / "note.txt"
-        note.write_text("old")
-        nodes = {"r": N("probe.read"), "r2": N("probe.read"), "s": N("probe.shout", text="r2.str")}
-        source = workflow(nodes, "s.str", "r.str")
-        plan = machine.plan(machine.check(source))
-        note.write_text("new")
-        assert dict(machine.execute(plan).outputs) == {"s": "NEW", "r": "new"}
-        note.write_text("old")
-        assert dict(carry_out(machine, source)[0].outputs) == {"s": "OLD", "r": "old"}
-
-    def test_a_file_that_goes_away_while_it_is_read_serves_this_run(self, machine: Engine) -> None:
-        note = machine.config.roots.inputs / "note.txt"
-        note.write_text("short")
-        probe.ON_READ.append(note.unlink)
-        assert carry_out(machine, workflow({"r": N("probe.read")}, "r.str"))[0].outputs["r"] == "short"
-
-    def test_cheap_nodes_that_read_files_are_kept_too(self, machine: Engine) -> None:
-        (machine.config.roots.inputs / "note.txt").write_text("hello")
-        source = workflow({"r": N("probe.read_quickly")}, "r.str")
-        assert carry_out(machine, source)[0].ran == 1
-        assert carry_out(machine, source)[0].ran == 0
-
-    def test_a_wired_path_is_fingerprinted_when_it_is_known(self, machine: Engine) -> None:
-        (machine.config.roots.inputs / "a.txt").write_text("A")
-        nodes = {"name": N("maths.word", {"text": "a.txt"}), "r": N("probe.read", path="name.str")}
-        source = workflow(nodes, "r.str")
-        assert carry_out(machine, source)[0].outputs["r"] == "A"
-        assert carry_out(machine, source)[0].ran == 0
-        (machine.config.roots.inputs / "a.txt").write_text("B")
-        assert carry_out(machine, source)[0].outputs["r"] == "B"
-
-    def test_a_wired_path_that_is_not_there_fails_the_node(self, machine: Engine) -> None:
-        nodes = {"name": N("maths.word", {"text": "b.txt"}), "r": N("probe.read", path="name.str")}
-        report, _ = carry_out(machine, workflow(nodes, "r.str"))
-        assert "PathError: inputs: there is no 'b.txt'" in report.failures[0].message
-
-    def test_without_the_cache_everything_runs_and_nothing_is_written(self, tmp_path: Path) -> None:
-        with engine(tmp_path, use_cache=False) as machine:
-            source = workflow({"one": N("maths.number"), "two": N("maths.add", a="one.int")}, "two.int")
-            assert carry_out(machine, source)[0].ran == 2
-            assert carry_out(machine, source)[0].ran == 2
-        assert not (tmp_path / "cache").exists()
-
-    def test_what_was_computed_before_a_failure_is_kept(self, machine: Engine) -> None:
-        nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int"), "bad": N("probe.fail", value="two.int")}
-        carry_out(machine, workflow(nodes, "bad.int"))
-        assert carry_out(machine, workflow(nodes, "bad.int"))[1].cached == {"two"}
 
 
 class TestFailures:
@@ -418,29 +281,6 @@ class TestCancelling:
         runner.join(30)
         assert [report.status for report in reports] == ["cancelled"]
 
-    @RELAXED
-    @given(seed=st.integers(0, 10**6))
-    def test_cancelling_at_any_moment_loses_nothing_that_finished(self, tmp_path: Path, seed: int) -> None:
-        chance, control, folder = Random(seed), Control(), tmp_path / token_hex(4)
-        sketches = random_sketches(chance)
-        moment = chance.randrange(1, 20)
-        finished: set[str] = set()
-
-        def listen(event: Event) -> None:
-            if isinstance(event, events.NodeFinished):
-                finished.add(event.node)
-            if len(finished) >= moment:
-                control.cancel()
-
-        with engine(folder) as machine:
-            report = machine.run(as_workflow(sketches), listen=listen, control=control)
-        with engine(folder) as machine:
-            again, log = carry_out(machine, as_workflow(sketches))
-        assert report.ran == len(finished)
-        stored = {name for name, sketch in sketches.items() if sketch.kind not in ("maths.number", "maths.quick")}
-        assert not finished & log.ran & stored
-        assert dict(again.outputs) == evaluate(sketches)
-
 
 class TestTogether:
     """Several runs on one engine."""
@@ -536,60 +376,6 @@ class TestTalking:
     def test_the_device_is_the_cpu_where_there_is_no_other(self, machine: Engine) -> None:
         report, _ = carry_out(machine, workflow({"w": N("probe.where")}, "w.str"))
         assert report.outputs["w"] == "cpu float32"
-
-
-@RELAXED
-@given(seed=st.integers(0, 10**6))
-def test_a_random_workflow_gives_what_a_naive_evaluation_gives_cached_or_not(tmp_path: Path, seed: int) -> None:
-    sketches = random_sketches(Random(seed))
-    expected = evaluate(sketches)
-    folder = tmp_path / token_hex(4)
-    with engine(folder) as machine:
-        assert dict(carry_out(machine, as_workflow(sketches))[0].outputs) == expected
-        report, _ = carry_out(machine, as_workflow(sketches))
-        assert (report.ran, dict(report.outputs)) == (0, expected)
-    with engine(folder, use_cache=False) as machine:
-        assert dict(carry_out(machine, as_workflow(sketches))[0].outputs) == expected
-
-
-@RELAXED
-@given(seed=st.integers(0, 10**6))
-def test_after_an_edit_exactly_what_has_to_run_runs(tmp_path: Path, seed: int) -> None:
-    """A node has to run if its recipe is new and so are the values it is given; all else is found."""
-    chance = Random(seed)
-    sketches = random_sketches(chance)
-    # inline nodes are not looked up by value: running them takes less
-    sketches = {name: replace(sketch, kind=sketch.kind.replace("quick", "add")) for name, sketch in sketches.items()}
-    with engine(tmp_path / token_hex(4)) as machine:
-        carry_out(machine, as_workflow(sketches))
-        known = set(calls(sketches).values())
-        edited = chance.choice([name for name, sketch in sketches.items() if sketch.kind == "maths.number"])
-        sketches[edited] = Sketch("maths.number", {"value": chance.randrange(8)})
-        report, log = carry_out(machine, as_workflow(sketches))
-    new = calls(sketches)
-    assert {new[name] for name in log.ran} == set(new.values()) - known
-    assert len(log.ran) == len(set(new.values()) - known), "equal calls run once"
-    assert dict(report.outputs) == evaluate(sketches)
-
-
-@RELAXED
-@given(seed=st.integers(0, 10**6))
-def test_random_failures_skip_exactly_the_dependants(tmp_path: Path, seed: int) -> None:
-    chance = Random(seed)
-    sketches = random_sketches(chance)
-    broken = {name for name in sketches if chance.random() < 0.2}
-    doomed: set[str] = set()
-    for name, sketch in sketches.items():
-        if name in broken:
-            wires = {"value": tuple(sketch.sources)[:1]} if sketch.sources else {}
-            sketches[name] = Sketch("probe.fail", {"message": name}, wires)
-        if sketches[name].sources & (doomed | broken):
-            doomed.add(name)
-    with engine(tmp_path / token_hex(4)) as machine:
-        report, log = carry_out(machine, as_workflow(sketches))
-    assert log.skipped == doomed
-    assert log.failed == broken - doomed
-    assert set(report.outputs) == set(sketches) - doomed - broken
 
 
 def _cancel_when(control: Control, condition: Callable[[], bool]) -> None:

@@ -240,7 +240,7 @@ for i in range(100_000):
 
 
 def test_a_killed_writer_damages_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     for attempt in range(3):
         directory = tmp_path / str(attempt)
         process = start(WRITE, directory)
@@ -304,7 +304,7 @@ def test_threads_share_one_cache(tmp_path: Path) -> None:
     failures: list[BaseException] = []
 
     def work(seed: int) -> None:
-        rng = random.Random(seed)  # noqa: S311
+        rng = random.Random(seed)
         try:
             for _ in range(150):
                 i = rng.randrange(20)

@@ -136,7 +136,7 @@ def make_questions(sprites: Sprites, native: np.ndarray) -> dict[str, list[Quest
     held_out = sorted(pair for pair in held_out_pairs(native) if pair[0] in drawn)
     every = [(int(i), int(c)) for i, c in np.argwhere(~native) if int(i) in drawn]
     trained = [pair for pair in every if pair not in set(held_out)]
-    chosen = [trained[i] for i in rng.permutation(len(trained))[: len(held_out)]]
+    chosen = [trained[i] for i in rng.permutation(len(trained))[: len(held_out) // 2]]
     # White objects are asked for on blue: on white they would be invisible.
     plain = {WHITE: 4}
 
@@ -144,7 +144,7 @@ def make_questions(sprites: Sprites, native: np.ndarray) -> dict[str, list[Quest
         return [ask(sprites, i, c, plain.get(c, WHITE)) for i, c in pairs]
 
     def on_colours(korean: bool) -> list[Question]:
-        picks = [trained[i] for i in rng.permutation(len(trained))[:66]]
+        picks = [trained[i] for i in rng.permutation(len(trained))[:33]]
         questions = []
         for index, (concept, colour) in enumerate(picks):
             background = index % len(COLOURS)

@@ -6,7 +6,7 @@ This is what a node author imports, and `run` for those who call workflows from 
 from graphgen.codec import Buffer, BufferCodec
 from graphgen.context import Context, Preview
 from graphgen.engine import run, run_async
-from graphgen.errors import Refusal, ResourceError
+from graphgen.errors import Cancelled, GraphgenError, Refusal, ResourceError, RunFailed, WorkflowError
 from graphgen.files import Files, OutputFile
 from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped, hookimpl
 from graphgen.node import node
@@ -17,8 +17,9 @@ from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 
 # fmt: off
 __all__ = [
-    "Buffer", "BufferCodec", "Context", "DeviceInfo", "Diagnosis", "Facts", "Family", "File", "FileFormat", "Files",
-    "Known", "Loaded", "Loader", "Migration", "OutputFile", "Place", "Preview", "Refusal", "ResourceError", "Seed",
-    "Shipped", "Slider", "TextArea", "Wireable", "hookimpl", "node", "run", "run_async",
+    "Buffer", "BufferCodec", "Cancelled", "Context", "DeviceInfo", "Diagnosis", "Facts", "Family", "File",
+    "FileFormat", "Files", "GraphgenError", "Known", "Loaded", "Loader", "Migration", "OutputFile", "Place",
+    "Preview", "Refusal", "ResourceError", "RunFailed", "Seed", "Shipped", "Slider", "TextArea", "Wireable",
+    "WorkflowError", "hookimpl", "node", "run", "run_async",
 ]
 # fmt: on

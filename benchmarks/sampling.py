@@ -53,7 +53,7 @@ def _sample_node(engine: Engine, seed: int) -> float:
         if isinstance(event, NodeFinished) and event.node == "sample":
             spent.append(event.seconds)
 
-    engine.execute(plan, listen=listen)
+    engine.execute(plan, listen=listen, previews=False)
     return spent[0]
 
 

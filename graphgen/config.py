@@ -259,9 +259,10 @@ def _inside(base: Path, root: RootName, name: str) -> Path:
 
 
 def _forbidden(root: str, name: str, wrong: str) -> PathError:
+    typed = ", or give it with --set, where an absolute path is taken as typed" if wrong == "is absolute" else ""
     return PathError(
         f"{root}: {name[:200]!r} {wrong}; allowed: names inside the {root} folder, such as 'portraits/anna.png'; "
-        f"move the file there, or set {_variable(root)} to the folder it is in"
+        f"move the file there, or set {_variable(root)} to the folder it is in{typed}"
     )
 
 

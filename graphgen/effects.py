@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
 
 from graphgen.errors import PathError
@@ -30,6 +31,21 @@ class Provenance:
     def texts(self) -> dict[str, str]:
         """All texts, as they are put into files."""
         return {**self.lasting, **self.passing}
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that files can be written, before hours of work instead of after them.
+
+    Raises:
+        PathError: the folder cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+    except OSError as error:
+        cure = "choose another folder with -o or GRAPHGEN_OUTPUTS_DIR"
+        raise PathError(f"outputs: {folder} cannot be written to: {error.strerror}; {cure}") from error
 
 
 def write_files(files: Files, folder: Path, formats: Mapping[str, FileFormat], made_by: Provenance) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from pydantic import JsonValue
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
-from graphgen.effects import Provenance, write_files
+from graphgen.effects import Provenance, check_folder, write_files
 from graphgen.errors import Cancelled, NodeError, Problem, RunFailed, WorkflowError
 from graphgen.events import Event, RunStatus
 from graphgen.explain import Explanation, explain, read_record, write_record
@@ -164,7 +164,7 @@ class Engine:
         control: Control | None = None,
         previews: bool = True,
     ) -> Report:
-        """Carry a plan out. What fails is in the report; nothing is raised for it.
+        """Carry a plan out. A node that fails is in the report; nothing is raised for it.
 
         Args:
             plan: What to do.
@@ -173,7 +173,12 @@ class Engine:
             listen: Receives the events, in this thread.
             control: Cancels the run from another thread.
             previews: Whether `listen` wants the pictures that nodes show while they work.
+
+        Raises:
+            PathError: the plan makes files, and the outputs folder cannot be written to.
         """
+        if any(plan.graph.nodes[name].spec.effect for name in plan.recipes):
+            check_folder(self.config.roots.outputs)
         run, began = token_hex(8), perf_counter()
         if listen:
             listen(events.RunStarted(run, len(plan.order), len(plan.cached), plan.targets))

@@ -46,7 +46,7 @@ def explain(plan: Plan, last: Record) -> list[Explanation]:
             reasons = (f"the same as '{plan.equal[name]}'",)
         elif not reasons:
             cheap = plan.graph.nodes[name].spec.cheap
-            reasons = ("it is too cheap to be kept",) if cheap else ("its value is no longer in the cache",)
+            reasons = ("it is too cheap to be kept",) if cheap else ("its value is not in the cache",)
         found.append(Explanation(name, state, reasons))
     return found
 

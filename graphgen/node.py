@@ -37,8 +37,10 @@ _CONFIG = ConfigDict(
 
 
 def node(
+    bare: object = None,
+    /,
     *,
-    category: str,
+    category: str = "",
     title: str | None = None,
     version: int = 1,
     device: Device = "cpu",
@@ -52,6 +54,7 @@ def node(
     """Mark a function as a node.
 
     Args:
+        bare: Nothing; takes the function of an `@node` without brackets, to say what to write instead.
         category: Where a catalogue lists it, such as `sampling`.
         title: Its name for people; the function's name, spaced, by default.
         version: Raise it when the node computes something else than before, or when its sockets or settings change.
@@ -66,6 +69,11 @@ def node(
     Raises:
         DefinitionError: the function cannot be a node; says what to write instead.
     """
+    if bare is not None:
+        name = getattr(bare, "__qualname__", repr(bare))
+        raise DefinitionError(f"{name}: @node stands without brackets; write @node(category='image'), for example")
+    if not category:
+        raise DefinitionError("@node has no category; write @node(category='image'), for example")
 
     def mark(function: F) -> F:
         spec = _read_spec(

@@ -10,7 +10,7 @@ from engine_kit import N, carry_out, engine, workflow
 from packs import probe
 
 from graphgen import Files, OutputFile
-from graphgen.effects import Provenance, write_files
+from graphgen.effects import Provenance, check_folder, write_files
 from graphgen.engine import Engine
 from graphgen.errors import PathError
 from graphgen.jsontypes import JSON
@@ -92,11 +92,10 @@ class TestInRuns:
         assert "is no suffix of a file; allowed: a dot, letters and digits, as '.png'" in report.failures[0].message
         assert carry_out(machine, saving("hello"))[0].status == "done"
 
-    def test_an_outputs_folder_that_cannot_be_made_fails_the_node(self, machine: Engine) -> None:
+    def test_an_outputs_folder_that_cannot_be_made_is_told_before_anything_runs(self, machine: Engine) -> None:
         machine.config.roots.outputs.write_text("a file is in the way")
-        report, _ = carry_out(machine, saving("hello"))
-        assert report.status == "failed"
-        assert report.failures[0].message.startswith(("FileExistsError", "NotADirectoryError"))
+        with pytest.raises(PathError, match=r"outputs: .* cannot be written to: File exists; choose another folder"):
+            carry_out(machine, saving("hello"))
 
 
 @pytest.mark.parametrize(
@@ -140,3 +139,11 @@ def test_a_folder_that_has_the_name_is_left_alone(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     assert write(tmp_path, b"x").name == f"{path.stem}-2.txt"
+
+
+def test_an_outputs_folder_that_cannot_be_written_to_is_told_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file stands where the folder should be")
+    with pytest.raises(PathError, match=r"cannot be written to: .*; choose another folder with -o"):
+        check_folder(tmp_path / "taken" / "outputs")
+    check_folder(tmp_path / "new")
+    assert (tmp_path / "new").is_dir()

@@ -113,7 +113,7 @@ def test_equal_nodes_name_each_other(machine: Engine) -> None:
 def test_what_is_no_longer_in_the_cache(machine: Engine) -> None:
     run(machine, chain(), "two.int")
     machine.cache.clear()
-    assert why(machine, chain(), "two.int")["two"] == ("run", "its value is no longer in the cache")
+    assert why(machine, chain(), "two.int")["two"] == ("run", "its value is not in the cache")
 
 
 def test_a_run_of_some_nodes_does_not_forget_the_others(machine: Engine) -> None:
@@ -122,7 +122,7 @@ def test_a_run_of_some_nodes_does_not_forget_the_others(machine: Engine) -> None
     changed = chain(extra=9) | {"other": N("maths.parity", value="one.int")}
     machine.execute(machine.plan(machine.check(workflow(changed, "two.int", "other.int")), ["two"]), identity=ID)
     machine.cache.clear()
-    assert why(machine, changed, "other.int")["other"] == ("run", "its value is no longer in the cache")
+    assert why(machine, changed, "other.int")["other"] == ("run", "its value is not in the cache")
 
 
 def test_nodes_that_failed_or_were_skipped_have_not_run(machine: Engine) -> None:

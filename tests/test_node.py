@@ -334,3 +334,13 @@ def test_an_effect_node_returns_files() -> None:
         return Files(())
 
     assert spec_of(f).effect
+
+
+def test_node_without_brackets_or_category_says_what_to_write() -> None:
+    def lost() -> None:
+        """Do nothing."""
+
+    with pytest.raises(DefinitionError, match=r"lost: @node stands without brackets; write @node\(category='image'\)"):
+        node(lost)
+    with pytest.raises(DefinitionError, match="has no category"):
+        node()(lost)

@@ -94,7 +94,10 @@ def refuse_pickle(path: Path) -> None:
         raise CheckpointError(
             f"{path}: {path.suffix} files are pickles, and opening a pickle runs code from whoever made it; "
             "graphgen reads .safetensors only. Get the model's .safetensors file, or convert this one where you "
-            "trust it: safetensors.torch.save_file(torch.load(path, weights_only=True), 'model.safetensors')"
+            'trust it: python -c "import torch, safetensors.torch as s; '
+            "w = torch.load('model.ckpt', weights_only=True); w = w.get('state_dict', w); "
+            "s.save_file({k: v.contiguous() for k, v in w.items() if torch.is_tensor(v)}, "
+            "'model.safetensors')\""
         )
 
 

@@ -13,12 +13,16 @@ import json
 import os
 import platform
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from time import time
 from types import TracebackType
+
+if sys.platform != "win32":
+    import fcntl
 
 LEASE = 30.0
 """Seconds without a heartbeat after which a claim expires."""
@@ -178,12 +182,17 @@ class Claims:
             return False  # not readable; its age will tell
 
     def _bury(self, path: str | Path) -> None:
-        """Remove a dead claim, unless another process removed it and claimed the key since we looked."""
+        """Remove a dead claim, unless another process removed it and claimed the key since we looked.
+
+        One at a time: with two at it, the second could remove the claim that the first has just made, and a third
+        claim the key before it is put back.
+        """
         grave = Path(path).with_suffix(f".{secrets.token_hex(4)}.dead")
-        with suppress(OSError):
-            os.rename(path, grave)  # only one process succeeds
-            if not self._is_dead(grave):
-                os.link(grave, path)
+        with suppress(OSError), _alone(f"{self._directory}/burials.lock"):
+            if self._is_dead(path):
+                os.rename(path, grave)
+                if not self._is_dead(grave):
+                    os.link(grave, path)
         grave.unlink(missing_ok=True)
 
     def _unlink(self, key: str) -> None:
@@ -193,6 +202,15 @@ class Claims:
             with suppress(OSError):
                 if os.path.samefile(path, self._owner):
                     os.unlink(path)
+
+
+@contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Be the only one among all threads and processes; the lock ends with its holder, however that ends."""
+    with open(path, "a", encoding="utf-8") as file:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _is_alive(pid: int) -> bool:

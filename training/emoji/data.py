@@ -204,8 +204,8 @@ def draw_aligned_scene(rng: np.random.Generator, concept: int, style: int, colou
     learn anew; a shift by a whole one gives the same code elsewhere, which convolutions know already.
     """
     background, named = draw_background(rng, colour)
-    side, reach = ((32, 2), (64, 0), (56, 1))[int(rng.choice(3, p=(0.07, 0.09, 0.84)))]
-    x, y = rng.integers(-reach, reach + 1, 2) * 4 / SIZE
+    side, reach = ((32, 2), (64, 0), (56, 1))[int(rng.choice(3, p=(0.1, 0.1, 0.8)))]
+    x, y = rng.binomial(2 * reach, 0.5, 2) * 4 / SIZE - reach * 4 / SIZE  # the middle is likeliest
     return Scene(concept, style, colour, background, named, side / SIZE, (float(x), float(y)), False)
 
 

@@ -102,8 +102,9 @@ def flow_matching_loss(unet: UNet2DConditionModel, latents: Tensor, states: Tens
     noise = torch.randn_like(latents)
     t = torch.sigmoid(location + torch.randn(len(latents)))
     weight = t[:, None, None, None]
-    velocity = unet((1 - weight) * latents + weight * noise, 1000 * t, states).sample
-    return nn.functional.mse_loss(velocity, noise - latents)
+    with torch.autocast("cpu", torch.bfloat16):  # 1.3 times as fast where the processor has AVX-512 BF16
+        velocity = unet((1 - weight) * latents + weight * noise, 1000 * t, states).sample
+    return nn.functional.mse_loss(velocity.float(), noise - latents)
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
@@ -129,6 +130,9 @@ class Trainer:
         self.text = CLIPTextModel.from_pretrained(build / "text_encoder_start").train()
         self.text.get_input_embeddings().weight.requires_grad_(False)
         self.unet = make_denoiser().train()
+        if arguments.weights is not None:
+            start = UNet2DConditionModel.from_pretrained(arguments.weights, low_cpu_mem_usage=False)
+            self.unet.load_state_dict(start.float().state_dict())
         self.modules: dict[str, nn.Module] = {"unet": self.unet, "text": self.text}
         self.averages = {k: Average(m, arguments.average) for k, m in self.modules.items()}
         text = [p for p in self.text.parameters() if p.requires_grad]
@@ -237,12 +241,13 @@ def main() -> None:
     parser.add_argument("--packages", type=Path, default=PACKAGES_FOLDER)
     parser.add_argument("--minutes", type=float, default=80)
     parser.add_argument("--show-minutes", type=float, default=10)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--text-rate", type=float, default=0.0, help="relative to --rate")
     parser.add_argument("--warmup", type=int, default=200)
-    parser.add_argument("--average", type=float, default=0.998)
+    parser.add_argument("--average", type=float, default=0.999)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", type=Path, help="a unet folder whose weights to begin with")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -187,7 +187,7 @@ def _explain(name: str, value: object, place: str) -> str:
         return f"{place}: {value!r} is not allowed; give {_ALLOWED[name]}"
     known = list(_ALLOWED)
     cure = did_you_mean(name, known) or "remove it"
-    return f"{place}: there is no such setting; {one_of(known)}; {cure}"
+    return f"{place}: there is no such setting; allowed: {one_of(known)}; {cure}"
 
 
 def _read(file: Path) -> dict[str, object]:
@@ -228,7 +228,7 @@ def _as_path(value: object) -> Path:
 def _check_name(root: str, name: str) -> None:
     """Refuse what is no relative name on any system, before any file is looked at."""
     if root not in Roots.__slots__:
-        raise PathError(f"{root!r} is no root; {one_of(Roots.__slots__)}")
+        raise PathError(f"{root!r} is no root", allowed=one_of(Roots.__slots__))
     wrong = None
     if not name:
         wrong = "is empty"
@@ -261,14 +261,15 @@ def _inside(base: Path, root: RootName, name: str) -> Path:
 def _forbidden(root: str, name: str, wrong: str) -> PathError:
     typed = ", or give it with --set, where an absolute path is taken as typed" if wrong == "is absolute" else ""
     return PathError(
-        f"{root}: {name[:200]!r} {wrong}; allowed: names inside the {root} folder, such as 'portraits/anna.png'; "
-        f"move the file there, or set {_variable(root)} to the folder it is in{typed}"
+        f"{name[:200]!r} {wrong}",
+        allowed=f"names inside the {root} folder, such as 'portraits/anna.png'",
+        cure=f"move the file there, or set {_variable(root)} to the folder it is in{typed}",
     )
 
 
 def _existing(path: Path, root: str, name: str) -> Path:
     if root != "outputs" and not os.path.exists(path):
-        raise PathError(f"{root}: there is no {name!r}; check how it is written")
+        raise PathError(f"there is no {name!r}", cure="check how it is written")
     return path
 
 
@@ -279,4 +280,6 @@ def _missing(base: Path, root: str, name: str, shipped: list[str]) -> PathError:
         there = []
     known = sorted({*there, *shipped})
     cure = did_you_mean(name, known) or f"put it into {base}, or set {_variable(root)} to the folder it is in"
-    return PathError(f"{root}: there is no {name!r}; {one_of(known) if known else 'the folder is empty'}; {cure}")
+    if not known:
+        return PathError(f"there is no {name!r} in {root}; the folder is empty", cure=cure)
+    return PathError(f"there is no {name!r} in {root}", allowed=one_of(known), cure=cure)

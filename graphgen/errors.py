@@ -41,7 +41,17 @@ class ConfigError(GraphgenError):
 
 
 class PathError(GraphgenError):
-    """A path leaves its root, or is not there."""
+    """A path leaves its root, or is not there.
+
+    `at` names the setting that the path stands in, once that is known.
+    """
+
+    def __init__(self, message: str, *, allowed: str | None = None, cure: str | None = None) -> None:
+        super().__init__(_sentence(message, allowed, cure))
+        self.message = message
+        self.allowed = allowed
+        self.cure = cure
+        self.at = ""
 
 
 class Cancelled(GraphgenError):
@@ -64,7 +74,8 @@ class LaneError(GraphgenError):
 class Problem:
     """One thing wrong with a workflow: where, what was found there, what is allowed, and the cure.
 
-    `code` is stable and machine-readable (`unknown_node`, `cycle`, ...); `place` reads like `sampler.steps`.
+    `code` is stable and machine-readable (`unknown_node`, `cycle`, ...); `place` reads like `sampler.steps`; `allowed`
+    reads on after the word "allowed:".
     """
 
     code: str
@@ -75,9 +86,8 @@ class Problem:
     cure: str | None = None
 
     def __str__(self) -> str:
-        """Read as one line: `place: message; allowed; cure`."""
-        parts = [self.message, *(part for part in (self.allowed, self.cure) if part)]
-        text = "; ".join(parts)
+        """Read as one line: `place: message; allowed: ...; cure`."""
+        text = _sentence(self.message, self.allowed, self.cure)
         return f"{self.place}: {text}" if self.place else text
 
     def to_json(self) -> dict[str, JSON]:
@@ -103,7 +113,8 @@ class WorkflowError(GraphgenError):
 class Refusal(GraphgenError):
     """Raised by a node's `infer` or `fingerprint`: this combination of inputs and settings cannot work.
 
-    `at` names the input or setting it is about; the engine adds the node's name and reports a Problem.
+    `at` names the input or setting it is about; the engine adds the node's name and reports a Problem. `allowed` reads
+    on after the word "allowed:", as "multiples of 8" does.
     """
 
     def __init__(self, message: str, *, at: str = "", allowed: str | None = None, cure: str | None = None) -> None:
@@ -150,9 +161,13 @@ def did_you_mean(word: str, known: Sequence[str]) -> str | None:
 
 
 def one_of(words: Sequence[str], most: int = 12) -> str:
-    """Return the allowed words as a phrase, shortened when there are many."""
+    """List the allowed words, to stand after "allowed:", shortened when there are many."""
     if not words:
-        return "none is allowed here"
+        return "none"
     shown = ", ".join(words[:most])
     more = len(words) - most
-    return f"allowed: {shown}" + (f" and {more} more" if more > 0 else "")
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def _sentence(message: str, allowed: str | None, cure: str | None) -> str:
+    return "; ".join(part for part in (message, allowed and f"allowed: {allowed}", cure) if part)

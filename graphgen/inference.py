@@ -36,7 +36,20 @@ def known_of(node: GraphNode, nodes: Mapping[str, GraphNode], path_of: PathOf) -
         else:
             single[socket] = facts[0] if facts else {}
             many[socket] = facts
-    return Known(single, many, settings, path_of)
+    return Known(single, many, settings, _path_in(settings, path_of))
+
+
+def _path_in(settings: Mapping[str, JSON], path_of: PathOf) -> PathOf:
+    """Have errors about paths say which setting they stand in."""
+
+    def path(root: RootName, name: str) -> Path:
+        try:
+            return path_of(root, name)
+        except PathError as error:
+            error.at = next((setting for setting, value in settings.items() if value == name), "")
+            raise
+
+    return path
 
 
 def infer_node(
@@ -57,13 +70,8 @@ def infer_node(
         return {}
     try:
         return spec.infer(known)
-    except Refusal as refusal:
-        place = f"{node.name}.{refusal.at}" if refusal.at else node.name
-        problems.append(Problem("refused", place, refusal.message, None, refusal.allowed, refusal.cure))
-    except PathError as error:
-        problems.append(Problem("bad_path", node.name, str(error)))
-    except Exception as error:  # a plugin's own mistake is told like any other problem
-        problems.append(node_mistake(node, "what it gives", error))
+    except Exception as error:  # a plugin may fail in any way
+        problems.append(told_by(node, "what it gives", error))
     return {}
 
 
@@ -73,8 +81,14 @@ def _about_wire(problem: Problem, node: GraphNode) -> Problem:
     return replace(problem, cure=f"the value comes from '{wire}'") if wire else problem
 
 
-def node_mistake(node: GraphNode, what: str, error: Exception) -> Problem:
-    """Describe a node whose own code failed before anything ran."""
+def told_by(node: GraphNode, what: str, error: Exception) -> Problem:
+    """Turn what a node's `infer` or `fingerprint` raised into a Problem; `what` says what it was asked for."""
+    if isinstance(error, Refusal | PathError):
+        code, place = "refused" if isinstance(error, Refusal) else "bad_path", node.name
+        place += f".{error.at}" if error.at else ""
+        return Problem(code, place, error.message, None, error.allowed, error.cure)
+    if isinstance(error, OSError):
+        return Problem("bad_path", node.name, str(error), cure="check that it is a file and may be read")
     where = traceback.extract_tb(error.__traceback__)[-1]
     message = f"{node.spec.id} could not say {what}: {error_line(error)} ({where.filename}, line {where.lineno})"
     return Problem("node_mistake", node.name, message, cure="report this to the plugin's author")

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Literal, Protocol, TypeAlias
 
 from graphgen.cache import Result
-from graphgen.errors import PathError, Problem, Refusal, WorkflowError, did_you_mean, one_of
+from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
-from graphgen.inference import PathOf, known_of, node_mistake
+from graphgen.inference import PathOf, known_of, told_by
 from graphgen.recipe import Recipe, inputs_by_recipe, recipe_of
 
 State: TypeAlias = Literal["cached", "run", "may run", "equal", "not needed"]
@@ -137,13 +137,8 @@ def _fingerprint(node: GraphNode, graph: Graph, path_of: PathOf, problems: list[
         return None
     try:
         return node.spec.fingerprint(known)
-    except Refusal as refusal:
-        place = f"{node.name}.{refusal.at}" if refusal.at else node.name
-        problems.append(Problem("refused", place, refusal.message, None, refusal.allowed, refusal.cure))
-    except (PathError, OSError) as error:
-        problems.append(Problem("bad_path", node.name, str(error)))
-    except Exception as error:  # a plugin's own mistake is told like any other problem
-        problems.append(node_mistake(node, "what it reads", error))
+    except Exception as error:  # a plugin may fail in any way
+        problems.append(told_by(node, "what it reads", error))
     return None
 
 

@@ -192,7 +192,7 @@ class Residency:
                 return found
         known = one_of(sorted(cls.__name__ for cls in self._loaders))
         raise ResourceError(
-            f"a {type(handle).__name__} does not stand for weights that any plugin can load; {known}; "
+            f"a {type(handle).__name__} does not stand for weights that any plugin can load; allowed: {known}; "
             "pass one of these, or install the plugin that registers a loader for it"
         )
 

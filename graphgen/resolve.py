@@ -72,7 +72,7 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
         problems.append(Problem("newer_node", name, message, saved, cure="update the plugin that provides it"))
         return None
     if node.mode == "pin":
-        message, allowed = "the mode 'pin' is not carried out by this version of graphgen", "allowed: mute, bypass"
+        message, allowed = "the mode 'pin' is not carried out by this version of graphgen", "mute, bypass"
         problems.append(Problem("unsupported_mode", name, message, node.mode, allowed, "remove the node's mode"))
     if saved == spec.version:
         return ResolvedNode(name, spec, node.settings, node.inputs, node.mode)

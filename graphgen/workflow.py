@@ -166,7 +166,7 @@ def _migrate(document: dict[str, JSON]) -> dict[str, JSON]:
         cure = f'write "graphgen": {FORMAT} as the first line'
         raise WorkflowError([Problem("no_format", "graphgen", "the format version is missing", cure=cure)])
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        allowed = f"allowed: 1 to {FORMAT}"
+        allowed = f"1 to {FORMAT}"
         raise WorkflowError([Problem("bad_format", "graphgen", f"{version!r} is no format version", version, allowed)])
     if version > FORMAT:
         message = f"the file has format {version}, this graphgen reads up to {FORMAT}"

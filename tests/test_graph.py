@@ -81,6 +81,17 @@ def test_problems_carry_code_place_and_value_as_json(machine: Engine) -> None:
     }
 
 
+def test_what_is_allowed_is_listed_without_the_word(machine: Engine) -> None:
+    lost = {"one": N("maths.number"), "two": N("maths.even", a="on.int", b="one.int", c="one.int")}
+    problems = {p.place: p.to_json() for p in problems_of(machine, workflow(lost, "two.int", "one.it"))}
+    assert problems["two.a"]["allowed"] == "one, two"
+    assert problems["two.c"]["allowed"] == "a, b"
+    assert problems["outputs.one"]["allowed"] == "int"
+    odd = {"one": N("maths.number", {"value": 1}), "two": N("maths.even", a="one.int", b="one.int")}
+    (refused,) = problems_of(machine, workflow(odd, "two.int"))
+    assert refused.to_json()["allowed"] == "an even number"
+
+
 def test_nodes_stand_in_topological_order_whatever_the_file_says(machine: Engine) -> None:
     nodes: dict[str, JSON] = {f"n{i}": N("maths.add", a=f"n{i + 1}.int") for i in range(20)}
     nodes["n20"] = N("maths.number")
@@ -219,5 +230,5 @@ class TestModes:
 
 
 def test_problem_reads_as_one_line() -> None:
-    assert str(Problem("x", "a.b", "is wrong", 3, "allowed: 4", "write 4")) == "a.b: is wrong; allowed: 4; write 4"
+    assert str(Problem("x", "a.b", "is wrong", 3, "4", "write 4")) == "a.b: is wrong; allowed: 4; write 4"
     assert str(Problem("x", "", "is wrong")) == "is wrong"

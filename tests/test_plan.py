@@ -136,8 +136,23 @@ class TestDemand:
 
     def test_a_file_that_is_not_there_is_a_problem_before_anything_runs(self, machine: Engine) -> None:
         graph = machine.check(workflow({"r": N("probe.read", {"path": "nowhere.txt"})}, "r.str"))
-        with pytest.raises(WorkflowError, match=r"r: inputs: there is no 'nowhere\.txt'"):
+        with pytest.raises(WorkflowError, match=r"r\.path: there is no 'nowhere\.txt' in inputs"):
             machine.plan(graph)
+
+    def test_a_path_is_told_with_its_setting_what_is_there_and_the_cure(self, machine: Engine) -> None:
+        (machine.config.roots.inputs / "there.txt").write_text("x")
+        graph = machine.check(workflow({"r": N("probe.read", {"path": "their.txt"})}, "r.str"))
+        with pytest.raises(WorkflowError) as caught:
+            machine.plan(graph)
+        assert [problem.to_json() for problem in caught.value.problems] == [
+            {
+                "code": "bad_path",
+                "place": "r.path",
+                "message": "there is no 'their.txt' in inputs",
+                "allowed": "there.txt",
+                "cure": "did you mean 'there.txt'?",
+            }
+        ]
 
     def test_effect_nodes_are_targets_without_being_outputs(self, machine: Engine) -> None:
         nodes = {"w": N("maths.word", {"text": "x"}), "s": N("probe.save", text="w.str"), "o": N("maths.number")}

@@ -141,7 +141,7 @@ def test_a_handle_without_a_loader_is_named_with_those_that_have_one() -> None:
     residency = Residency([Store()], CPU)
     with pytest.raises(ResourceError, match=r"Stranger.*Handle.*install"), residency.lease(Stranger(), quiet):
         pass
-    with pytest.raises(ResourceError, match="none is allowed"), Residency([], CPU).lease(Handle("a"), quiet):
+    with pytest.raises(ResourceError, match="allowed: none"), Residency([], CPU).lease(Handle("a"), quiet):
         pass
 
 

@@ -71,7 +71,7 @@ def _dispatch(arguments: list[str]) -> int:
         return DONE
     if name not in COMMANDS:
         cure = did_you_mean(name, tuple(COMMANDS)) or "`graphgen --help` lists them"
-        raise CallError(f"there is no command '{name}'; {one_of(tuple(COMMANDS))}; {cure}")
+        raise CallError(f"there is no command '{name}'; allowed: {one_of(tuple(COMMANDS))}; {cure}")
     code: int = import_module(f"graphgen.cli.{name}").execute(rest)
     return code
 

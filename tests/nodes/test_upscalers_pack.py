@@ -242,7 +242,7 @@ def test_a_gpu_is_found_and_enlarges_like_the_cpu(engine: Engine, tmp_path: Path
 
 
 def test_a_missing_upscaler_is_a_problem_of_the_workflow(engine: Engine) -> None:
-    with pytest.raises(WorkflowError, match=r"model: models: .*none\.safetensors"):
+    with pytest.raises(WorkflowError, match=r"model\.path: .*none\.safetensors"):
         engine.check(workflow("none.safetensors"))  # type: ignore[arg-type]
     with pytest.raises(WorkflowError, match="goes up with"):
         engine.check(workflow("../none.safetensors"))  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def _not_both_odd(known: Known) -> Mapping[str, Facts]:
     given = [known.inputs.get(name, {}).get("value") for name in ("a", "b")]
     numbers = [value for value in given if isinstance(value, int)]
     if len(numbers) == 2 and all(value % 2 for value in numbers):
-        raise Refusal("both numbers are odd", at="b", allowed="allowed: an even number", cure="add 1")
+        raise Refusal("both numbers are odd", at="b", allowed="an even number", cure="add 1")
     return {}
 
 

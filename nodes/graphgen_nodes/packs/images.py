@@ -72,7 +72,7 @@ def _check_saved(known: Known) -> dict[str, Facts]:
         raise Refusal(
             "the picture has transparency, and JPEG files have none",
             at="format",
-            allowed="allowed here: png, webp",
+            allowed="png, webp",
             cure="or put images.flatten before",
         )
     return {}
@@ -171,7 +171,7 @@ def _picked_facts(known: Known) -> dict[str, Facts]:
         raise Refusal(
             f"the batch has {there} picture(s), and {index} to {index + count - 1} are asked for",
             at="index",
-            allowed=f"allowed: 0 to {there - 1}",
+            allowed=f"0 to {there - 1}",
         )
     changed = {} if count is None else {"batch": count}
     kept = {name: value for name, value in facts.like(picture).items() if name != "batch"}

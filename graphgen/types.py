@@ -7,18 +7,20 @@ In: the annotations of node functions. Out: `SocketType`, which serialises to a 
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from inspect import isabstract
-from re import sub
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from graphgen.errors import DefinitionError
 from graphgen.jsontypes import JSON
 
 SCALARS: Mapping[type, str] = {bool: "bool", int: "int", float: "float", str: "str"}
+
+_TYPE = re.compile(r"([a-z][a-z0-9_]*)(?:\[(.+)\])?(?:<([A-Za-z0-9_.|-]+)>)?(\?)?")
 
 
 class Family:
@@ -124,6 +126,23 @@ def socket_type(annotation: object) -> SocketType:
     )
 
 
+def parse_type(text: str) -> SocketType:
+    """Return the socket type that a text names, as `str` writes it: `image`, `list[image]`, `latent<flux|sd3>?`.
+
+    Raises:
+        ValueError: the text names no type; says what a type looks like.
+    """
+    found = _TYPE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"'{text}' is no type; write one as 'image', 'list[image]', 'float' or 'image?'")
+    name, item, families, optional = found.groups()
+    if (name == "list") != (item is not None):
+        raise ValueError(f"'{text}' is no type; only a list has an element type, as in 'list[image]'")
+    return SocketType(
+        name, parse_type(item) if item else None, bool(optional), tuple(families.split("|")) if families else ()
+    )
+
+
 def classes_of(annotation: object) -> Iterable[type]:
     """Yield the classes an annotation mentions that are socket types of their own (no numbers, no texts)."""
     if get_origin(annotation) is Literal:
@@ -139,7 +158,7 @@ def classes_of(annotation: object) -> Iterable[type]:
 @cache
 def class_name(cls: type) -> str:
     """Return a class's name as a socket type: `ImageBatch` is `image_batch`."""
-    return sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 
 def build_table(classes: Iterable[type]) -> TypeTable:

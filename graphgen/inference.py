@@ -20,6 +20,9 @@ from graphgen.widgets import RootName
 if TYPE_CHECKING:
     from graphgen.graph import GraphNode
 
+NOTE = "note"
+"""The fact that is a sentence for whoever checks the workflow."""
+
 PathOf: TypeAlias = Callable[[RootName, str], Path]
 
 
@@ -29,7 +32,7 @@ def known_of(node: GraphNode, nodes: Mapping[str, GraphNode], path_of: PathOf) -
     many: dict[str, tuple[Facts, ...]] = {}
     settings: dict[str, JSON] = dict(node.settings)
     for socket, wires in node.wires.items():
-        facts = tuple(nodes[wire.node].facts.get(wire.output, {}) for wire in wires)
+        facts = tuple(_carried(nodes[wire.node].facts.get(wire.output, {})) for wire in wires)
         if socket in node.wired_settings:
             if "value" in facts[0]:
                 settings[socket] = facts[0]["value"]
@@ -37,6 +40,11 @@ def known_of(node: GraphNode, nodes: Mapping[str, GraphNode], path_of: PathOf) -
             single[socket] = facts[0] if facts else {}
             many[socket] = facts
     return Known(single, many, settings, _path_in(settings, path_of))
+
+
+def _carried(facts: Facts) -> Facts:
+    """Return what a wire carries on: all but the note, which is said once, where it arises."""
+    return {name: fact for name, fact in facts.items() if name != NOTE} if NOTE in facts else facts
 
 
 def _path_in(settings: Mapping[str, JSON], path_of: PathOf) -> PathOf:
@@ -86,7 +94,7 @@ def told_by(node: GraphNode, what: str, error: Exception) -> Problem:
     if isinstance(error, Refusal | PathError):
         code, place = "refused" if isinstance(error, Refusal) else "bad_path", node.name
         place += f".{error.at}" if error.at else ""
-        return Problem(code, place, error.message, None, error.allowed, error.cure)
+        return Problem(code, place, error.message, node.settings.get(error.at), error.allowed, error.cure)
     if isinstance(error, OSError):
         return Problem("bad_path", node.name, str(error), cure="check that it is a file and may be read")
     where = traceback.extract_tb(error.__traceback__)[-1]

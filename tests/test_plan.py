@@ -149,6 +149,7 @@ class TestDemand:
                 "code": "bad_path",
                 "place": "r.path",
                 "message": "there is no 'their.txt' in inputs",
+                "value": "their.txt",
                 "allowed": "there.txt",
                 "cure": "did you mean 'there.txt'?",
             }

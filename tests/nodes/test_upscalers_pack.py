@@ -98,7 +98,7 @@ def test_facts_and_fingerprint_come_from_the_file(tmp_path: Path) -> None:
     def known(name: str) -> Known:
         return Known({}, {}, {"path": name, "precision": "auto"}, lambda _, file: tmp_path / file)
 
-    assert spec.infer(known("a.safetensors")) == {"upscaler": {"scale": 2, "channels": 3}}
+    assert spec.infer(known("a.safetensors")) == {"upscaler": {"scale": 2, "channels": 3, "precision": "auto"}}
     assert spec.fingerprint(known("a.safetensors")) != spec.fingerprint(known("b.safetensors"))
     with pytest.raises(Refusal, match="too short for a safetensors file"):
         spec.infer(known("c.safetensors"))

@@ -11,7 +11,20 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from graphgen import Context, Facts, File, Files, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.imaging import facts
+from graphgen_nodes.facts import (
+    check_alike,
+    check_known_size,
+    count_of,
+    cropped,
+    file_of,
+    joined_facts,
+    picture_facts,
+    plain,
+    refusing,
+    resized,
+    same_as,
+    size_of,
+)
 from graphgen_nodes.imaging.geometry import Mode, Size
 from graphgen_nodes.imaging.headers import SUFFIXES, picture_size
 from graphgen_nodes.imaging.names import clean_stem
@@ -32,19 +45,19 @@ class LoadedPicture(NamedTuple):
 
 
 def _file_facts(known: Known) -> dict[str, Facts]:
-    path = facts.setting_path(known, "inputs")
+    path = file_of(known, "inputs")
     if path is None:
-        return {"image": {"channels": 3, "batch": 1}, "mask": {"batch": 1}}
-    with facts.refusing("path"):
+        return {"image": picture_facts(None, 1, 3), "mask": picture_facts(None, 1)}
+    with refusing("path"):
         size = picture_size(path)
-    return {"image": facts.facts_of(size, 1, 3), "mask": facts.facts_of(size, 1)}
+    return {"image": picture_facts(size, 1, 3), "mask": picture_facts(size, 1)}
 
 
 def _file_digest(known: Known) -> str:
-    path = facts.setting_path(known, "inputs")
+    path = file_of(known, "inputs")
     if path is None:
         return ""
-    with facts.refusing("path"):
+    with refusing("path"):
         stat = path.stat()
         return _digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
@@ -67,18 +80,19 @@ def load(
     return LoadedPicture(*pictures.load(context.path("inputs", path)))
 
 
-def _check_saved(known: Known) -> dict[str, Facts]:
-    if known.settings.get("format") == "jpeg" and facts.count_of(known.inputs["image"], "channels") == 4:
+def _saved_facts(known: Known) -> dict[str, Facts]:
+    if known.settings.get("format") == "jpeg" and count_of(known.inputs["image"], "channels") == 4:
         raise Refusal(
             "the picture has transparency, and JPEG files have none",
             at="format",
             allowed="png, webp",
             cure="or put images.flatten before",
         )
-    return {}
+    count = count_of(known.inputs["image"], "batch")
+    return {"files": {} if count is None else {"count": count}}
 
 
-@node(category="images", title="Save picture", effect=True, infer=_check_saved)
+@node(category="images", title="Save picture", effect=True, infer=_saved_facts)
 def save(
     context: Context,
     image: Image,
@@ -95,11 +109,7 @@ def save(
     return pictures.save(context, image, name, format, quality)
 
 
-@node(
-    category="images",
-    title="Resize picture",
-    infer=lambda known: {"image": facts.resized_facts(known, "image")},
-)
+@node(category="images", title="Resize picture", infer=resized("image"))
 def resize(
     image: Image,
     *,
@@ -121,7 +131,7 @@ def resize(
     return pictures.resize(image, Size(width, height), mode, method, background)
 
 
-@node(category="images", title="Crop picture", infer=lambda known: {"image": facts.cropped_facts(known, "image")})
+@node(category="images", title="Crop picture", infer=cropped("image"))
 def crop(
     image: Image,
     *,
@@ -140,19 +150,19 @@ def _batched_facts(known: Known) -> dict[str, Facts]:
     several = known.many.get("images", ())
     if not several:
         raise Refusal("a batch needs at least one picture", at="images", cure="wire a picture into images")
-    sizes = [size for item in several if (size := facts.size_of(item)) is not None]
-    channels = [count for item in several if (count := facts.count_of(item, "channels")) is not None]
+    sizes = [size for item in several if (size := size_of(item)) is not None]
+    channels = [count for item in several if (count := count_of(item, "channels")) is not None]
     if len(set(sizes)) > 1:
         told = ", ".join(str(size) for size in dict.fromkeys(sizes))
         raise Refusal(f"pictures of {told}; a batch has one size", at="images", cure="put images.resize before")
     if len(set(channels)) > 1:
         cure = "put images.flatten before those with transparency"
         raise Refusal("some pictures have transparency and some do not", at="images", cure=cure)
-    counts = [facts.count_of(item, "batch") for item in several]
+    counts = [count_of(item, "batch") for item in several]
     total = sum(count for count in counts if count is not None) if None not in counts else None
     size = sizes[0] if sizes else None
-    facts.check_known(size, total, "images")
-    return {"image": facts.facts_of(size, total, channels[0] if channels else None)}
+    check_known_size(size, total, "images")
+    return {"image": picture_facts(size, total, channels[0] if channels else None)}
 
 
 @node(category="images", title="Batch pictures", infer=_batched_facts)
@@ -165,17 +175,15 @@ def batch(*images: Image) -> Image:
 
 def _picked_facts(known: Known) -> dict[str, Facts]:
     picture = known.inputs["image"]
-    index, count = facts.count_of(known.settings, "index"), facts.count_of(known.settings, "count")
-    there = facts.count_of(picture, "batch")
+    index, count = count_of(known.settings, "index"), count_of(known.settings, "count")
+    there = count_of(picture, "batch")
     if index is not None and count is not None and there is not None and index + count > there:
         raise Refusal(
             f"the batch has {there} picture(s), and {index} to {index + count - 1} are asked for",
             at="index",
             allowed=f"0 to {there - 1}",
         )
-    changed = {} if count is None else {"batch": count}
-    kept = {name: value for name, value in facts.like(picture).items() if name != "batch"}
-    return {"image": kept | changed}
+    return {"image": picture_facts(size_of(picture), count, count_of(picture, "channels"))}
 
 
 @node(category="images", title="Pick from batch", infer=_picked_facts)
@@ -191,13 +199,7 @@ def pick(
     return pictures.pick(image, index, count)
 
 
-def _solid_facts(known: Known) -> dict[str, Facts]:
-    size, count = facts.size_setting(known), facts.count_of(known.settings, "batch")
-    facts.check_known(size, count, "width")
-    return {"image": facts.facts_of(size, count, 3)}
-
-
-@node(category="images", title="Plain colour", infer=_solid_facts)
+@node(category="images", title="Plain colour", infer=plain("image", channels=3))
 def solid(
     *,
     width: Annotated[Side, Field(description="Pixels.")] = 512,
@@ -213,10 +215,8 @@ def solid(
 
 def _composed_facts(known: Known) -> dict[str, Facts]:
     wired = {name: known.inputs[name] for name in ("image", "over", "mask") if name in known.inputs}
-    facts.check_alike(wired, "image")
-    size = next((size for item in wired.values() if (size := facts.size_of(item)) is not None), None)
-    channels = facts.count_of(known.inputs["over"], "channels")
-    return {"image": facts.facts_of(size, facts.longest_batch(*wired.values()), channels)}
+    check_alike(wired, "image")
+    return {"image": joined_facts(*wired.values(), channels=count_of(known.inputs["over"], "channels"))}
 
 
 @node(category="images", title="Composite", infer=_composed_facts)
@@ -231,11 +231,7 @@ def composite(
     return pictures.composite(image, over, mask)
 
 
-@node(
-    category="images",
-    title="Remove transparency",
-    infer=lambda known: {"image": facts.like(known.inputs["image"], channels=3)},
-)
+@node(category="images", title="Remove transparency", infer=same_as("image", channels=3))
 def flatten(
     image: Image, *, background: Annotated[Color, Field(description="What shows where nothing is.")] = "#ffffff"
 ) -> Image:
@@ -247,9 +243,8 @@ def flatten(
 
 def _alpha_facts(known: Known) -> dict[str, Facts]:
     image, mask = known.inputs["image"], known.inputs["mask"]
-    facts.check_alike({"image": image, "mask": mask}, "mask")
-    size = facts.size_of(image) or facts.size_of(mask)
-    return {"image": facts.facts_of(size, facts.longest_batch(image, mask), 4)}
+    check_alike({"image": image, "mask": mask}, "mask")
+    return {"image": joined_facts(image, mask, channels=4)}
 
 
 @node(category="images", title="Add transparency", infer=_alpha_facts)
@@ -262,14 +257,14 @@ def with_alpha(image: Image, mask: Mask) -> Image:
 
 def _enlarged_facts(known: Known) -> dict[str, Facts]:
     picture, upscaler = known.inputs["image"], known.inputs["upscaler"]
-    scale, channels = facts.count_of(upscaler, "scale"), facts.count_of(upscaler, "channels")
+    scale, channels = count_of(upscaler, "scale"), count_of(upscaler, "channels")
     if channels not in (None, 3):
         cure = "load an upscaler for RGB"
         raise Refusal(f"the upscaler takes {channels} channel(s), and pictures have 3", at="upscaler", cure=cure)
-    size, count = facts.size_of(picture), facts.count_of(picture, "batch")
+    size, count = size_of(picture), count_of(picture, "batch")
     larger = Size(size.width * scale, size.height * scale) if size is not None and scale is not None else None
-    facts.check_known(larger, count, "image")
-    return {"image": facts.facts_of(larger, count, facts.count_of(picture, "channels"))}
+    check_known_size(larger, count, "image", cure="make it smaller by images.resize before")
+    return {"image": picture_facts(larger, count, count_of(picture, "channels"))}
 
 
 @node(category="images", title="Upscale picture", device="gpu", infer=_enlarged_facts)

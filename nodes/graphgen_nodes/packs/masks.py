@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from graphgen import Facts, Known, Slider, hookimpl, node
-from graphgen_nodes.imaging import facts
+from graphgen_nodes.facts import check_alike, cropped, joined_facts, mask_facts, plain, resized, same_as
 from graphgen_nodes.imaging.geometry import Mode, Size
 from graphgen_nodes.sockets import Image, Mask
 
@@ -19,11 +19,7 @@ Channel = Literal["luminance", "alpha", "red", "green", "blue"]
 Operation = Literal["union", "intersection", "difference", "exclusion"]
 
 
-def _same_mask(known: Known) -> dict[str, Facts]:
-    return {"mask": facts.as_mask(known.inputs["mask"])}
-
-
-@node(category="masks", title="Mask from picture", infer=lambda known: {"mask": facts.as_mask(known.inputs["image"])})
+@node(category="masks", title="Mask from picture", infer=lambda known: {"mask": mask_facts(known.inputs["image"])})
 def from_image(
     image: Image,
     *,
@@ -35,11 +31,7 @@ def from_image(
     return masks.from_image(image, channel)
 
 
-@node(
-    category="masks",
-    title="Mask as picture",
-    infer=lambda known: {"image": facts.like(known.inputs["mask"], channels=3)},
-)
+@node(category="masks", title="Mask as picture", infer=same_as("mask", "image", channels=3))
 def to_image(mask: Mask) -> Image:
     """Show masks as grey pictures."""
     from graphgen_nodes.imaging import masks
@@ -47,13 +39,7 @@ def to_image(mask: Mask) -> Image:
     return masks.to_image(mask)
 
 
-def _solid_facts(known: Known) -> dict[str, Facts]:
-    size, count = facts.size_setting(known), facts.count_of(known.settings, "batch")
-    facts.check_known(size, count, "width")
-    return {"mask": facts.facts_of(size, count)}
-
-
-@node(category="masks", title="Plain mask", infer=_solid_facts)
+@node(category="masks", title="Plain mask", infer=plain("mask"))
 def solid(
     *,
     width: Annotated[Side, Field(description="Pixels.")] = 512,
@@ -67,7 +53,7 @@ def solid(
     return masks.solid(Size(width, height), value, batch)
 
 
-@node(category="masks", title="Invert mask", infer=_same_mask)
+@node(category="masks", title="Invert mask", infer=same_as("mask"))
 def invert(mask: Mask) -> Mask:
     """Swap what is marked and what is not."""
     from graphgen_nodes.imaging import masks
@@ -77,9 +63,8 @@ def invert(mask: Mask) -> Mask:
 
 def _combined_facts(known: Known) -> dict[str, Facts]:
     first, second = known.inputs["first"], known.inputs["second"]
-    facts.check_alike({"first": first, "second": second}, "second")
-    size = facts.size_of(first) or facts.size_of(second)
-    return {"mask": facts.facts_of(size, facts.longest_batch(first, second))}
+    check_alike({"first": first, "second": second}, "second")
+    return {"mask": joined_facts(first, second)}
 
 
 @node(category="masks", title="Combine masks", infer=_combined_facts)
@@ -97,7 +82,7 @@ def combine(
     return masks.combine(first, second, operation)
 
 
-@node(category="masks", title="Grow mask", infer=_same_mask)
+@node(category="masks", title="Grow mask", infer=same_as("mask"))
 def grow(
     mask: Mask, *, pixels: Annotated[int, Field(ge=-512, le=512, description="How far; below 0 it shrinks.")] = 8
 ) -> Mask:
@@ -107,7 +92,7 @@ def grow(
     return masks.grow(mask, pixels)
 
 
-@node(category="masks", title="Blur mask", infer=_same_mask)
+@node(category="masks", title="Blur mask", infer=same_as("mask"))
 def blur(
     mask: Mask,
     *,
@@ -119,7 +104,7 @@ def blur(
     return masks.blur(mask, radius)
 
 
-@node(category="masks", title="Resize mask", infer=lambda known: {"mask": facts.resized_facts(known, "mask")})
+@node(category="masks", title="Resize mask", infer=resized("mask"))
 def resize(
     mask: Mask,
     *,
@@ -134,7 +119,7 @@ def resize(
     return masks.resize(mask, Size(width, height), mode, method)
 
 
-@node(category="masks", title="Crop mask", infer=lambda known: {"mask": facts.cropped_facts(known, "mask")})
+@node(category="masks", title="Crop mask", infer=cropped("mask"))
 def crop(
     mask: Mask,
     *,

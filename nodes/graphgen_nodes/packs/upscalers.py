@@ -9,7 +9,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, hookimpl, node
 from graphgen_nodes.checkpoints.identity import identity, remember_place
-from graphgen_nodes.imaging import facts
+from graphgen_nodes.facts import file_of, kept, refusing
 from graphgen_nodes.imaging.upscalers import enlargement, upscaler_handle
 from graphgen_nodes.sockets import Precision, Upscaler
 
@@ -17,19 +17,19 @@ EMBEDDED = "realesr-animevideov3-x4.safetensors"
 
 
 def _enlargement(known: Known) -> dict[str, Facts]:
-    path = facts.setting_path(known, "models")
+    path = file_of(known, "models")
     if path is None:
         return {}
-    with facts.refusing("path"):
+    with refusing("path"):
         found = enlargement(path)
-    return {"upscaler": {"scale": found.scale, "channels": found.channels}}
+    return {"upscaler": {"scale": found.scale, "channels": found.channels, **kept(known.settings, "precision")}}
 
 
 def _file_identity(known: Known) -> str:
-    path = facts.setting_path(known, "models")
+    path = file_of(known, "models")
     if path is None:
         return ""
-    with facts.refusing("path"):
+    with refusing("path"):
         digest = identity(path)
     remember_place(digest, path)  # so that a handle cached before the file moved still finds it
     return digest

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from graphgen.cli.words import limits, value_text
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
-from graphgen.spec import NodeSpec
+from graphgen.spec import NodeSpec, SettingSpec
 
 PAGE = Path(__file__).parent / "nodes.md"
 
@@ -40,30 +41,26 @@ def _table(spec: NodeSpec) -> Iterator[str]:
         yield f"| input | `{item.name}` | {item.type}{many} | {item.description} |"
     properties = spec.settings_schema().get("properties", {})
     assert isinstance(properties, Mapping)  # noqa: S101 - JSON Schema describes settings by an object
-    for name, schema in properties.items():
-        yield f"| setting | `{name}` | {_kind(schema)} | {_about(schema)} |"
+    for setting in spec.settings:
+        schema = properties[setting.name]
+        yield f"| setting | `{setting.name}` | {_kind(setting, schema)} | {_about(schema)} |"
     for output in spec.outputs:
         yield f"| output | `{output.name}` | {output.type} | {output.description} |"
 
 
-def _kind(schema: JSON) -> str:
+def _kind(setting: SettingSpec, schema: JSON) -> str:
     if not isinstance(schema, Mapping):
         return ""
-    if choices := schema.get("enum"):
-        return " or ".join(f"`{choice}`" for choice in choices) if isinstance(choices, list) else ""
-    limits = (schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum"))
-    kind = str(schema.get("type", ""))
-    return kind if limits == (None, None) else f"{kind}, {_limit(limits[0])} to {_limit(limits[1])}"
-
-
-def _limit(value: JSON) -> str:
-    return "any" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    choices = schema.get("enum")
+    if isinstance(choices, list):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    return ", ".join(filter(None, (setting.type_text, limits(schema))))
 
 
 def _about(schema: JSON) -> str:
     if not isinstance(schema, Mapping):
         return ""
-    default = f" Default: `{schema['default']}`." if "default" in schema and schema["default"] != "" else ""
+    default = f" Default: `{value_text(schema['default'])}`." if "default" in schema and schema["default"] != "" else ""
     return f"{schema.get('description', '')}{default}".strip()
 
 

@@ -26,6 +26,7 @@ from graphgen.errors import DefinitionError
 from graphgen.files import Files
 from graphgen.spec import Device, Fingerprint, Infer, InputSpec, Migration, NodeSpec, OutputSpec, SettingSpec
 from graphgen.types import SCALARS, SocketType, class_name, classes_of, socket_type
+from graphgen.validation import phrase
 from graphgen.widgets import Wireable
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -251,7 +252,8 @@ def _settings_model(
             model: type[BaseModel] = create_model(title, __config__=_CONFIG, **fields)  # type: ignore[call-overload]
         _check_defaults(model, settings, name)
     except (PydanticUserError, NameError, ValueError, TypeError) as error:
-        raise DefinitionError(f"{name}: the settings cannot be read: {error}") from error
+        told = error.message if isinstance(error, PydanticUserError) else error  # without the address of a manual
+        raise DefinitionError(f"{name}: the settings cannot be read: {told}") from error
     return model
 
 
@@ -263,9 +265,7 @@ def _check_defaults(model: type[BaseModel], settings: Mapping[str, inspect.Param
         wrong = [detail for detail in error.errors() if detail["type"] != "missing"]
         if wrong:
             place = ".".join(str(part) for part in wrong[0]["loc"])
-            raise DefinitionError(
-                f"{name}: the default of setting '{place}' is not allowed: {wrong[0]['msg']}"
-            ) from error
+            raise DefinitionError(f"{name}: the default of setting '{place}' {phrase(wrong[0])}") from error
 
 
 def _whole(annotation: object) -> object:

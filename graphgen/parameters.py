@@ -14,8 +14,10 @@ from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.resolve import setting_now
-from graphgen.spec import SettingSpec
+from graphgen.validation import VALUES, shown
 from graphgen.workflow import Workflow
+
+_EXAMPLES: Mapping[str, str] = {"int": "7", "float": "7.5", "bool": "true", "list": "[1, 2]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def describe_parameters(workflow: Workflow, registry: Registry) -> list[Paramete
         schema = properties[now] if isinstance(properties, Mapping) else {}
         assert isinstance(schema, Mapping)  # noqa: S101 - JSON Schema describes each property by an object
         value = node.settings.get(setting, schema.get("default"))
-        found.append(ParameterInfo(name, parameter.description, value, schema, _kind(info)))
+        found.append(ParameterInfo(name, parameter.description, value, schema, info.type_text))
     return found
 
 
@@ -81,10 +83,9 @@ def read_parameters(texts: Mapping[str, str], workflow: Workflow, registry: Regi
         try:
             values[name] = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
-            message = f"must be of type {kinds[name]} (got '{text}')"
-            problems.append(
-                Problem("bad_value", name, message, text, cure=f"write --set {name}={_example(kinds[name])}")
-            )
+            kind = kinds[name].partition("[")[0]
+            message, cure = f"must be {VALUES[kind]} (got {shown(text)})", f"write --set {name}={_EXAMPLES[kind]}"
+            problems.append(Problem("bad_value", name, message, text, cure=cure))
     if problems:
         raise WorkflowError(problems)
     return values
@@ -101,11 +102,3 @@ def _unknown(workflow: Workflow, names: Iterable[str]) -> list[Problem]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
-
-
-def _kind(setting: SettingSpec) -> str:
-    return setting.type.name
-
-
-def _example(kind: str) -> str:
-    return {"int": "7", "float": "7.5", "bool": "true", "list": "[1, 2]"}.get(kind, "...")

@@ -65,6 +65,11 @@ class SettingSpec:
     required: bool
     wireable: bool = True
 
+    @property
+    def type_text(self) -> str:
+        """Write the type as listings do; that null is allowed shows in the default."""
+        return str(self.type).removesuffix("?")
+
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:

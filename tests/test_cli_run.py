@@ -224,7 +224,7 @@ def test_a_picture_runs_again_with_its_parameters(tmp_path: Path) -> None:
     blue = terminal.call("run", picture, "--set", "colour=#0000ff")
     assert blue.code == 0
     assert len(terminal.written) == 2
-    assert "colour  text" in terminal.call("run", picture, "--help").out
+    assert "colour  str" in terminal.call("run", picture, "--help").out
 
 
 def test_a_picture_that_graphgen_did_not_make_is_refused(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_all_that_is_wrong_is_told_at_once_with_the_cure(terminal: Terminal) -> 
     assert "workflow.json: 4 problems" in answer.err
     assert "--set frist: the workflow has no such parameter" in answer.err
     assert "did you mean 'first'?" in answer.err
-    assert "--set first: must be of type float (got 'x'); write --set first=7.5" in answer.err
+    assert '--set first: must be a number (got "x"); write --set first=7.5' in answer.err
     assert "square.mode (--set mode): must be 'square' or 'double' (got \"cube\")" in answer.err
     assert "long.steps: must be at least 1 (got 0)" in answer.err
     machine = terminal.call(*call, "--json")
@@ -331,7 +331,7 @@ def test_help_lists_the_workflows_own_parameters(terminal: Terminal) -> None:
     rows = {line.split()[0]: line for line in answer.out.splitlines() if line.startswith("  ") and line.split()}
     assert "number" in rows["first"]
     assert "The first number" in rows["first"]
-    assert "whole number, 1 … 10000" in rows["steps"]
+    assert "int, 1 … 10000" in rows["steps"]
     assert "3" in rows["steps"]
     assert "square or double" in rows["mode"]
     assert '"sum"' in rows["title"]

@@ -273,9 +273,9 @@ def _unreadable() -> object:
             "the wire 'dots' has the default 3; a wire may default to None only, or make it a setting by moving it "
             "after the star",
         ),
-        (_bad_default, "the default of setting 'dots' is not allowed: Input should be greater than or equal to 1"),
-        (_nan_default, "the default of setting 'size' is not allowed: Input should be a finite number"),
-        (_default_of_another_type, "the default of setting 'dots' is not allowed: Input should be a valid integer"),
+        (_bad_default, "the default of setting 'dots' must be at least 1 (got 0)"),
+        (_nan_default, "the default of setting 'size' must be a finite number (got NaN)"),
+        (_default_of_another_type, "the default of setting 'dots' must be a whole number (got "),
         (_class_as_setting, "setting 'colour' is of type colour, which cannot be typed in; settings are int, float"),
         (_underscore, "parameter '_dots' becomes a socket; name it in letters a-z first"),
         (_accent, "parameter 'größe' becomes a socket; name it in letters a-z first"),

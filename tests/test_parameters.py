@@ -91,10 +91,10 @@ def test_texts_become_what_the_setting_wants(name: str, text: str, value: JSON) 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("number", "seven", "number: must be of type int (got 'seven'); write --set number=7"),
-        ("exact", "yes", "exact: must be of type bool (got 'yes'); write --set exact=true"),
-        ("factor", "NaN", "factor: must be of type float (got 'NaN'); write --set factor=7.5"),
-        ("items", "1,2", "items: must be of type list (got '1,2'); write --set items=[1, 2]"),
+        ("number", "seven", 'number: must be a whole number (got "seven"); write --set number=7'),
+        ("exact", "yes", 'exact: must be true or false (got "yes"); write --set exact=true'),
+        ("factor", "NaN", 'factor: must be a number (got "NaN"); write --set factor=7.5'),
+        ("items", "1,2", 'items: must be a list (got "1,2"); write --set items=[1, 2]'),
     ],
 )
 def test_texts_that_cannot_be_read_say_what_to_write(name: str, text: str, words: str) -> None:

@@ -8,7 +8,6 @@ from graphgen.cli.screen import Screen, cut, style
 from graphgen.cli.words import limits, value_text
 from graphgen.parameters import ParameterInfo
 
-_TYPES = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "list": "list"}
 _LONGEST = 48
 
 
@@ -29,12 +28,11 @@ def show_values(screen: Screen, parameters: Sequence[ParameterInfo]) -> None:
 
 
 def takes(info: ParameterInfo) -> str:
-    """Say what a parameter takes: `whole number, 1 … 100`, `euler or heun`, `text`."""
+    """Say what a parameter takes: `int, 1 … 100`, `euler or heun`, `str`."""
     allowed = limits(info.schema)
     if "enum" in info.schema or "const" in info.schema or allowed.startswith("a file"):
         return allowed
-    name = _TYPES.get(info.type, info.type)
-    return f"{name}, {allowed}" if allowed else name
+    return f"{info.type}, {allowed}" if allowed else info.type
 
 
 def _value(info: ParameterInfo) -> str:

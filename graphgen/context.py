@@ -57,9 +57,21 @@ class Channel(Protocol):
     def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
         """Lease what a handle names."""
 
+    def remembers(self) -> bool:
+        """Tell whether partial work is kept."""
+
+    def digest(self, value: object) -> str:
+        """Identify a value."""
+
+    def recall(self, key: str, of: str) -> object | None:
+        """Return the partial work kept under a key of a node (its id; empty for the one that runs)."""
+
+    def remember(self, key: str, value: object, of: str, words: str) -> None:
+        """Keep partial work; `words` say how far it goes."""
+
 
 class Context:
-    """What a running node may ask: progress, cancelling, paths, its device, and loaded weights."""
+    """What a running node may ask: progress, cancelling, paths, its device, loaded weights, and its partial work."""
 
     def __init__(self, channel: Channel | None = None, *, device: str = "cpu", dtype: str = "float32") -> None:
         self._channel: Channel = channel or _Detached()
@@ -138,6 +150,47 @@ class Context:
         """
         return self._channel.lease(handle, lambda done, total: self.progress(done, total, stage="loading"))
 
+    @property
+    def remembers(self) -> bool:
+        """Whether partial work is kept: not with `--no-cache`, and not outside a run.
+
+        What only serves `recall` and `remember`, such as making keys, can be left out when it is not.
+        """
+        return self._channel.remembers()
+
+    def digest(self, value: object) -> str:
+        """Return 40 hexadecimal digits that identify a value which may travel along wires, to make keys of.
+
+        Raises:
+            DefinitionError: it holds something that has no codec, or NaN.
+            ResourceError: the context is outside a run, where no plugin's codecs are known.
+        """
+        return self._channel.digest(value)
+
+    def recall(self, key: str, *, of: str = "") -> object | None:
+        """Return the partial work that `remember` kept under the same key, in this run or an earlier one, or None.
+
+        The value is a copy of the node's own. `of` is the id of the node that kept it, when it is another one.
+
+        Raises:
+            ResourceError: no node has the id `of`.
+        """
+        return self._channel.recall(key, of)
+
+    def remember(self, key: str, value: object, *, of: str = "", words: str = "") -> None:
+        """Keep partial work in the cache, from where a later call may go on, also after the process was killed.
+
+        The engine adds the node's id, version and source and the device to the key. All else that the value depends on
+        must be in `key`: settings, the digests of inputs, how far the work is. `words` say that to people (`step 12 of
+        20`). It takes about a millisecond for each megabyte; what was kept goes when the cache needs room, so `recall`
+        may find nothing.
+
+        Raises:
+            DefinitionError: the value cannot travel along a wire.
+            ResourceError: no node has the id `of`.
+        """
+        self._channel.remember(key, value, of, words)
+
 
 class _Detached:
     """The channel of a context that nobody listens to."""
@@ -162,3 +215,15 @@ class _Detached:
 
     def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:  # noqa: ARG002
         raise ResourceError(f"a {type(handle).__name__} cannot be loaded by a context outside a run; use graphgen.run")
+
+    def remembers(self) -> bool:
+        return False
+
+    def digest(self, value: object) -> str:
+        raise ResourceError(f"a {type(value).__name__} has no digest in a context outside a run; use graphgen.run")
+
+    def recall(self, key: str, of: str) -> object | None:  # noqa: ARG002
+        return None
+
+    def remember(self, key: str, value: object, of: str, words: str) -> None:
+        pass

@@ -37,6 +37,7 @@ from graphgen.jsontypes import JSON
 from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
 from graphgen.outcome import Outcome
 from graphgen.parameters import apply_parameters
+from graphgen.partial import CachedPartials
 from graphgen.plan import Plan, make_plan
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
@@ -152,7 +153,7 @@ class Engine:
 
     def explain(self, plan: Plan, identity: str) -> list[Explanation]:
         """Say what a plan will do to each node and why, compared with the last run under the same identity."""
-        return explain(plan, read_record(self.config.roots.cache, identity))
+        return explain(plan, read_record(self.config.roots.cache, identity), self.cache if self.use_cache else None)
 
     def execute(
         self,
@@ -261,7 +262,8 @@ class Engine:
         self.close()
 
     def _make_lanes(self) -> Lanes:
-        workshop = Workshop(self.registry, self.path_of, self.cache.wrap, self.device)
+        partials = CachedPartials(self.cache) if self.use_cache else None
+        workshop = Workshop(self.registry, self.path_of, self.cache.wrap, self.device, partials=partials)
         place = Place(self.device.name, self.device.dtype)
         residency = Residency(self.registry.loaders, place, self.config.device_bytes)
         with_weights = replace(workshop, residency=residency)

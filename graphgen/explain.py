@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from graphgen.cache import Cache
 from graphgen.jsontypes import JSON, json_digest
+from graphgen.partial import how_far
 from graphgen.plan import Plan, State
 from graphgen.validation import shown
 
@@ -30,8 +32,8 @@ class Explanation:
     reasons: tuple[str, ...] = ()
 
 
-def explain(plan: Plan, last: Record) -> list[Explanation]:
-    """Explain each node that the targets need, in order."""
+def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explanation]:
+    """Explain each node that the targets need, in order; the cache tells from where stopped ones go on."""
     now = record_of(plan)
     found: list[Explanation] = []
     changed: set[str] = set()
@@ -47,6 +49,8 @@ def explain(plan: Plan, last: Record) -> list[Explanation]:
         elif not reasons:
             cheap = plan.graph.nodes[name].spec.cheap
             reasons = ("it is too cheap to be kept",) if cheap else ("its value is not in the cache",)
+        if state == "run" and cache and (key := plan.keys[name]) and (words := how_far(cache, key)):
+            reasons = (*reasons, f"goes on from {words}")
         found.append(Explanation(name, state, reasons))
     return found
 

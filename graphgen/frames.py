@@ -61,6 +61,7 @@ def task_frame(task: Task) -> dict[str, JSON]:
         "settings": task.settings,
         "inputs": {socket: [value.digest for value in values] for socket, values in task.inputs.items()},
         "watched": task.watched,
+        "key": task.key,
     }
 
 

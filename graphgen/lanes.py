@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
-from graphgen.errors import Cancelled, ResourceError, error_line
+from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
 from graphgen.execution import Call, outputs_of, prepare
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
+from graphgen.partial import Partials, note_key, partial_key
 from graphgen.registry import Registry
 from graphgen.residency import Residency
 from graphgen.spec import NodeSpec
@@ -35,24 +36,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What a lane works with: the nodes, where files lie, how values are stored, its device and that one's weights."""
+    """What a lane works with: the nodes, where files lie, how values are stored, its device and that one's weights.
+
+    `partials` is where nodes keep partial work; None: nowhere.
+    """
 
     registry: Registry
     path_of: PathOf
     wrap: Callable[[object], StoredValue]
     device: DeviceInfo
     residency: Residency | None = None
+    partials: Partials | None = None
 
 
 class Job:
     """A task at work: the channel its context speaks through. Set `stop` to ask it to end."""
 
-    __slots__ = ("_listen", "_workshop", "begun", "stop", "task")
+    __slots__ = ("_began", "_listen", "_workshop", "begun", "stop", "task")
 
     def __init__(self, task: Task, workshop: Workshop, listen: Listener) -> None:
         self.task = task
         self.stop = False
         self.begun = False
+        self._began = 0.0
         self._workshop = workshop
         self._listen = listen
 
@@ -92,6 +98,40 @@ class Job:
             raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
         return residency.lease(handle, report)
 
+    def remembers(self) -> bool:
+        """Tell whether partial work is kept."""
+        return self._workshop.partials is not None
+
+    def digest(self, value: object) -> str:
+        """Identify a value."""
+        return self._workshop.registry.codec.encode(value).digest
+
+    def recall(self, key: str, of: str) -> object | None:
+        """Return partial work of this node or another; what it took is added to what going on from it takes."""
+        partials = self._workshop.partials
+        found = partials.recall(self._partial_key(key, of)) if partials else None
+        if found is None:
+            return None
+        self._began -= found.seconds
+        return found.values["value"].load()
+
+    def remember(self, key: str, value: object, of: str, words: str) -> None:
+        """Keep partial work, and a note under the key of the task's result."""
+        if (partials := self._workshop.partials) is None:
+            return
+        where, seconds = self._partial_key(key, of), perf_counter() - self._began
+        partials.remember(where, self._workshop.wrap(value), seconds)
+        if words and self.task.key:
+            partials.remember(note_key(self.task.key), self._workshop.wrap((words, where)), seconds)
+
+    def _partial_key(self, key: str, of: str) -> str:
+        nodes = self._workshop.registry.nodes
+        spec = nodes.get(of or self.task.type)
+        if spec is None:
+            cure = did_you_mean(of, tuple(nodes)) or "install its plugin"
+            raise ResourceError(f"no node '{of}' is installed whose partial work could be shared; {cure}")
+        return partial_key(spec, self._workshop.device, key)
+
     def run(self) -> None:
         """Call the node and report how it ended; nothing it raises gets out, save Ctrl-C in the main thread."""
         try:
@@ -123,6 +163,7 @@ class Job:
         if self.stop:
             raise Cancelled("the run was cancelled")
         self.begun = True
+        self._began = perf_counter()
         self.report(Started())
 
     def _prepare(self) -> Call:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from graphgen.graph import GraphNode
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON, canonical
+from graphgen.spec import NodeSpec
 
 
 class Recipe(NamedTuple):
@@ -39,10 +40,14 @@ class Recipe(NamedTuple):
 
 
 def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:
-    """Collect a node's recipe. Device class and precision enter for nodes that run on the device only."""
+    """Collect a node's recipe."""
     spec = node.spec
-    environment = f"{device.kind}/{device.dtype}" if spec.device == "gpu" else ""
-    return Recipe(spec.id, spec.version, spec.source, node.canonical, environment, fingerprint)
+    return Recipe(spec.id, spec.version, spec.source, node.canonical, environment_of(spec, device), fingerprint)
+
+
+def environment_of(spec: NodeSpec, device: DeviceInfo) -> str:
+    """Return what a node's outputs depend on beside itself: the device's class and precision, if it runs on one."""
+    return f"{device.kind}/{device.dtype}" if spec.device == "gpu" else ""
 
 
 def inputs_by_recipe(node: GraphNode, keys: Mapping[str, str | None]) -> str | None:

@@ -23,11 +23,12 @@ from typing import IO, BinaryIO, cast
 
 from graphgen.cache import StoredValue
 from graphgen.config import Config
-from graphgen.errors import GraphgenError, error_line
+from graphgen.errors import GraphgenError, LaneError, error_line
 from graphgen.frames import Frame, read_frame, read_report, task_frame, write_frame
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
 from graphgen.lanes import summarise_inputs
+from graphgen.partial import Partials
 from graphgen.tasks import Failed, Finished, Listener, Report, Started, Stopped, Task
 
 
@@ -48,8 +49,10 @@ class ProcessLane:
         allowed: Collection[str] = (),
         grace: float = 5.0,
         environment: Mapping[str, str] | None = None,
+        partials: Partials | None = None,
     ) -> None:
         self.name = name
+        self._partials = partials
         self._config = config
         self._device = device
         self._read = read
@@ -141,6 +144,9 @@ class ProcessLane:
             while (frame := read_frame(_pipe(worker.stdout))) is not None:
                 if frame.get("task") != task.id:
                     continue  # ready, or a thread that an earlier task left behind
+                if frame["report"] in ("recall", "remember"):
+                    paths.extend(self._keep_or_answer(frame))
+                    continue
                 report = read_report(frame, self._values(frame))
                 if isinstance(report, Failed):
                     return Failed(report.error, report.traceback, report.inputs or summarise_inputs(task))
@@ -169,6 +175,22 @@ class ProcessLane:
         folder = self._folder / str(frame["task"])
         digests: Mapping[str, str] = frame.get("values", {})
         return {name: self._read(folder / f"{digest}.safetensors") for name, digest in digests.items()}
+
+    def _keep_or_answer(self, frame: Frame) -> list[Path]:
+        """Keep the partial work that a task sends, or send what it asks for; return the paths of what was sent."""
+        if self._partials is None:
+            raise LaneError(f"a worker speaks of partial work, which is not kept here: {frame}")
+        if frame["report"] == "remember":
+            path = self._folder / str(frame["task"]) / f"{frame['digest']}.safetensors"
+            self._partials.remember(frame["key"], self._read(path), frame["seconds"])
+            return []
+        found = self._partials.recall(frame["key"])
+        value = found.values["value"] if found else None
+        paths = [value.write_to(self._folder / "values")] if value else []
+        with self._lock:
+            digest = value.digest if value else None
+            self._send({"recalled": frame["key"], "digest": digest, "seconds": found.seconds if found else 0.0})
+        return paths
 
     @property
     def _folder(self) -> Path:
@@ -199,6 +221,7 @@ class ProcessLane:
             "dtype": self._device.dtype,
             "device_bytes": self._config.device_bytes,
             "disabled_plugins": list(self._config.disabled_plugins),
+            "remembers": self._partials is not None,
         }
 
     def _send(self, frame: Mapping[str, JSON]) -> None:

@@ -245,7 +245,8 @@ class Execution:
     def _submit(self, job: _Job) -> None:
         node = job.node
         job.lane = self.lanes.lane_for(node.spec)
-        task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched)
+        key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
+        task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key)
         self._running[task.id] = job
         job.lane.submit(task, self._post)
 

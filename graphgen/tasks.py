@@ -25,6 +25,8 @@ class Task:
     inputs: Mapping[str, tuple[StoredValue, ...]]
     watched: bool = False
     """Whether somebody looks at previews."""
+    key: str = ""
+    """The key that its result will be kept under, if it will be."""
 
 
 @dataclass(frozen=True, slots=True)

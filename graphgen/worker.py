@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock, Thread, Timer
 from typing import BinaryIO
 
-from graphgen.cache import Cache, StoredValue
+from graphgen.cache import Cache, Result, StoredValue
 from graphgen.config import Roots
 from graphgen.errors import CacheError, error_line
 from graphgen.frames import Frame, read_frame, report_frame, write_frame
@@ -43,7 +46,9 @@ class Worker:
         device = DeviceInfo(setup["device"], setup["dtype"])
         residency = Residency(self._registry.loaders, Place(device.name, device.dtype), setup["device_bytes"])
         self._cache = Cache(self._registry.codec, None, memory_bytes=0, disk_bytes=0)  # keeps nothing: the engine does
-        workshop = Workshop(self._registry, self._path_of, self._cache.wrap, device, residency)
+        self.partials = PipedPartials(self.send, self._spool, self._cache)
+        partials = self.partials if setup["remembers"] else None
+        workshop = Workshop(self._registry, self._path_of, self._cache.wrap, device, residency, partials)
         self._threads = ThreadLane("worker", workshop)
         self._loop = LoopLane(workshop)
 
@@ -61,7 +66,8 @@ class Worker:
             self._fail(task, error_line(error))
             return
         lane: Lane = self._loop if spec.asynchronous else self._threads
-        lane.submit(Task(task, spec.id, frame["settings"], inputs, frame["watched"]), self._tell)
+        self.partials.task = task
+        lane.submit(Task(task, spec.id, frame["settings"], inputs, frame["watched"], frame["key"]), self._tell)
 
     def cancel(self, task: int) -> None:
         """Ask a task to stop."""
@@ -103,6 +109,45 @@ class Worker:
         return self._roots.resolve(root, name, self._shipped, allow_absolute=name in self._allowed)
 
 
+class PipedPartials:
+    """Partial work that the engine keeps: asked for and sent in frames, values as files. One task speaks at a time."""
+
+    def __init__(self, send: Callable[[Frame], None], spool: Path, cache: Cache) -> None:
+        self.task = 0
+        self._send = send
+        self._spool = spool
+        self._cache = cache
+        self._answers: SimpleQueue[Frame | None] = SimpleQueue()
+        self._asking = Lock()
+        self._over = False
+
+    def recall(self, key: str) -> Result | None:
+        """Ask the engine, and wait for the answer."""
+        with self._asking:
+            if self._over:
+                return None
+            self._send({"task": self.task, "report": "recall", "key": key})
+            answer = self._answers.get()
+        if answer is None or answer["digest"] is None:
+            return None
+        value = self._cache.read(self._spool / "values" / f"{answer['digest']}.safetensors")
+        return Result({"value": value}, answer["seconds"], "memory", False)
+
+    def remember(self, key: str, value: StoredValue, seconds: float) -> None:
+        """Send the value; a disk that is full costs the partial work, not the task."""
+        folder = self._spool / str(self.task)
+        with suppress(OSError):
+            folder.mkdir(exist_ok=True)
+            value.write_to(folder)
+            frame: Frame = {"key": key, "digest": value.digest, "seconds": seconds}
+            self._send({"task": self.task, "report": "remember", **frame})
+
+    def answer(self, frame: Frame | None) -> None:
+        """Take in an answer; None: there will be no more."""
+        self._over = frame is None
+        self._answers.put(frame)
+
+
 def main() -> None:
     """Work until the input ends."""
     source, target = _own_pipes()
@@ -114,8 +159,11 @@ def main() -> None:
     while (frame := read_frame(source)) is not None:
         if "cancel" in frame:
             worker.cancel(frame["cancel"])
+        elif "recalled" in frame:
+            worker.partials.answer(frame)
         else:
             worker.run(frame)
+    worker.partials.answer(None)
     last = Timer(_GRACE, os._exit, [1])  # a node that never looks must not outlive the engine
     last.daemon = True
     last.start()

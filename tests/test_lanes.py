@@ -23,6 +23,7 @@ from graphgen.config import Config
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
 from graphgen.lanes import InlineLane, LoopLane, ThreadLane, Workshop
+from graphgen.partial import CachedPartials
 from graphgen.plugins import GROUP
 from graphgen.remote import ProcessLane
 from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task
@@ -74,7 +75,7 @@ class Bench:
 
 
 def _process_lane(settings: Config, cache: Cache, device: DeviceInfo) -> Lane:
-    return ProcessLane("process", settings, device, cache.read, environment=WORKER)
+    return ProcessLane("process", settings, device, cache.read, environment=WORKER, partials=CachedPartials(cache))
 
 
 def bench_of(kind: str, folder: Path) -> Bench:
@@ -82,7 +83,7 @@ def bench_of(kind: str, folder: Path) -> Bench:
     settings = config(folder, disabled_plugins=others)
     cache = Cache(registry().codec, None, 1 << 20, 0)
     device = DeviceInfo("cpu", "float32")
-    workshop = Workshop(registry(), settings.roots.resolve, cache.wrap, device)
+    workshop = Workshop(registry(), settings.roots.resolve, cache.wrap, device, partials=CachedPartials(cache))
     makers: dict[str, Callable[[], Lane]] = {
         "inline": lambda: InlineLane(workshop),
         "thread": lambda: ThreadLane("thread", workshop),
@@ -188,6 +189,18 @@ class TestEveryLane:
         failed = bench.run("probe.read", {"path": "../note.txt"})[-1]
         assert isinstance(failed, Failed)
         assert "goes up with '..'" in failed.error
+
+    def test_partial_work_outlives_the_call_that_kept_it(self, bench: Bench) -> None:
+        failed = bench.run("probe.climb", {"tire_at": 3})[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == "ValueError: too tired"
+        assert bench.value("probe.climb", {"to": 6}) == [4, 5, 6]
+        assert bench.value("probe.climb", {"path": "south"}) == [1, 2, 3, 4, 5], "another key"
+        assert bench.value("probe.climb", {"of": "maths.add"}) == [1, 2, 3, 4, 5], "another node's"
+        lost = bench.run("probe.climb", {"of": "maths.ad"})[-1]
+        assert isinstance(lost, Failed)
+        words = "no node 'maths.ad' is installed whose partial work could be shared; did you mean 'maths.add'?"
+        assert lost.error == f"ResourceError: {words}"
 
     def test_it_closes_twice_and_before_anything_ran(self, bench: Bench) -> None:
         bench.lane.close()

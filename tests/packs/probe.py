@@ -160,6 +160,30 @@ async def fail_async(value: int | None = None) -> int:
     raise ValueError("no luck on the loop")
 
 
+@node(category="partial")
+def climb(
+    context: Context, *, to: int = 5, tire_at: int = 0, how: str = "fail", of: str = "", path: str = "north"
+) -> list[int]:
+    """Climb step by step, keeping each as partial work; give the steps taken in this call.
+
+    `tire_at` is the step after which it fails or takes the process along.
+    """
+    key = context.digest(("path", path)) if context.remembers else ""
+    stand = next((step for step in range(to, 0, -1) if context.recall(f"{key} {step}", of=of) == [step]), 0)
+    taken = list(range(stand + 1, to + 1))
+    for step in taken:
+        context.remember(f"{key} {step}", [step], of=of, words=f"step {step} of {to}")
+        if step == tire_at:
+            die(how=how) if how in ("exit", "kill") else fail(message="too tired")
+    return taken
+
+
+@node(category="partial")
+async def climb_async(context: Context, *, to: int = 5, tire_at: int = 0) -> list[int]:
+    """Climb on the loop."""
+    return climb(context, to=to, tire_at=tire_at)
+
+
 @node(category="values")
 def numbers(*, count: int = 3) -> list[int]:
     """Give a list."""
@@ -294,7 +318,8 @@ def register_formats() -> list[FileFormat]:
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     return [
-        chatter, clock, count, die, double, double_in_thread, fail, fail_async, fail_inline, gather, give_up, hide,
-        interrupt, interrupt_inline, leave, lie, meet, nothing, numbers, read, read_badly, read_quickly, save, shout,
-        sleep, spoil, spoil_settings, storm, talk, wait, wait_async, where,
+        chatter, climb, climb_async, clock, count, die, double, double_in_thread, fail, fail_async,
+        fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, nothing, numbers,
+        read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, talk, wait,
+        wait_async, where,
     ]  # fmt: skip

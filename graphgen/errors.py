@@ -154,10 +154,16 @@ def error_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the nearest of the known words, or None where none is near."""
+    near = get_close_matches(word, known, n=1, cutoff=0.65)
+    return near[0] if near else None
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """Return `did you mean 'x'?` for the nearest of the known words, or None where none is near."""
-    near = get_close_matches(word, known, n=1, cutoff=0.65)
-    return f"did you mean '{near[0]}'?" if near else None
+    near = nearest(word, known)
+    return f"did you mean '{near}'?" if near else None
 
 
 def one_of(words: Sequence[str], most: int = 12) -> str:

@@ -15,7 +15,7 @@ import pluggy
 
 from graphgen import hookspecs
 from graphgen.codec import BufferCodec, ValueCodec
-from graphgen.errors import DefinitionError, error_line
+from graphgen.errors import DefinitionError, did_you_mean, error_line, nearest
 from graphgen.files import Files, OutputFile
 from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped
 from graphgen.jsontypes import JSON
@@ -47,6 +47,19 @@ class Registry:
         """Return all nodes and the rules of wires as JSON."""
         nodes = {name: spec.to_json() for name, spec in sorted(self.nodes.items())}
         return {"graphgen": version("graphgen"), "nodes": nodes, "types": self.types.to_json()}
+
+    def suggest(self, name: str) -> str | None:
+        """Return `did you mean 'samplers.euler'?` for a node whose id, or its part after the dot, is nearly right."""
+        functions: dict[str, list[str]] = {}
+        for known in self.nodes:
+            functions.setdefault(known.rpartition(".")[2], []).append(known)
+        wanted = name.rpartition(".")[2]
+        if wanted not in functions:
+            if found := did_you_mean(name, tuple(self.nodes)):
+                return found
+            wanted = nearest(wanted, tuple(functions)) or ""
+        several = [f"'{known}'" for known in functions.get(wanted, ())]
+        return f"did you mean {' or '.join(several)}?" if several else None
 
     def find_devices(self) -> list[DeviceInfo]:
         """Ask the plugins which accelerators this machine has, best first; one that cannot tell is passed over."""

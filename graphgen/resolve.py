@@ -59,8 +59,9 @@ def _unknown_node(name: str, type_: str, registry: Registry) -> Problem:
             message = f"the node '{type_}' is missing because the plugin '{pack}' could not be loaded: {plugin.error}"
             cure = "`graphgen plugins` shows the whole error"
             return Problem("broken_plugin", name, message, type_, cure=cure)
-    cure = did_you_mean(type_, tuple(registry.nodes)) or "`graphgen nodes` lists those that are"
-    if not any(known.startswith(f"{pack}.") for known in registry.nodes):
+    near = registry.suggest(type_)
+    cure = near or "`graphgen nodes` lists those that are"
+    if "." in type_ and not any(known.startswith(f"{pack}.") for known in registry.nodes):
         cure = f"install the plugin that provides '{pack}'; {cure}"
     return Problem("unknown_node", name, f"no node '{type_}' is installed", type_, cure=cure)
 

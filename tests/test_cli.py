@@ -172,7 +172,20 @@ def test_an_unknown_node_is_told_with_the_cure(complete: Terminal) -> None:
     assert (answer.code, answer.out) == (2, "")
     assert "did you mean 'toy.add'?" in answer.err
     assert "did you mean 'toy'?" in complete.call("nodes", "toyy").err
+    assert "did you mean 'samplers.euler'?" in complete.call("nodes", "eulr").err
+    assert "did you mean 'samplers.euler'?" in complete.call("nodes", "sampling.euler").err
+    assert "did you mean 'images.save'?" in complete.call("nodes", "images.sav").err
     assert "the plugin 'broken' is broken" in complete.call("nodes", "broken.node").err
+
+
+def test_nodes_are_found_by_a_word(complete: Terminal) -> None:
+    answer = complete.call("nodes", "euler")
+    assert answer.code == 0
+    assert "did you mean 'samplers.euler'?" in answer.out
+    named = {line.split()[0] for line in answer.out.splitlines() if line.startswith("  ")}
+    assert {"samplers.euler", "samplers.euler_ancestral"} <= named
+    assert "toy.add" not in named
+    assert "images.load" in complete.call("nodes", "Load PNG", "--json").lines[0]["nodes"]
 
 
 # --- plugins --------------------------------------------------------------------------------------------------------
@@ -180,20 +193,23 @@ def test_an_unknown_node_is_told_with_the_cure(complete: Terminal) -> None:
 
 def test_plugins_tells_what_is_loaded_and_why_something_is_broken(complete: Terminal) -> None:
     answer = complete.call("plugins")
-    assert answer.code == 0
+    assert answer.code == 1
     rows = {line.split()[0]: line.split() for line in answer.out.splitlines() if line.startswith("  ")}
     assert rows["toy"] == ["toy", "toy", "1.0", "11", "nodes"]
     assert set(built_in()) <= set(rows)
     assert "✗ broken (broken) is broken: ImportError: libmissing.so: cannot open shared object file" in answer.out
     assert "Traceback" not in answer.out
     assert "Traceback" in complete.call("plugins", "--verbose").out
-    machine = complete.call("plugins", "--json").lines[0]
+    told = complete.call("plugins", "--json")
+    machine = told.lines[0]
+    assert told.code == 1
     assert [plugin["name"] for plugin in machine["broken"]] == ["broken"]
     assert "toy" in {plugin["name"] for plugin in machine["plugins"]}
 
 
 def test_disabled_plugins_are_named(terminal: Terminal) -> None:
     answer = terminal.call("plugins", GRAPHGEN_DISABLED_PLUGINS="toy,images")
+    assert answer.code == 0
     assert "disabled: toy, images" in answer.out
     assert "  toy " not in answer.out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from engine_kit import registry
 from packs import maths, probe
 
@@ -136,6 +137,25 @@ def test_the_catalogue_is_json() -> None:
     assert isinstance(catalogue["nodes"], dict)
     assert catalogue["nodes"]["maths.add"]["outputs"] == [{"name": "int", "type": "int", "description": ""}]
     assert list(catalogue["nodes"]) == sorted(registry().nodes)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("maths.nubmer", "did you mean 'maths.number'?"),
+        ("number", "did you mean 'maths.number'?"),
+        ("numbr", "did you mean 'maths.number'?"),
+        ("probe.number", "did you mean 'maths.number'?"),
+        ("xyzzy", None),
+    ],
+)
+def test_a_node_is_suggested_by_either_part_of_its_name(written: str, meant: str | None) -> None:
+    assert registry().suggest(written) == meant
+
+
+def test_all_nodes_of_one_name_are_suggested() -> None:
+    twice = build_registry(module_plugins({"maths": maths, "sums": maths}))
+    assert twice.suggest("add") == "did you mean 'maths.add' or 'sums.add'?"
 
 
 def test_formats_are_found_by_suffix() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 from graphgen.cli.call import DONE, CallError, Parser, installed
 from graphgen.cli.screen import Screen, style
@@ -16,8 +17,9 @@ from graphgen.spec import InputSpec, NodeSpec, OutputSpec
 
 def parser() -> Parser:
     """Return the options of the command."""
-    made = Parser("nodes", "List the nodes, those of a pack, or show one node.", "[NAME] [--json]")
-    made.add_argument("name", metavar="NAME", nargs="?", help="a node such as images.save, or a pack such as images")
+    made = Parser("nodes", "List the nodes, those of a pack or about a word, or show one node.", "[NAME] [--json]")
+    about = "a node such as images.save, a pack such as images, or a word to look for"
+    made.add_argument("name", metavar="NAME", nargs="?", help=about)
     made.add_json("the catalogue")
     return made
 
@@ -28,13 +30,16 @@ def execute(arguments: Sequence[str]) -> int:
     registry, _ = installed()
     screen = Screen()
     spec = registry.nodes.get(call.name or "")
-    found = [spec] if spec else _of_pack(registry, call.name)
+    found = [spec] if spec else _of_pack(registry, call.name) or _speaking_of(registry, call.name)
     if call.json:
         catalogue: Mapping[str, JSON] = spec.to_json() if spec else _catalogue(registry, found)
         screen.line(json.dumps(catalogue))
     elif spec:
         _show_page(screen, spec)
     else:
+        if call.name and call.name != found[0].id.partition(".")[0]:
+            near = registry.suggest(call.name)
+            screen.line(f"no node or pack is called '{call.name}'; {f'{near} ' if near else ''}These speak of it:\n")
         _show_list(screen, found)
     for plugin in registry.broken:
         cure = "`graphgen plugins` tells more"
@@ -43,26 +48,41 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _of_pack(registry: Registry, pack: str | None) -> list[NodeSpec]:
-    """Return a pack's nodes, or all.
+    """Return a pack's nodes, or all; none where there is no such pack."""
+    specs = [registry.nodes[name] for name in sorted(registry.nodes)]
+    return [spec for spec in specs if pack is None or spec.id.partition(".")[0] == pack]
+
+
+def _speaking_of(registry: Registry, text: str) -> list[NodeSpec]:
+    """Return the nodes whose id, title or description has words that begin as those of a text; at least one.
 
     Raises:
-        CallError: nothing has that name.
+        CallError: there is none.
     """
-    specs = [registry.nodes[name] for name in sorted(registry.nodes)]
-    found = [spec for spec in specs if pack is None or spec.id.partition(".")[0] == pack]
-    if found or pack is None:
-        return found
-    broken = next((item for item in registry.broken if item.name == pack.partition(".")[0]), None)
+    broken = next((item for item in registry.broken if item.name == text.partition(".")[0]), None)
     if broken:
         cure = "`graphgen plugins --verbose` shows where it failed"
         raise CallError(f"the plugin '{broken.name}' is broken: {broken.error}; {cure}")
-    cure = did_you_mean(pack, _names(specs)) or "`graphgen nodes` lists them all"
-    raise CallError(f"there is no node or pack '{pack}'; {cure}")
+    wanted = _words(text)
+    specs = () if "." in text or not wanted else [registry.nodes[name] for name in sorted(registry.nodes)]
+    found = [spec for spec in specs if all(any(map(_begins(word), _words_of(spec))) for word in wanted)]
+    if not found:
+        packs = () if "." in text else tuple(dict.fromkeys(name.partition(".")[0] for name in registry.nodes))
+        cure = did_you_mean(text, packs) or registry.suggest(text) or "`graphgen nodes` lists them all"
+        raise CallError(f"there is no node or pack '{text}'; {cure}")
+    return found
 
 
-def _names(specs: Iterable[NodeSpec]) -> tuple[str, ...]:
-    """Return all names by which nodes and packs are found."""
-    return tuple(dict.fromkeys(name for spec in specs for name in (spec.id, spec.id.partition(".")[0])))
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def _words_of(spec: NodeSpec) -> list[str]:
+    return _words(f"{spec.id} {spec.title} {spec.description}")
+
+
+def _begins(word: str) -> Callable[[str], bool]:
+    return lambda found: found.startswith(word)
 
 
 def _catalogue(registry: Registry, specs: Sequence[NodeSpec]) -> dict[str, JSON]:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from graphgen.cli.call import DONE, Parser, installed
+from graphgen.cli.call import DONE, FAILED, Parser, installed
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.plugins import BrokenPlugin
@@ -22,25 +22,29 @@ def parser() -> Parser:
 
 
 def execute(arguments: Sequence[str]) -> int:
-    """Do what the call says; return the exit code."""
+    """Do what the call says; return the exit code, which tells whether a plugin is broken."""
     call = parser().parse_args(arguments)
     registry, config = installed()
     screen = Screen()
     nodes = Counter(name.partition(".")[0] for name in registry.nodes)
     if call.json:
         screen.line(json.dumps(_json(registry, nodes, config.disabled_plugins)))
-        return DONE
+    else:
+        _show(screen, registry, nodes, config.disabled_plugins, verbose=call.verbose)
+    return FAILED if registry.broken else DONE
+
+
+def _show(screen: Screen, registry: Registry, nodes: Counter[str], disabled: Sequence[str], *, verbose: bool) -> None:
     screen.line(f"{count(len(registry.plugins), 'plugin')}")
     rows = [
         (plugin.name, f"{plugin.distribution} {plugin.version}", count(nodes[plugin.name], "node"))
         for plugin in registry.plugins
     ]
     screen.rows(rows, ["cyan"])
-    if config.disabled_plugins:
-        screen.line(f"\ndisabled: {', '.join(config.disabled_plugins)}")
+    if disabled:
+        screen.line(f"\ndisabled: {', '.join(disabled)}")
     for plugin in registry.broken:
-        _show_broken(screen, plugin, verbose=call.verbose)
-    return DONE
+        _show_broken(screen, plugin, verbose=verbose)
 
 
 def _show_broken(screen: Screen, plugin: BrokenPlugin, *, verbose: bool) -> None:

@@ -21,14 +21,14 @@ SIZES = (100, 1_000, 10_000)
 
 @node(category="benchmark", cheap=True)
 def inline(value: int | None = None, *, seed: int = 0) -> int:
-    """Do nothing, inline."""
-    return (value or 0) + seed
+    """Count, inline."""
+    return (value or 0) + seed + 1
 
 
 @node(category="benchmark")
 def threaded(value: int | None = None, *, seed: int = 0) -> int:
-    """Do nothing, in a worker thread."""
-    return (value or 0) + seed
+    """Count, in a worker thread."""
+    return (value or 0) + seed + 1
 
 
 class _Pack:
@@ -38,8 +38,8 @@ class _Pack:
 
 
 def chain(kind: str, size: int, seed: int) -> dict[str, JSON]:
-    """Return a workflow in which each node waits for the one before."""
-    nodes: dict[str, JSON] = {"n0": {"type": f"noop.{kind}", "settings": {"seed": seed}}}
+    """Return a workflow in which each node waits for the one before, and gives what no other node of any seed gives."""
+    nodes: dict[str, JSON] = {"n0": {"type": f"noop.{kind}", "settings": {"seed": seed * size}}}
     for index in range(1, size):
         nodes[f"n{index}"] = {"type": f"noop.{kind}", "inputs": {"value": f"n{index - 1}.int"}}
     return {"graphgen": 1, "nodes": nodes, "outputs": {"last": {"from": f"n{size - 1}.int"}}}

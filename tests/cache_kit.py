@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -93,6 +95,17 @@ def key(name: object) -> str:
 def array(size: int, fill: int = 1) -> Array:
     """Return an array of so many equal bytes."""
     return Array(bytes([fill]) * size, (size,))
+
+
+def small(directory: Path) -> Path:
+    """Return the database of a cache directory."""
+    return directory / "v2" / "small" / "small.sqlite"
+
+
+def in_database(directory: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Look into a cache's database, or change something there, behind the cache's back."""
+    with closing(sqlite3.connect(small(directory))) as connection, connection:
+        return connection.execute(statement, values).fetchall()
 
 
 def start(program: str, *arguments: object) -> subprocess.Popen[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,19 @@ from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
-from cache_kit import CODEC, SUMMARISING, Array, Picture, Plain, array, key, make_cache, start
+from cache_kit import (
+    CODEC,
+    SUMMARISING,
+    Array,
+    Picture,
+    Plain,
+    array,
+    in_database,
+    key,
+    make_cache,
+    small,
+    start,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -84,23 +97,22 @@ def test_a_result_can_be_kept_again_under_another_key(tmp_path: Path) -> None:
     second.close()
     assert fetched(make_cache(tmp_path), "recipe") == array(BIG)
     assert len(files(tmp_path, ".safetensors")) == 1, "equal values are stored once"
-    assert not any((tmp_path / "v1" / "tmp").iterdir())
+    assert not any((tmp_path / "v2" / "tmp").iterdir())
 
 
 def test_a_hit_that_is_kept_under_one_more_key_is_not_written_again(tmp_path: Path) -> None:
     first = make_cache(tmp_path)
     keep(first, "value", 5)
     first.close()
-    (path,) = files(tmp_path / "v1" / "results", ".json")
-    before = path.stat()
+    before = in_database(tmp_path, "SELECT rowid, * FROM results")
     cache = make_cache(tmp_path)
     for _ in range(2):
         found = cache.fetch(key("value"))
         assert found is not None
         cache.keep([key("value"), key("recipe")], found.values, found.seconds, durable=True)
         cache.flush()
-        assert len(files(tmp_path / "v1" / "results", ".json")) == 2
-        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+        assert len(in_database(tmp_path, "SELECT * FROM results")) == 2
+        assert in_database(tmp_path, "SELECT rowid, * FROM results WHERE key = ?", key("value")) == before
     keep(cache, "value", 6)
     cache.close()
     assert fetched(make_cache(tmp_path), "value") == 6
@@ -219,11 +231,11 @@ def test_any_value_survives_the_disk_with_its_identity(tmp_path_factory: pytest.
 def test_the_safetensors_library_reads_what_is_stored(tmp_path: Path) -> None:
     cache = make_cache(tmp_path)
     floats = Array(bytes.fromhex("0000803f00000040"), (2, 1), "F32")
-    keep(cache, "a", (Array(b"abc", (3,)), floats, Array(b"", (0, 4), "F32")))
+    keep(cache, "a", (array(BIG, 3), floats, Array(b"", (0, 4), "F32")))
     cache.close()
     (path,) = files(tmp_path, ".safetensors")
     with safe_open(path, "numpy") as opened:
-        assert opened.get_tensor("0").tobytes() == b"abc"
+        assert opened.get_tensor("0").tobytes() == bytes([3]) * BIG
         assert opened.get_tensor("1").tolist() == [[1.0], [2.0]]
         assert opened.get_tensor("2").shape == (0, 4)
         assert opened.metadata()["digest"] == path.stem
@@ -264,15 +276,13 @@ DAMAGES = [damage_flip, damage_last, damage_cut, damage_empty, damage_longer, da
 
 
 @pytest.mark.parametrize("harm", DAMAGES)
-@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
-@pytest.mark.parametrize("size", [1000, BIG])
-def test_a_damaged_entry_is_dropped_with_a_word_and_can_be_kept_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None], suffix: str, size: int
+def test_a_damaged_file_is_dropped_with_a_word_and_can_be_kept_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None]
 ) -> None:
     cache = make_cache(tmp_path)
-    keep(cache, "a", array(size))
+    keep(cache, "a", array(BIG))
     cache.close()
-    (path,) = files(tmp_path / "v1" / ("results" if suffix == ".json" else "values"), suffix)
+    (path,) = files(tmp_path, ".safetensors")
     harm(path)
     again = make_cache(tmp_path)
     with caplog.at_level(logging.WARNING):
@@ -280,9 +290,57 @@ def test_a_damaged_entry_is_dropped_with_a_word_and_can_be_kept_again(
     assert "will be computed again" in caplog.text
     assert not again.peek(key("a"))
     assert not path.exists()
-    keep(again, "a", array(size))
+    keep(again, "a", array(BIG))
     again.close()
-    assert fetched(make_cache(tmp_path), "a") == array(size)
+    assert fetched(make_cache(tmp_path), "a") == array(BIG)
+
+
+@pytest.mark.parametrize("column", ["record FROM results", "image FROM images"])
+@pytest.mark.parametrize("harm", DAMAGES)
+def test_a_damaged_row_is_dropped_alone_with_a_word_and_can_be_kept_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], None], column: str
+) -> None:
+    cache = make_cache(tmp_path)
+    keep(cache, "a", array(1000))
+    keep(cache, "b", array(2000))
+    cache.close()
+    name, _, table = column.split()
+    ((row, content),) = in_database(tmp_path, f"SELECT max(rowid), {column} WHERE rowid = 1")
+    assert isinstance(content, bytes)
+    spare = tmp_path / "row"
+    spare.write_bytes(content)
+    harm(spare)
+    in_database(tmp_path, f"UPDATE {table} SET {name} = ? WHERE rowid = ?", spare.read_bytes(), row)  # noqa: S608
+    again = make_cache(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert fetched(again, "a") is None
+    assert "will be computed again" in caplog.text
+    assert not again.peek(key("a"))
+    assert fetched(again, "b") == array(2000)
+    keep(again, "a", array(1000))
+    again.close()
+    assert fetched(make_cache(tmp_path), "a") == array(1000)
+
+
+@pytest.mark.parametrize("harm", DAMAGES)
+def test_a_damaged_database_costs_time_and_never_a_wrong_result(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    cache = make_cache(tmp_path)
+    for i in range(200):
+        keep(cache, i, array(1000, i))
+    keep(cache, "big", array(BIG))
+    cache.close()
+    harm(small(tmp_path))
+    again = make_cache(tmp_path)
+    for i in range(200):
+        assert fetched(again, i) in (None, array(1000, i))
+        keep(again, i, array(1000, i))
+    again.trim()
+    again.close()
+    last = make_cache(tmp_path)
+    assert last.info().problem is None
+    assert all(fetched(last, i) == array(1000, i) for i in range(200))
+    last.clear()
+    assert last.info().disk_bytes == 0
 
 
 def test_a_deleted_value_is_a_miss(tmp_path: Path) -> None:
@@ -321,14 +379,11 @@ def test_a_type_that_has_changed_since_is_never_served(tmp_path: Path) -> None:
     assert other.fetch(key("picture")) is None
 
 
-def test_a_file_moved_to_another_key_is_not_served(tmp_path: Path) -> None:
+def test_a_row_moved_to_another_key_is_not_served(tmp_path: Path) -> None:
     cache = make_cache(tmp_path)
     keep(cache, "a", 1)
     cache.close()
-    (path,) = files(tmp_path / "v1" / "results", ".json")
-    target = tmp_path / "v1" / "results" / key("b")[:2] / f"{key('b')}.json"
-    target.parent.mkdir(exist_ok=True)
-    path.rename(target)
+    in_database(tmp_path, "UPDATE results SET key = ?", key("b"))
     assert fetched(make_cache(tmp_path), "b") is None
 
 
@@ -394,17 +449,46 @@ def test_a_full_disk_costs_one_warning(tmp_path: Path) -> None:
     assert output.count("cannot be written") == 1
     again = make_cache(tmp_path)
     assert [fetched(again, i) is not None for i in range(5)] == [True, True, True, False, False]
-    assert not any((tmp_path / "v1" / "tmp").iterdir())
+    assert not any((tmp_path / "v2" / "tmp").iterdir())
 
 
 def test_an_entry_that_cannot_be_deleted_is_only_a_miss(tmp_path: Path) -> None:
-    """As on a read-only disk: a folder in the entry's place can neither be read nor unlinked, not by root either."""
+    """As on a read-only disk: SQLite refuses to change the row, not for root either."""
     cache = make_cache(tmp_path)
-    place = tmp_path / "v1" / "results" / key("a")[:2] / f"{key('a')}.json"
-    place.mkdir(parents=True)
+    keep(cache, "a", 5)
+    cache.close()
+    in_database(tmp_path, "UPDATE results SET record = X'00'")
+    in_database(tmp_path, "CREATE TRIGGER stays BEFORE DELETE ON results BEGIN SELECT raise(ABORT, 'read-only'); END")
+    assert cache.fetch(key("a")) is not None, "it is in memory"
+    cache = make_cache(tmp_path)
     assert fetched(cache, "a") is None
     assert not cache.peek(key("a"))
     assert cache.claim(key("a")) is not None
+
+
+def test_a_folder_in_the_databases_place_is_no_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    small(tmp_path).mkdir(parents=True)
+    cache = make_cache(tmp_path)
+    assert fetched(cache, "a") is None
+    assert cache.claim(key("a")) is not None
+    with caplog.at_level(logging.WARNING):
+        for i in range(3):
+            keep(cache, i, i)
+            cache.flush()
+    assert caplog.text.count("cannot be written") == 1
+    assert fetched(cache, 2) == 2
+    cache.close()
+
+
+def test_a_cache_that_is_deleted_by_hand_begins_anew(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path, memory_bytes=0)
+    keep(cache, "a", 1)
+    cache.flush()
+    shutil.rmtree(tmp_path / "v2")
+    assert fetched(cache, "a") is None
+    keep(cache, "b", 2)
+    cache.close()
+    assert fetched(make_cache(tmp_path), "b") == 2
 
 
 # --- budgets --------------------------------------------------------------------------------------------------------
@@ -444,11 +528,13 @@ def test_values_that_results_share_are_counted_once() -> None:
 
 
 def age(directory: Path, seconds: float) -> None:
-    """Let all files look as if they had last been used so much longer ago."""
+    """Let all results and files look as if they had last been used so much longer ago."""
     for path in directory.rglob("*.*"):
         if path.is_file():
             status = path.stat()
             os.utime(path, (status.st_atime - seconds, status.st_mtime - seconds))
+    if small(directory).exists():
+        in_database(directory, "UPDATE results SET used = used - ?", seconds)
 
 
 def test_the_disk_lets_go_of_what_is_least_worth_keeping(tmp_path: Path) -> None:
@@ -469,13 +555,15 @@ def test_the_disk_lets_go_of_what_is_least_worth_keeping(tmp_path: Path) -> None
 
 def test_a_trim_deletes_values_without_results_and_abandoned_files(tmp_path: Path) -> None:
     cache = make_cache(tmp_path)
-    keep(cache, "a", array(100, 1))
-    keep(cache, "b", array(100, 2))
+    for size in (100, BIG):
+        keep(cache, f"a{size}", array(size, 1))
+        keep(cache, f"b{size}", array(size, 2))
     cache.flush()
-    (tmp_path / "v1" / "results" / key("a")[:2] / f"{key('a')}.json").unlink()
-    leftover = tmp_path / "v1" / "tmp" / "1234.part"
+    in_database(tmp_path, "DELETE FROM results WHERE key IN (?, ?)", key("a100"), key(f"a{BIG}"))
+    leftover = tmp_path / "v2" / "tmp" / "1234.part"
     leftover.write_bytes(b"half a file")
     cache.trim()
+    assert len(in_database(tmp_path, "SELECT * FROM images")) == 1
     assert len(files(tmp_path, ".safetensors")) == 2, "it may be about to be wanted"
     assert leftover.exists()
     age(tmp_path, 7200)
@@ -523,7 +611,11 @@ def test_clearing_deletes_the_caches_own_files_only(tmp_path: Path) -> None:
     cache.clear()
     assert fetched(cache, "a") is None
     assert cache.info() == CacheInfo(tmp_path, 0, 0, 1 << 28, 0, 0, 1 << 30, None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "v1", "videos"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "v2", "videos"]
+    for i in range(2000):
+        keep(cache, i, i)
+    cache.clear()
+    assert small(tmp_path).stat().st_size < 100_000, "the disk has its room back"
     keep(cache, "a", 5)
     cache.close()
     assert fetched(make_cache(tmp_path), "a") == 5

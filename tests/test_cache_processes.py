@@ -114,7 +114,7 @@ def test_a_claim_without_heartbeat_expires(tmp_path: Path) -> None:
 def test_a_heartbeat_keeps_claims_alive(tmp_path: Path) -> None:
     first, second = make_cache(tmp_path, lease=0.4), make_cache(tmp_path, lease=60.0)
     claimed(first, "a")
-    (owner,) = (tmp_path / "v1" / "claims").glob("*.owner")
+    (owner,) = (tmp_path / "v2" / "claims").glob("*.owner")
     before = owner.stat().st_mtime_ns
     for _ in range(600):
         if owner.stat().st_mtime_ns != before:
@@ -158,7 +158,7 @@ def test_a_dead_owners_claim_is_anybodys_at_once(tmp_path: Path) -> None:
     assert isinstance(claim, Claim)
     claim.release()
     cache.trim()
-    claims = tmp_path / "v1" / "claims"
+    claims = tmp_path / "v2" / "claims"
     assert not list(claims.glob("*/*"))
     assert len(list(claims.glob("*.owner"))) == 1, "this process's own"
 
@@ -259,10 +259,10 @@ def test_a_killed_writer_damages_nothing(tmp_path: Path, caplog: pytest.LogCaptu
                     assert result.values["i"].load() == i
                     assert result.values["out"].load() == array(300_000 if i % 3 == 0 else 100, i % 256)
         assert not caplog.records, "nothing looked damaged"
-        for path in (directory / "v1" / "tmp").iterdir():
+        for path in (directory / "v2" / "tmp").iterdir():
             os.utime(path, (0, 0))
         cache.trim()
-        assert not list((directory / "v1" / "tmp").iterdir())
+        assert not list((directory / "v2" / "tmp").iterdir())
 
 
 STORM = """

@@ -1,6 +1,6 @@
 """What leaves the disk tier, and when.
 
-In: a disk tier and its budget in bytes. Out: fewer files. Counting every file takes a while (30 ms for 10,000), so a
+In: a disk tier and its budget in bytes. Out: fewer results and files. Counting all of it takes a while, so a
 process that writes counts when nobody did within the hour, and otherwise adds what it wrote to `total.json`.
 """
 
@@ -25,29 +25,41 @@ ABANDONED = 3600.0  # seconds after which a temporary file is nobody's any more
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One file: `used` is when it was used last, in seconds since 1970; a result has a worth, and values' digests."""
+    """A value's file: `used` is when it was used last, in seconds since 1970."""
 
     path: str
     size: int
     used: float
-    worth: float = 0.0
-    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A result, what keeping it is worth, and the digests of those of its values that do not stand in its record."""
+
+    key: str
+    size: int
+    used: float
+    worth: float
+    digests: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Survey:
-    """What is in a cache directory: the files of results, those of values by digest, and the bytes of all."""
+    """What is in a cache directory, and the bytes of it all; `keys` and `digests` are to leave the database."""
 
-    results: list[_File] = field(default_factory=list)
-    values: dict[str, _File] = field(default_factory=dict)
+    entries: list[_Entry] = field(default_factory=list)
+    files: dict[str, _File] = field(default_factory=dict)
+    images: dict[str, int] = field(default_factory=dict)
     total: int = 0
+    keys: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
 
 
 def count(disk: DiskTier) -> tuple[int, int]:
-    """Return how many results are on disk (a key each), and the bytes of all files."""
-    results = [size for entry in disk.results() if (size := _size(entry)) is not None]
-    values = [size for entry in disk.values() if (size := _size(entry)) is not None]
-    return len(results), sum(results) + sum(values)
+    """Return how many results are on disk (a key each), and the bytes of all of it."""
+    results, small = disk.database.totals()
+    files = [size for entry in disk.values() if (size := _size(entry)) is not None]
+    return results, small + sum(files)
 
 
 def settle(disk: DiskTier, budget: int) -> None:
@@ -77,12 +89,16 @@ def trim(disk: DiskTier, budget: int) -> int:
     now = disk.clock()
     survey = _survey(disk, now)
     before = survey.total
-    holders = Counter(digest for result in survey.results for digest in result.digests)
-    for digest in survey.values.keys() - holders.keys():
-        if now - survey.values[digest].used > GRACE:
+    holders = Counter(digest for entry in survey.entries for digest in entry.digests)
+    for digest in (survey.files.keys() | survey.images.keys()) - holders.keys():
+        if digest in survey.images or now - survey.files[digest].used > GRACE:
             _drop_value(survey, digest)
     if survey.total > budget:
         _drop_least(survey, holders, int(budget * TARGET))
+    if survey.keys or survey.digests:
+        with suppress(OSError):
+            disk.database.remove(survey.keys, survey.digests)
+            disk.database.shrink()
     _sweep_temporary(disk, now)
     _note(disk, survey.total, now)
     return before - survey.total
@@ -94,7 +110,8 @@ def clear(disk: DiskTier) -> None:
     Raises:
         OSError: something that is there cannot be deleted.
     """
-    for entry in (*disk.results(), *disk.values()):
+    disk.database.clear()
+    for entry in disk.values():
         with suppress(FileNotFoundError):
             os.unlink(entry.path)
     for other in disk.directory.glob("v*"):
@@ -106,46 +123,46 @@ def clear(disk: DiskTier) -> None:
 
 
 def _survey(disk: DiskTier, now: float) -> _Survey:
-    survey = _Survey()
-    for entry in disk.values():
+    survey = _Survey(images=disk.database.images())
+    survey.total = sum(survey.images.values())
+    for file in disk.values():
         with suppress(OSError):
-            status = entry.stat()
-            survey.values[Path(entry.name).stem] = _File(entry.path, status.st_size, status.st_mtime)
+            status = file.stat()
+            survey.files[Path(file.name).stem] = _File(file.path, status.st_size, status.st_mtime)
             survey.total += status.st_size
-    for entry in disk.results():
+    for key, data, used in disk.database.results():
         try:
-            status = entry.stat()
-            record = parse_record(Path(entry.path).read_bytes())
+            record = parse_record(data)
         except Damaged:
-            _remove(entry.path)
+            survey.keys.append(key)
             continue
-        except OSError:
-            continue
-        size = status.st_size + sum(size for _, size, document in record.outputs.values() if document is None)
+        size = len(data) + sum(size for _, size, document in record.outputs.values() if document is None)
         digests = tuple({digest for digest, _, document in record.outputs.values() if document is None})
-        used = status.st_mtime
-        value = worth(record.seconds, size, now - used)
-        survey.results.append(_File(entry.path, status.st_size, used, value, digests))
-        survey.total += status.st_size
+        survey.entries.append(_Entry(key, len(data), used, worth(record.seconds, size, now - used), digests))
+        survey.total += len(data)
     return survey
 
 
 def _drop_least(survey: _Survey, holders: Counter[str], target: int) -> None:
-    for result in sorted(survey.results, key=lambda result: (result.worth, result.used)):
+    for entry in sorted(survey.entries, key=lambda entry: (entry.worth, entry.used)):
         if survey.total <= target:
             return
-        _remove(result.path)
-        survey.total -= result.size
-        holders.subtract(result.digests)
-        for digest in result.digests:
-            if not holders[digest] and digest in survey.values:
+        survey.keys.append(entry.key)
+        survey.total -= entry.size
+        holders.subtract(entry.digests)
+        for digest in entry.digests:
+            if not holders[digest]:
                 _drop_value(survey, digest)
 
 
 def _drop_value(survey: _Survey, digest: str) -> None:
-    value = survey.values.pop(digest)
-    _remove(value.path)
-    survey.total -= value.size
+    if digest in survey.images:
+        survey.total -= survey.images.pop(digest)
+        survey.digests.append(digest)
+    if file := survey.files.pop(digest, None):
+        with suppress(OSError):
+            os.unlink(file.path)
+        survey.total -= file.size
 
 
 def _sweep_temporary(disk: DiskTier, now: float) -> None:
@@ -160,7 +177,7 @@ def _note(disk: DiskTier, total: int, counted: float) -> None:
     data = json.dumps({"bytes": total, "counted": counted}).encode()
     disk.written = 0
     with suppress(OSError):
-        descriptor = disk.replace([str(disk.root / "total.json")], (data,))
+        descriptor = disk.replace(str(disk.root / "total.json"), (data,))
         if descriptor is not None:
             os.close(descriptor)
 
@@ -170,8 +187,3 @@ def _size(entry: os.DirEntry[str]) -> int | None:
         return entry.stat().st_size
     except OSError:
         return None
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)

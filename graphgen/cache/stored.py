@@ -225,6 +225,15 @@ def read_file(path: str | Path, codec: ValueCodec) -> StoredValue:
     finally:
         if not isinstance(image, Backing):
             os.close(descriptor)
+    return read_image(image, codec)
+
+
+def read_image(image: bytes | Backing, codec: ValueCodec) -> StoredValue:
+    """Make a value from its image and check that every byte is as it was written.
+
+    Raises:
+        Damaged: it is cut short, changed, of another version, or holds a type that is not known here in this form.
+    """
     view = image if isinstance(image, bytes) else image.view(private=False)
     layout = parse(view)
     if measure(layout, view) != layout.digest:

@@ -20,7 +20,8 @@ _GATHER = 0.05  # seconds that jobs gather, unless somebody waits for them
 class Writer:
     """One thread and its queue. The thread starts with the first job and never keeps a process alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, conclude: Callable[[], None]) -> None:
+        self._conclude = conclude
         self._jobs: deque[tuple[Callable[[], None], int]] = deque()
         self._pending = 0
         self._waiting = 0
@@ -45,6 +46,7 @@ class Writer:
                     self._start()
                 return
         self._run(job)
+        self._run(self._conclude)
 
     def flush(self) -> None:
         """Wait until all that was submitted is done."""
@@ -84,13 +86,15 @@ class Writer:
             self._drain()
 
     def _drain(self) -> None:
+        concluded = False
         while True:
             with self._changed:
-                if not self._jobs:
+                if not self._jobs and concluded:
                     self._idle = True
                     self._changed.notify_all()
                     return
-                job, size = self._jobs.popleft()
+                concluded = not self._jobs
+                job, size = (self._conclude, 0) if concluded else self._jobs.popleft()
             self._run(job)
             del job
             if size:

@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
 
-from graphgen.errors import ConfigError, PathError, did_you_mean, one_of
+from graphgen.errors import ConfigError, PathError, Problem, did_you_mean, one_of
 from graphgen.widgets import RootName
 
 FILE = "graphgen.toml"
@@ -114,24 +114,43 @@ class Config:
         Raises:
             ConfigError: a name or value is wrong; names all of them, with place, what is allowed and the cure.
         """
-        start = _start(folder)
+        config, wrong = cls.examine(overrides, folder=folder, environment=environment)
+        if wrong:
+            raise ConfigError(wrong)
+        return config
+
+    @classmethod
+    def examine(
+        cls,
+        overrides: Mapping[str, object] | None = None,
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[Config, list[Problem]]:
+        """Read the configuration as `load` does, leaving out what is wrong, and say what that is.
+
+        Raises:
+            ConfigError: there is no current folder to begin in.
+        """
+        start, wrong = _start(folder), list[Problem]()
         file = next((place / FILE for place in (start, *start.parents) if (place / FILE).is_file()), None)
         variables = os.environ if environment is None else environment
         given = {name: value for name, value in (overrides or {}).items() if value is not None}
         chosen: dict[str, object] = {**_default_roots(start)}
         if file is not None:
-            chosen |= _check(_read(file), lambda name: f"{file}: {name}", file.parent)
-        chosen |= _check(_from_environment(variables), _variable, start)
-        chosen |= _check(given, lambda name: f"--{name.replace('_', '-')}", start)
+            chosen |= _check(_read(file, wrong), lambda name: f"{file}: {name}", file.parent, wrong)
+        chosen |= _check(_from_environment(variables), _variable, start, wrong)
+        chosen |= _check(given, lambda name: f"--{name.replace('_', '-')}", start, wrong)
         roots = Roots(**{field.name: _as_path(chosen.pop(field.name)) for field in fields(Roots)})
-        return cls(roots=roots, file=file, **chosen)  # type: ignore[arg-type]  # _Layer has checked them
+        return cls(roots=roots, file=file, **chosen), wrong  # type: ignore[arg-type]  # _Layer has checked them
 
 
 def _start(folder: Path | None) -> Path:
     try:
         return (folder or Path.cwd()).absolute()
     except FileNotFoundError as error:
-        raise ConfigError("the current folder is gone; go to one that exists") from error
+        gone = Problem("no_folder", "", "the current folder is gone", cure="go to one that exists")
+        raise ConfigError([gone]) from error
 
 
 class _Layer(BaseModel):
@@ -163,13 +182,16 @@ _ALLOWED = {
 }
 
 
-def _check(values: Mapping[str, object], place: Callable[[str], str], folder: Path) -> dict[str, object]:
-    """Check one source's values; paths become absolute, relative ones starting at the folder."""
+def _check(
+    values: Mapping[str, object], place: Callable[[str], str], folder: Path, wrong: list[Problem]
+) -> dict[str, object]:
+    """Check one source's values, leaving out wrong ones; relative paths start at the folder and become absolute."""
     try:
         layer = _Layer.model_validate(values)
     except ValidationError as error:
         names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-        raise ConfigError("\n".join(_explain(name, values[name], place(name)) for name in names)) from error
+        wrong += [_explain(name, values[name], place(name)) for name in names]
+        layer = _Layer.model_validate({name: value for name, value in values.items() if name not in names})
     said = {name: getattr(layer, name) for name in layer.model_fields_set}
     return {
         name: folder / os.path.expanduser(value) if isinstance(value, Path) else _plain(value)
@@ -182,19 +204,20 @@ def _plain(value: object) -> object:
     return int(value) if isinstance(value, ByteSize) else value
 
 
-def _explain(name: str, value: object, place: str) -> str:
+def _explain(name: str, value: object, place: str) -> Problem:
     if name in _ALLOWED:
-        return f"{place}: {value!r} is not allowed; give {_ALLOWED[name]}"
+        return Problem("bad_setting", place, f"{value!r} is not allowed", str(value), cure=f"give {_ALLOWED[name]}")
     known = list(_ALLOWED)
     cure = did_you_mean(name, known) or "remove it"
-    return f"{place}: there is no such setting; allowed: {one_of(known)}; {cure}"
+    return Problem("unknown_setting", place, "there is no such setting", None, one_of(known), cure)
 
 
-def _read(file: Path) -> dict[str, object]:
+def _read(file: Path, wrong: list[Problem]) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}; mend it, or move it away") from error
+        wrong.append(Problem("unreadable", str(file), f"cannot be read: {error}", cure="mend it, or move it away"))
+        return {}
 
 
 def _variable(name: str) -> str:

@@ -36,10 +36,6 @@ class PluginError(GraphgenError):
     """A plugin could not be found or loaded."""
 
 
-class ConfigError(GraphgenError):
-    """A setting of graphgen itself is wrong."""
-
-
 class PathError(GraphgenError):
     """A path leaves its root, or is not there.
 
@@ -72,7 +68,7 @@ class LaneError(GraphgenError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a workflow: where, what was found there, what is allowed, and the cure.
+    """One thing wrong with a workflow or with graphgen's settings: where, what is there, what is allowed, and the cure.
 
     `code` is stable and machine-readable (`unknown_node`, `cycle`, ...); `place` reads like `sampler.steps`; `allowed`
     reads on after the word "allowed:".
@@ -100,6 +96,14 @@ class Problem:
         if self.cure is not None:
             fields["cure"] = self.cure
         return fields
+
+
+class ConfigError(GraphgenError):
+    """Settings of graphgen itself are wrong; `problems` holds all that are."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class WorkflowError(GraphgenError):

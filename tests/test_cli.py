@@ -263,6 +263,31 @@ def test_doctor_looks_at_everything(tmp_path: Path) -> None:
     assert set(wrong) <= {"device", *("outputs", "cache", "data")}, "only what this machine may really lack"
 
 
+def test_doctor_goes_on_with_settings_that_are_wrong(terminal: Terminal) -> None:
+    file = terminal.folder / "graphgen.toml"
+    file.write_text('threads = 0\ndevices = "cpu"\nmemory_bytes = "7 MiB"\n')
+    assert terminal.call("cache", "info").code == 2
+    answer = terminal.call("doctor", "--json", GRAPHGEN_DEVICE="The GPU")
+    assert answer.code == 1
+    (told,) = answer.lines
+    wrong = [item for item in told["findings"] if item["subject"] == "settings" and item["cure"]]
+    cures = "\n".join(item["cure"] for item in wrong)
+    assert len(wrong) == 3
+    assert f"{file}: threads: give a whole number from 1 to 256" in cures
+    assert "did you mean 'device'?" in cures
+    assert "GRAPHGEN_DEVICE: give auto, cpu" in cures
+    assert {"folders", "cache", "plugins"} <= {item["section"] for item in told["findings"]}
+
+
+def test_doctor_goes_on_without_a_file_that_cannot_be_read(terminal: Terminal) -> None:
+    (terminal.folder / "graphgen.toml").write_text("threads = ")
+    answer = terminal.call("doctor")
+    assert (answer.code, answer.err) == (1, "")
+    assert "cannot be read" in answer.out
+    assert "mend it, or move it away" in answer.out.partition("to mend")[2]
+    assert "plugins" in answer.out
+
+
 def test_doctor_says_how_to_mend_what_is_wrong(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, ("toy", "broken"))
     (tmp_path / "outputs").write_text("a file where a folder should be")

@@ -16,6 +16,7 @@ from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
 from graphgen.engine import Engine
+from graphgen.errors import Problem
 from graphgen.registry import Registry
 
 
@@ -40,8 +41,9 @@ def execute(arguments: Sequence[str]) -> int:
     """Do what the call says; return the exit code."""
     call = parser().parse_args(arguments)
     screen = Screen()
-    with Engine() as engine:
-        findings = [*examine(engine)]
+    config, problems = Config.examine()
+    with Engine(config) as engine:
+        findings = [*examine(engine, problems)]
     wrong = [finding for finding in findings if finding.cure]
     if call.json:
         screen.line(json.dumps({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}))
@@ -50,9 +52,10 @@ def execute(arguments: Sequence[str]) -> int:
     return FAILED if wrong else DONE
 
 
-def examine(engine: Engine) -> Iterable[Finding]:
-    """Look at everything, in the order in which it is told."""
-    yield from _versions(engine.config)
+def examine(engine: Engine, problems: Sequence[Problem]) -> Iterable[Finding]:
+    """Look at everything, in the order in which it is told; `problems` are those of the settings."""
+    yield from _versions()
+    yield from _settings(engine.config, problems)
     yield from _libraries()
     yield from _devices(engine)
     yield from (Finding("folders", *found) for found in look_at_folders(engine.config.roots))
@@ -60,10 +63,18 @@ def examine(engine: Engine) -> Iterable[Finding]:
     yield from _plugins(engine.registry)
 
 
-def _versions(config: Config) -> Iterable[Finding]:
+def _versions() -> Iterable[Finding]:
     yield Finding("graphgen", "graphgen", version("graphgen"))
     yield Finding("graphgen", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _settings(config: Config, problems: Sequence[Problem]) -> Iterable[Finding]:
+    """Say where settings come from; of wrong ones that the rest was looked at with their defaults."""
     yield Finding("graphgen", "settings", str(config.file) if config.file else "no graphgen.toml, defaults are used")
+    for problem in problems:
+        found = f"{problem.place}: {problem.message}; the default is used here, other commands refuse it"
+        allowed = f"allowed: {problem.allowed}; " if problem.allowed else ""
+        yield Finding("graphgen", "settings", found, f"{problem.place}: {allowed}{problem.cure}")
 
 
 def _libraries() -> Iterable[Finding]:

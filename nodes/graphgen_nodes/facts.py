@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 from graphgen import Facts, Known, Refusal, ResourceError
 from graphgen_nodes.imaging.geometry import Size, check_crop, check_size, fitted
 from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
-from graphgen_nodes.sockets import Denoiser, LatentFormat
+from graphgen_nodes.sockets import Denoiser, LatentFormat, Schedule
 
 Infer = Callable[[Known], dict[str, Facts]]
 
@@ -30,9 +30,10 @@ def same_as(name: str, output: str = "", **changed: int) -> Infer:
     return lambda known: {output or name: {**known.inputs.get(name, {}), **changed}}
 
 
-def from_settings(output: str, **more: str) -> Infer:
-    """Return an infer for a node whose output is nothing but its settings, and perhaps a word about them."""
-    return lambda known: {output: {**more, **known.settings}}
+def from_settings(output: str, made: type | None = None) -> Infer:
+    """Return an infer for a node whose output is nothing but its settings, and a `method` where it has a name."""
+    method = {} if made is None else {"method": made.__name__}
+    return lambda known: {output: {**method, **known.settings}}
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -181,6 +182,13 @@ def path_of(facts: Facts) -> Path | None:
     return PATHS[str(told["kind"])](**{name: value for name, value in told.items() if name != "kind"})
 
 
+def schedule_facts(schedule: Schedule) -> Facts:
+    """Return the facts of a schedule: the steps it runs, the first of them, how many the whole has, and its path."""
+    steps = schedule.steps
+    told = {"steps": len(steps), "start": steps.start, "length": len(schedule.timesteps)}
+    return {**told, "path": path_facts(schedule.path)}
+
+
 def denoiser_facts(handle: Denoiser, wants: Facts | None = None) -> Facts:
     """Return the facts of a denoiser: those of its handle, and what its network wants."""
     return {
@@ -205,40 +213,42 @@ def latent_facts(latent_format: object, width: int | None, height: int | None, b
 
 
 def check_same_format(wanted: Facts, given: Facts, *, what: str, cure: str) -> None:
-    """Refuse a `latent` in another format than what takes it works on, where both are known."""
+    """Refuse a `latent` in another format than that of what takes it, where both are known."""
     mine, other = wanted.get("format"), given.get("format")
     if isinstance(mine, Mapping) and isinstance(other, Mapping) and mine != other:
-        raise Refusal(
-            f"is a latent {_words(other)}, but {what} works on those {_words(mine)}",
-            at="latent",
-            allowed=f"latents {_words(mine)}",
-            cure=cure,
-        )
+        raise Refusal(f"is a latent {_words(other)}, but {what} works on those {_words(mine)}", at="latent", cure=cure)
 
 
-def check_cells(wants: Facts, columns: int | None, rows: int | None, *, at: Mapping[str, str]) -> None:
-    """Refuse a latent of a size that a denoiser cannot take; `at` names the place for a width and for a height."""
+def check_latent_size(wants: Facts, width: int | None, height: int | None, *, at: tuple[str, str]) -> None:
+    """Refuse a latent of a size in pixels that a denoiser cannot take; `at` are the places of width and height."""
     told = wants.get("format")
-    cell = (count_of(told, "downscale") if isinstance(told, Mapping) else None) or 1
-    multiple, most = count_of(wants, "multiple") or 1, count_of(wants, "most_cells")
-    for name, cells in (("width", columns), ("height", rows)):
-        if cells is None:
+    cell = count_of(told, "downscale") if isinstance(told, Mapping) else None
+    if cell is None:
+        return
+    unit, most = cell * (count_of(wants, "multiple") or 1), count_of(wants, "most_cells")
+    for name, pixels, place in (("width", width, at[0]), ("height", height, at[1])):
+        if pixels is None:
             continue
-        if cells % multiple:
-            raise _no_multiple(name, cells * cell, multiple * cell, at[name])
-        if most is not None and cells > most:
+        check_multiple(name, pixels, unit, place)
+        if most and pixels > most * cell:
             raise Refusal(
-                f"is {cells * cell} pixels in {name}, more than this model knows positions for",
-                at=at[name],
-                allowed=f"up to {most * cell} pixels",
+                f"is {pixels} pixels in {name}, and the model knows no positions beyond {most * cell}",
+                at=place,
+                allowed=f"up to {most * cell}",
                 cure="make a smaller picture, and enlarge it afterwards",
             )
 
 
 def check_multiple(name: str, pixels: int, unit: int, at: str) -> None:
-    """Refuse a side in pixels that is no multiple of what a model needs."""
+    """Refuse a side of a picture that is no multiple of the pixels a model works in."""
     if pixels % unit:
-        raise _no_multiple(name, pixels, unit, at)
+        lower = pixels // unit * unit
+        raise Refusal(
+            f"is {pixels} pixels in {name}, which is no multiple of {unit}, as the model needs",
+            at=at,
+            allowed=f"multiples of {unit}",
+            cure=f"take {lower or unit} or {lower + unit}",
+        )
 
 
 def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
@@ -258,16 +268,6 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
                 allowed=f"{wanted} numbers for {what}",
                 cure=cure,
             )
-
-
-def _no_multiple(name: str, pixels: int, unit: int, at: str) -> Refusal:
-    lower = pixels // unit * unit
-    return Refusal(
-        f"is {pixels} pixels in {name}, which is no multiple of {unit}, as the model needs",
-        at=at,
-        allowed=f"multiples of {unit}",
-        cure=f"take {lower or unit} or {lower + unit}",
-    )
 
 
 def _words(latent_format: Mapping[str, object]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +11,12 @@ import torch
 from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor, nn
 
-from graphgen import Known, Place, Refusal
+from graphgen import Place
 from graphgen_nodes import Image, Latent, LatentFormat
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import autoencoder_handle
 from graphgen_nodes.imaging.autoencoder import blend, check_format, decode, encode, plan_tiles
 from graphgen_nodes.loading import ModelLoader
-from graphgen_nodes.packs import autoencoder as pack
-from graphgen_nodes.sampling.facts import format_facts
 
 ARCHES: tuple[Arch, ...] = ("sd1", "sd3")
 PLAIN = LatentFormat("plain", 3, 0.5, 0.25, 8)
@@ -180,41 +177,15 @@ def test_progress_counts_tiles_and_can_stop() -> None:
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
-def known(settings: dict[str, Any] | None = None, **inputs: dict[str, Any]) -> Known:
-    def nowhere(root: str, name: str) -> Path:
-        raise AssertionError(f"{root}/{name} is not looked at")
-
-    return Known(inputs, {}, settings or {}, nowhere)
-
-
 def test_a_latent_of_another_format_is_refused() -> None:
     _, sd1 = loaded("sd1")
     _, sd3 = loaded("sd3")
-    with pytest.raises(
-        Refusal, match=r"of family sd3 with 16 channels.*autoencoder works on those of family sd with 4"
-    ):
-        pack._decoded_facts(known(autoencoder={"format": format_facts(sd1)}, latent={"format": format_facts(sd3)}))
     with pytest.raises(ValueError, match="family sd3 instead of sd, channels 16 instead of 4"):
         check_format(sd3, sd1)
     check_format(sd1, sd1)
 
 
-def test_sizes_are_known_before_running() -> None:
-    _, sd1 = loaded("sd1")
-    facts = format_facts(sd1)
-    latent = {"format": facts, "width": 8, "height": 4, "batch": 2}
-    found = pack._decoded_facts(known(autoencoder={"format": facts}, latent=latent))
-    assert found == {"image": {"channels": 3, "batch": 2, "width": 64, "height": 32}}
-    image = {"width": 64, "height": 32, "batch": 2, "channels": 3}
-    assert pack._encoded_facts(known(autoencoder={"format": facts}, image=image)) == {"latent": latent}
-    assert pack._decoded_facts(known()) == {"image": {"channels": 3}}
-    assert pack._encoded_facts(known()) == {}
-
-
 def test_sides_that_do_not_fit_are_refused() -> None:
     module, target = loaded("sd1")
-    image = {"width": 60, "height": 32}
-    with pytest.raises(Refusal, match="60 pixels in width, which is no multiple of 8"):
-        pack._encoded_facts(known(autoencoder={"format": format_facts(target)}, image=image))
     with pytest.raises(ValueError, match=r"60 x 32 pixels; both must be multiples of 8.*resize to 56 x 32"):
         encode(module, Image(torch.zeros(1, 3, 32, 60)), target, 0, quiet)

@@ -15,13 +15,12 @@ import torch
 from nodes.sampling_oracles import FORMAT, WORDS, RandomNetwork, handle
 from PIL import Image as Picture
 
-from graphgen import Context, Known, Preview, Refusal
+from graphgen import Context, Preview, Refusal
 from graphgen.codec import ValueCodec
 from graphgen.errors import Cancelled
 from graphgen.node import spec_of
 from graphgen.types import build_table
 from graphgen_nodes.packs import guiders, latents, noise, samplers, sampling, schedules
-from graphgen_nodes.sampling.facts import denoiser_facts
 from graphgen_nodes.sampling.options import SAMPLERS, ClassifierFreeGuidance
 from graphgen_nodes.sampling.preview import PROJECTIONS, fit_projection, preview_png, project
 from graphgen_nodes.sockets import Denoiser, Flow, Latent, LatentFormat, VariancePreserving
@@ -77,10 +76,6 @@ def draw(room: Room, *, denoiser: Denoiser = DENOISER, seed: int = 3, batch: int
         **settings,
     )
     return found.latent
-
-
-def known(inputs: dict[str, Any], **settings: Any) -> Known:
-    return Known(inputs, {}, settings, lambda _, name: Path(name))
 
 
 # --- nodes as functions ---------------------------------------------------------------------------------------------
@@ -193,53 +188,6 @@ def test_sizes_that_cannot_be_are_refused_with_the_cure(settings: dict[str, int]
 
 
 # --- while a workflow is checked ------------------------------------------------------------------------------------
-
-
-def infer(function: Callable[..., Any], inputs: dict[str, Any], **settings: Any) -> Any:
-    found = spec_of(function).infer
-    assert found is not None
-    return found(known(inputs, **settings))
-
-
-def test_a_latent_s_format_and_shape_are_known_before_anything_runs() -> None:
-    facts = denoiser_facts(DENOISER)
-    empty = infer(latents.empty, {"denoiser": facts}, width=64, height=32, batch=3)["latent"]
-    assert empty == {"format": facts["format"], "batch": 3, "width": 8, "height": 4}
-    guider = infer(guiders.none, {"denoiser": facts, "positive": {"family": "tiny"}})["guider"]
-    assert infer(sampling.sample, {"guider": guider, "latent": empty})["latent"] == empty
-    assert infer(schedules.karras, {"denoiser": facts}, steps=7) == {"schedule": {"steps": 7}}
-
-
-def test_what_is_not_known_is_let_through() -> None:
-    assert infer(latents.empty, {}, width=64, height=32, batch=1) == {}
-    assert infer(guiders.classifier_free, {}) == {"guider": {}}
-    assert infer(sampling.sample, {}) == {"latent": {}, "denoised": {}}
-    assert infer(schedules.flow, {}) == {}
-
-
-@pytest.mark.parametrize(
-    ("refused", "at"),
-    [
-        (lambda facts: infer(latents.empty, {"denoiser": facts}, width=100, height=64, batch=1), "width"),
-        (lambda _: infer(latents.empty, {}, width=16384, height=16384, batch=4096), "batch"),
-        (lambda facts: infer(schedules.flow, {"denoiser": facts}, steps=4), "denoiser"),
-        (lambda _: infer(schedules.model, {"denoiser": {"path": "Flow"}}, steps=4), "denoiser"),
-        (lambda _: infer(schedules.slice, {}, start=0.7, end=0.7), "start"),
-        (lambda facts: infer(guiders.none, {"denoiser": facts, "positive": {"family": "sd3"}}), "positive"),
-        (lambda facts: infer(guiders.classifier_free, {"denoiser": facts, "negative": {"family": "sd3"}}), "negative"),
-        (
-            lambda facts: infer(
-                sampling.sample, {"guider": facts, "latent": {"format": {**facts["format"], "channels": 16}}}
-            ),
-            "latent",
-        ),
-    ],
-)
-def test_impossible_combinations_never_reach_a_device(refused: Callable[[Any], Any], at: str) -> None:
-    with pytest.raises(Refusal) as refusal:
-        refused(denoiser_facts(DENOISER))
-    assert refusal.value.at == at
-    assert refusal.value.cure
 
 
 def test_listing_and_checking_import_no_torch() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.layouts.architecture import Architecture
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
@@ -103,6 +104,21 @@ class Family(ABC):
         """Return the noise process, from a folder's scheduler_config.json or as usual for the family."""
         return noise_path(scheduler, prediction, self.usual_path())
 
+    @abstractmethod
+    def wants(self, config: Config) -> Facts:
+        """Return what a denoiser wants, from its configuration as shapes tell it.
+
+        `embedding` and `pooled` are the widths of a conditioning (0: none), `multiple` what the sides of a latent must
+        be multiples of, in cells, and `most_cells` the longest side, where there is one.
+        """
+
+    @abstractmethod
+    def gives(self, configs: Mapping[str, Config]) -> Facts:
+        """Return what the text encoders give, from their configurations by the slots' parts.
+
+        `tokens` is a conditioning's length, `embedding` and `pooled` its widths (0: none).
+        """
+
     # --- running (torch from here on) --------------------------------------------------------------------------------
 
     @abstractmethod
@@ -120,6 +136,12 @@ class Family(ABC):
 def find_part(checkpoint: Checkpoint, slot: Slot) -> Part | None:
     """Return the checkpoint's part for a slot, by the kinds the slot goes under."""
     return next((checkpoint.parts[kind] for kind in slot.kinds if kind in checkpoint.parts), None)
+
+
+def whole(config: Config | None, name: str) -> int:
+    """Return a whole number from a configuration; 0 where there is none."""
+    value = (config or {}).get(name)
+    return value if isinstance(value, int) else 0
 
 
 def said_number(part: Part | None, name: str, usual: float) -> float:

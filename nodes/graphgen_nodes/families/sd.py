@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from graphgen import Facts
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
 from graphgen_nodes.checkpoints.layouts.unet import UNet
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
-from graphgen_nodes.checkpoints.parts import Checkpoint, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, said_number
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.families.family import Family, Slot, downscale, said_number, whole
 from graphgen_nodes.sampling.paths import Path, VariancePreserving
 from graphgen_nodes.sockets import LatentFormat, Prediction
 
@@ -53,6 +54,15 @@ class StableDiffusion(Family):
     def usual_path(self) -> Path:
         """Return the scaled-linear betas of the release."""
         return VariancePreserving(0.00085, 0.012, "scaled_linear", 1000)
+
+    def wants(self, config: Config) -> Facts:
+        """Return the context's width; the UNet pads what its levels cannot halve, so any size will do."""
+        return {"embedding": whole(config, "cross_attention_dim"), "pooled": 0, "multiple": 1}
+
+    def gives(self, configs: Mapping[str, Config]) -> Facts:
+        """Return CLIP's 77 tokens in its width; nothing pooled."""
+        width = whole(configs.get("text_encoder"), "hidden_size")
+        return {"tokens": self.texts[0].length, "embedding": width, "pooled": 0}
 
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the UNet."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from graphgen import Facts
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
 from graphgen_nodes.checkpoints.layouts.mmdit import MMDiT
 from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
-from graphgen_nodes.checkpoints.parts import Checkpoint, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, said_number
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.families.family import Family, Slot, downscale, said_number, whole
 from graphgen_nodes.sampling.paths import Flow, Path
 from graphgen_nodes.sockets import LatentFormat, Prediction
 
@@ -73,6 +74,25 @@ class StableDiffusion3(Family):
     def usual_prediction(self, checkpoint: Checkpoint, part: Part) -> Prediction | None:  # noqa: ARG002
         """Return flow: the family has never been anything else."""
         return "flow"
+
+    def wants(self, config: Config) -> Facts:
+        """Return the widths of its two text inputs, and the sizes that its patches and its position table allow."""
+        patch = whole(config, "patch_size")
+        return {
+            "embedding": whole(config, "joint_attention_dim"),
+            "pooled": whole(config, "pooled_projection_dim"),
+            "multiple": patch,
+            "most_cells": patch * whole(config, "pos_embed_max_size"),
+        }
+
+    def gives(self, configs: Mapping[str, Config]) -> Facts:
+        """Return the CLIPs' tokens and T5's in the width of T5, and the CLIPs' projections side by side."""
+        first, second, t5 = (configs.get(slot.part) for slot in self.texts)
+        return {
+            "tokens": self.texts[0].length + T5_TOKENS,
+            "embedding": T5_WIDTH if t5 is None else whole(t5, "d_model"),
+            "pooled": whole(first, "projection_dim") + whole(second, "projection_dim"),
+        }
 
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the transformer."""

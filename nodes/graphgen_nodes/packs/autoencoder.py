@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, Known, Refusal, Seed, Slider, hookimpl, node
+from graphgen import Context, Facts, Known, Seed, Slider, hookimpl, node
+from graphgen_nodes.facts import (
+    check_multiple,
+    check_same_format,
+    count_of,
+    latent_facts,
+    picture_facts,
+    size_of,
+)
 from graphgen_nodes.sockets import Autoencoder, Image, Latent
 
 if TYPE_CHECKING:
@@ -21,58 +29,24 @@ Tile = Annotated[
 ]
 
 
-def _decoded_facts(known: Known) -> dict[str, Facts]:
-    latent = known.inputs.get("latent", {})
-    wanted, given = known.inputs.get("autoencoder", {}).get("format"), latent.get("format")
-    if wanted is not None and given is not None and wanted != given:
-        raise Refusal(
-            f"is a latent {_words(given)}, but the autoencoder works on those {_words(wanted)}",
-            at="latent",
-            cure="decode it with the autoencoder of the model that made it",
-        )
-    facts = {"channels": 3, **{name: latent[name] for name in ("batch",) if name in latent}}
-    downscale = _count(wanted if wanted is not None else given, "downscale")
-    for side in ("width", "height"):
-        cells = _count(latent, side)
-        if cells and downscale:
-            facts[side] = cells * downscale
-    return {"image": facts}
+def _decoded(known: Known) -> dict[str, Facts]:
+    autoencoder, latent = known.inputs.get("autoencoder", {}), known.inputs.get("latent", {})
+    cure = "decode it with the autoencoder of the model that made it"
+    check_same_format(autoencoder, latent, what="the autoencoder", cure=cure)
+    return {"image": picture_facts(size_of(latent), count_of(latent, "batch"), 3)}
 
 
-def _encoded_facts(known: Known) -> dict[str, Facts]:
-    image, found = known.inputs.get("image", {}), known.inputs.get("autoencoder", {}).get("format")
-    downscale = _count(found, "downscale")
-    facts = {"format": found, **{name: image[name] for name in ("batch",) if name in image}}
-    if not downscale:
-        return {}
-    for side in ("width", "height"):
-        pixels = _count(image, side)
-        if pixels % downscale:
-            raise Refusal(
-                f"is {pixels} pixels in {side}, which is no multiple of {downscale}, as the autoencoder needs",
-                at="image",
-                cure="put images.resize before",
-            )
-        if pixels:
-            facts[side] = pixels // downscale
-    return {"latent": facts}
+def _encoded(known: Known) -> dict[str, Facts]:
+    told, image = known.inputs.get("autoencoder", {}).get("format"), known.inputs.get("image", {})
+    unit = count_of(told, "downscale") if isinstance(told, Mapping) else None
+    sides = {name: count_of(image, name) for name in ("width", "height")}
+    for name, pixels in sides.items():
+        if pixels is not None and unit is not None:
+            check_multiple(name, pixels, unit, "image")
+    return {"latent": latent_facts(told, sides["width"], sides["height"], count_of(image, "batch"))}
 
 
-def _count(facts: object, name: str) -> int:
-    """Return a whole number that is known; 0 where it is not."""
-    value = facts.get(name) if isinstance(facts, dict) else None
-    return value if isinstance(value, int) else 0
-
-
-def _words(latent_format: object) -> str:
-    found = latent_format if isinstance(latent_format, dict) else {}
-    return (
-        f"of family {found.get('family')} with {found.get('channels')} channels, scale {found.get('scale')} and "
-        f"{found.get('downscale')} pixels to a cell"
-    )
-
-
-@node(category="autoencoder", title="Decode latent", device="gpu", infer=_decoded_facts)
+@node(category="autoencoder", title="Decode latent", device="gpu", infer=_decoded)
 def decode(
     context: Context,
     autoencoder: Model,
@@ -92,7 +66,7 @@ def decode(
         return coding.decode(cast("nn.Module", module), latent, tile, context.progress)
 
 
-@node(category="autoencoder", title="Encode picture", device="gpu", infer=_encoded_facts)
+@node(category="autoencoder", title="Encode picture", device="gpu", infer=_encoded)
 def encode(
     context: Context,
     autoencoder: Model,

@@ -8,42 +8,23 @@ from typing import Annotated
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.facts import check_latent_size, count_of, denoiser_facts, latent_facts
 from graphgen_nodes.sockets import Denoiser, Latent
 
 MOST_PIXELS = 2**28
 """The most pixels of all images of a batch together (256 pictures of 1024 by 1024)."""
 
 
-def _infer_empty(known: Known) -> dict[str, Facts]:
-    latent_format = known.inputs.get("denoiser", {}).get("format")
-    batch = known.settings.get("batch")
-    facts: dict[str, Facts] = {}
-    if isinstance(latent_format, dict) and isinstance(downscale := latent_format.get("downscale"), int):
-        sizes = {name: known.settings.get(name) for name in ("width", "height")}
-        for name, size in sizes.items():
-            if isinstance(size, int):
-                _check_size(name, size, downscale)
-        cells = {name: size // downscale for name, size in sizes.items() if isinstance(size, int)}
-        facts = {"latent": {"format": latent_format, "batch": batch, **cells}}
-    _check_pixels(known.settings.get("width"), known.settings.get("height"), batch)
-    return facts
+def _empty(known: Known) -> dict[str, Facts]:
+    wants, settings = known.inputs.get("denoiser", {}), known.settings
+    width, height, batch = (count_of(settings, name) for name in ("width", "height", "batch"))
+    _check_pixels(width, height, batch)
+    check_latent_size(wants, width, height, at=("width", "height"))
+    return {"latent": latent_facts(wants.get("format"), width, height, batch)}
 
 
-def _check_size(name: str, size: int, downscale: int) -> None:
-    if size % downscale:
-        lower = size // downscale * downscale
-        raise Refusal(
-            f"is {size}, which is no multiple of {downscale}, the pixels to one latent cell of this model",
-            at=name,
-            allowed=f"multiples of {downscale}",
-            cure=f"take {lower or downscale} or {lower + downscale}",
-        )
-
-
-def _check_pixels(width: object, height: object, batch: object) -> None:
-    if not (isinstance(width, int) and isinstance(height, int) and isinstance(batch, int)):
-        return
-    if width * height * batch > MOST_PIXELS:
+def _check_pixels(width: int | None, height: int | None, batch: int | None) -> None:
+    if width is not None and height is not None and batch is not None and width * height * batch > MOST_PIXELS:
         raise Refusal(
             f"is {batch}, but {batch} images of {width} by {height} have more than {MOST_PIXELS:,} pixels",
             at="batch",
@@ -51,7 +32,7 @@ def _check_pixels(width: object, height: object, batch: object) -> None:
         )
 
 
-@node(category="latents", infer=_infer_empty)
+@node(category="latents", infer=_empty)
 def empty(
     denoiser: Annotated[Denoiser, Field(description="The model whose latents to make.")],
     *,
@@ -63,8 +44,7 @@ def empty(
 
     Width and height are multiples of the model's pixels to a latent cell, 8 for Stable Diffusion.
     """
-    for name, size in (("width", width), ("height", height)):
-        _check_size(name, size, denoiser.latent.downscale)
+    check_latent_size(denoiser_facts(denoiser), width, height, at=("width", "height"))
     _check_pixels(width, height, batch)
     import torch
 

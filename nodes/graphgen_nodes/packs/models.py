@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, NamedTuple
+from collections.abc import Callable
+from typing import Annotated, NamedTuple, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, File, Known, Refusal, ResourceError, hookimpl, node
+from graphgen import Context, Facts, File, Known, hookimpl, node
 from graphgen_nodes.checkpoints.parts import Checkpoint, open_checkpoint
+from graphgen_nodes.facts import Infer, refusing
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, text_encoder_handle
-from graphgen_nodes.sampling.facts import denoiser_facts, format_facts
+from graphgen_nodes.families.known import known_autoencoder, known_denoiser, known_text_encoder
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, TextEncoder
 
 ModelFile = Annotated[
@@ -44,79 +44,69 @@ class Model(NamedTuple):
 # --- what is known before running -----------------------------------------------------------------------------------
 
 
-@contextmanager
-def _refusing(at: str = "path") -> Iterator[None]:
-    try:
-        yield
-    except ResourceError as error:
-        raise Refusal(str(error), at=at) from error
-
-
-def _opened(known: Known, setting: str = "path") -> Checkpoint | None:
-    """Open the checkpoint a setting names; None where it is wired to what is not known, or empty."""
-    name = known.settings.get(setting)
-    if not isinstance(name, str) or not name:
-        return None
-    with _refusing(setting):
-        return open_checkpoint(known.path("models", name))
+def _opened(known: Known, *settings: str) -> list[Checkpoint]:
+    """Open the checkpoints that settings name, leaving out empty ones and those wired to what is not known."""
+    found = []
+    for setting in settings:
+        name = known.settings.get(setting)
+        if isinstance(name, str) and name:
+            with refusing(setting):
+                found.append(open_checkpoint(known.path("models", name)))
+    return found
 
 
 def _content(known: Known) -> str:
     """Identify the content of all files that the settings name."""
-    found = []
-    for setting in TEXT_FILES:
-        checkpoint = _opened(known, setting)
-        if checkpoint is not None:
-            found.append(checkpoint.digest())
-    return " ".join(found)
+    return " ".join(checkpoint.digest() for checkpoint in _opened(known, *TEXT_FILES))
 
 
-def _asked(known: Known) -> Asked:
-    value = known.settings.get("prediction", "auto")
-    return next((word for word in ("epsilon", "v", "sample", "flow") if word == value), "auto")
+def _when_known(infer: Infer, *settings: str) -> Infer:
+    """Know nothing of a model while one of the settings that decide about it is wired to what is not known."""
+
+    def whole(known: Known) -> dict[str, Facts]:
+        if not known.settings.keys() >= set(settings):
+            return {}
+        with refusing("path"):
+            return infer(known)
+
+    return whole
 
 
-def _named_family(known: Known) -> str:
-    value = known.settings.get("family", "auto")
-    return value if isinstance(value, str) else "auto"
+def _model(known: Known) -> dict[str, Facts]:
+    precision = cast(Precision, known.settings["precision"])
+    checkpoints = _opened(known, "path")
+    return {
+        **_denoiser(known),
+        "text_encoder": known_text_encoder(checkpoints, "auto", precision),
+        "autoencoder": known_autoencoder(checkpoints[0], "auto", precision),
+    }
 
 
-def _model_facts(known: Known) -> dict[str, Facts]:
-    checkpoint = _opened(known)
-    if checkpoint is None:
-        return {}
-    return {**_denoiser_facts(known), **_text_facts(known), **_autoencoder_facts(known)}
+def _denoiser(known: Known) -> dict[str, Facts]:
+    asked, precision = cast(Asked, known.settings["prediction"]), cast(Precision, known.settings["precision"])
+    return {"denoiser": known_denoiser(_opened(known, "path")[0], asked, precision)}
 
 
-def _denoiser_facts(known: Known) -> dict[str, Facts]:
-    checkpoint = _opened(known)
-    if checkpoint is None:
-        return {}
-    with _refusing():
-        return {"denoiser": denoiser_facts(denoiser_handle(checkpoint, _asked(known)))}
+def _text_encoder(known: Known) -> dict[str, Facts]:
+    name, precision = str(known.settings["family"]), cast(Precision, known.settings["precision"])
+    return {"text_encoder": known_text_encoder(_opened(known, *TEXT_FILES), name, precision)}
 
 
-def _text_facts(known: Known) -> dict[str, Facts]:
-    checkpoints = [found for setting in TEXT_FILES if (found := _opened(known, setting)) is not None]
-    if not checkpoints:
-        return {}
-    with _refusing():
-        return {"text_encoder": {"family": text_encoder_handle(checkpoints, _named_family(known)).family}}
+def _autoencoder(known: Known) -> dict[str, Facts]:
+    name, precision = str(known.settings["family"]), cast(Precision, known.settings["precision"])
+    return {"autoencoder": known_autoencoder(_opened(known, "path")[0], name, precision)}
 
 
-def _autoencoder_facts(known: Known) -> dict[str, Facts]:
-    checkpoint = _opened(known)
-    if checkpoint is None:
-        return {}
-    with _refusing():
-        found = autoencoder_handle(checkpoint, _named_family(known))
-    return {"autoencoder": {"format": format_facts(found.latent)}}
+MODEL = _when_known(_model, "path", "prediction", "precision")
+DENOISER = _when_known(_denoiser, "path", "prediction", "precision")
+TEXT = _when_known(_text_encoder, *TEXT_FILES, "family", "precision")
+AUTOENCODER = _when_known(_autoencoder, "path", "family", "precision")
 
 
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-@node(category="models", title="Load model", infer=_model_facts, fingerprint=_content)
+@node(category="models", title="Load model", infer=MODEL, fingerprint=_content)
 def load(
     context: Context, *, path: ModelFile, prediction: Predicts = "auto", precision: NumberFormat = "auto"
 ) -> Model:
@@ -133,7 +123,7 @@ def load(
     )
 
 
-@node(category="models", title="Load denoiser", infer=_denoiser_facts, fingerprint=_content)
+@node(category="models", title="Load denoiser", infer=DENOISER, fingerprint=_content)
 def load_denoiser(
     context: Context, *, path: ModelFile, prediction: Predicts = "auto", precision: NumberFormat = "auto"
 ) -> Denoiser:
@@ -142,7 +132,7 @@ def load_denoiser(
     return denoiser_handle(checkpoint, prediction, precision)
 
 
-@node(category="models", title="Load text encoder", infer=_text_facts, fingerprint=_content)
+@node(category="models", title="Load text encoder", infer=TEXT, fingerprint=_content)
 def load_text_encoder(
     context: Context,
     *,
@@ -157,7 +147,7 @@ def load_text_encoder(
     return text_encoder_handle(checkpoints, family, precision)
 
 
-@node(category="models", title="Load autoencoder", infer=_autoencoder_facts, fingerprint=_content)
+@node(category="models", title="Load autoencoder", infer=AUTOENCODER, fingerprint=_content)
 def load_autoencoder(
     context: Context, *, path: ModelFile, family: FamilyName = "auto", precision: NumberFormat = "auto"
 ) -> Autoencoder:

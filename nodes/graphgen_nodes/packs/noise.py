@@ -8,10 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from graphgen import Seed, hookimpl, node
+from graphgen_nodes.facts import from_settings
 from graphgen_nodes.sockets import Noise
 
 
-@node(category="noise", cheap=True)
+@node(category="noise", cheap=True, infer=from_settings("noise"))
 def gaussian(
     *,
     seed: Annotated[int, Seed(), Field(description="The same seed gives the same picture.")] = 0,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from graphgen import Slider, hookimpl, node
+from graphgen_nodes.facts import from_settings
 from graphgen_nodes.sampling import options
 from graphgen_nodes.sockets import Sampler
 
@@ -16,31 +17,31 @@ Eta = Annotated[
 ]
 
 
-@node(category="samplers", cheap=True)
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.Euler))
 def euler() -> Sampler:
     """Follow the slope: first order, one network call a step; plain and reliable (Karras et al. 2022)."""
     return options.Euler()
 
 
-@node(category="samplers", cheap=True)
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.EulerAncestral))
 def euler_ancestral(*, eta: Eta = 1.0) -> Sampler:
     """Follow the slope past the next level and add fresh noise up to it; never settles (Crowson 2022)."""
     return options.EulerAncestral(eta)
 
 
-@node(category="samplers", cheap=True)
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.Heun))
 def heun() -> Sampler:
     """Average the slopes at both ends of a step: second order, two network calls a step (Karras et al. 2022)."""
     return options.Heun()
 
 
-@node(category="samplers", cheap=True, title="DPM++ 2M")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DPMpp2M), title="DPM++ 2M")
 def dpmpp_2m() -> Sampler:
     """Extrapolate from the last two predictions: second order, one call a step; good in 15 to 30 (Lu et al. 2022)."""
     return options.DPMpp2M()
 
 
-@node(category="samplers", cheap=True, title="DPM++ 2M SDE")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DPMpp2MSDE), title="DPM++ 2M SDE")
 def dpmpp_2m_sde(
     *,
     eta: Eta = 1.0,
@@ -52,7 +53,7 @@ def dpmpp_2m_sde(
     return options.DPMpp2MSDE(eta, solver)
 
 
-@node(category="samplers", cheap=True, title="DPM++ SDE")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DPMppSDE), title="DPM++ SDE")
 def dpmpp_sde(
     *,
     eta: Eta = 1.0,
@@ -64,7 +65,7 @@ def dpmpp_sde(
     return options.DPMppSDE(eta, middle)
 
 
-@node(category="samplers", cheap=True, title="LMS")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.LMS), title="LMS")
 def lms(
     *, order: Annotated[int, Field(ge=1, le=4, description="How many past slopes the polynomial goes through.")] = 4
 ) -> Sampler:
@@ -72,19 +73,19 @@ def lms(
     return options.LMS(order)
 
 
-@node(category="samplers", cheap=True, title="PNDM")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.PNDM), title="PNDM")
 def pndm() -> Sampler:
     """Combine the last four slopes (PLMS): one network call a step, two for the first (Liu et al. 2022)."""
     return options.PNDM()
 
 
-@node(category="samplers", cheap=True, title="DDIM")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DDIM), title="DDIM")
 def ddim(*, eta: Eta = 0.0) -> Sampler:
     """Move the predicted noise to the next level: one network call a step (Song et al. 2021)."""
     return options.DDIM(eta)
 
 
-@node(category="samplers", cheap=True, title="DDPM")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DDPM), title="DDPM")
 def ddpm(
     *,
     variance: Annotated[
@@ -96,7 +97,7 @@ def ddpm(
     return options.DDPM(variance)
 
 
-@node(category="samplers", cheap=True, title="UniPC")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.UniPC), title="UniPC")
 def unipc(
     *,
     order: Annotated[int, Field(ge=1, le=3, description="Order of the predictor; the corrector adds one.")] = 2,
@@ -108,7 +109,7 @@ def unipc(
     return options.UniPC(order, variant)
 
 
-@node(category="samplers", cheap=True, title="LCM")
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.LCM), title="LCM")
 def lcm(
     *,
     timestep_scaling: Annotated[

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Annotated
 
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.facts import Infer, count_of, kept, number_of, path_of, refusing, schedule_facts
 from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.paths import Flow, VarianceExploding, VariancePreserving
-from graphgen_nodes.sockets import Denoiser, Schedule
+from graphgen_nodes.sampling.schedules import part_of
+from graphgen_nodes.sockets import Denoiser, Path, Schedule
 
 Model = Annotated[Denoiser, Field(description="The model to make the schedule for.")]
 Steps = Annotated[int, Field(ge=1, le=1000, description="How many steps to take."), Slider(step=1)]
@@ -25,37 +28,49 @@ Start = Annotated[
 ]
 
 
-def _infer(known: Known) -> dict[str, Facts]:
-    steps = known.settings.get("steps")
-    return {"schedule": {"steps": steps}} if isinstance(steps, int) else {}
+MODELS_OWN = ("sigma_min", "sigma_max", "shift")
+"""The settings of which 0 means the model's own."""
 
 
-def _infer_for(node_name: str, path: str, cure: str) -> Callable[[Known], dict[str, Facts]]:
+def _made(make: Callable[..., Schedule], path: type[Path] = Path, cure: str = "") -> Infer:
+    """Make the schedule itself, for that takes neither torch nor weights, and say what is known of it."""
+    names = signature(make).parameters.keys() - {"path"}
+
     def infer(known: Known) -> dict[str, Facts]:
-        found = known.inputs.get("denoiser", {}).get("path")
-        if found is not None and found != path:
-            raise Refusal(
-                f"has a noise process of kind {found}, but {node_name} is for {path}", at="denoiser", cure=cure
-            )
-        return _infer(known)
+        denoiser, settings = known.inputs.get("denoiser", {}), known.settings
+        process, steps = path_of(denoiser), count_of(settings, "steps")
+        if process is None or not names <= settings.keys():
+            return {} if steps is None else {"schedule": {"steps": steps, "start": 0, "length": steps}}
+        if not isinstance(process, path):
+            message = f"has a noise process of kind {type(process).__name__}, and this schedule is for another"
+            raise Refusal(message, at="denoiser", allowed=f"models with {path.__name__}", cure=cure)
+        values = {name: (value or None) if name in MODELS_OWN else value for name, value in settings.items()}
+        with refusing("", "change this node's settings"):
+            return {"schedule": schedule_facts(make(process, **values))}
 
     return infer
 
 
-def _infer_slice(known: Known) -> dict[str, Facts]:
-    start, end = known.settings.get("start"), known.settings.get("end")
-    if isinstance(start, float | int) and isinstance(end, float | int) and start >= end:
+def _part(known: Known) -> dict[str, Facts]:
+    whole = known.inputs.get("schedule", {})
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    if start is not None and end is not None and start >= end:
         raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
-    return {}
+    steps, first = count_of(whole, "steps"), count_of(whole, "start")
+    if start is None or end is None or steps is None or first is None:
+        return {"schedule": kept(whole, "path", "length")}
+    with refusing("start"):
+        part = part_of(steps, start, end)
+    return {"schedule": {**whole, "steps": len(part), "start": first + part.start}}
 
 
-@node(category="schedules", cheap=True, infer=_infer)
+@node(category="schedules", cheap=True, infer=_made(schedules.default))
 def default(denoiser: Model, *, steps: Steps = 20) -> Schedule:
     """Space steps as the pipeline of the model's own family does: the schedule to begin with."""
     return schedules.default(denoiser.path, steps)
 
 
-@node(category="schedules", cheap=True, infer=_infer)
+@node(category="schedules", cheap=True, infer=_made(schedules.karras))
 def karras(
     denoiser: Model,
     *,
@@ -78,7 +93,7 @@ def karras(
     )
 
 
-@node(category="schedules", cheap=True, infer=_infer)
+@node(category="schedules", cheap=True, infer=_made(schedules.exponential))
 def exponential(
     denoiser: Model,
     *,
@@ -99,7 +114,7 @@ def exponential(
     )
 
 
-@node(category="schedules", cheap=True, infer=_infer)
+@node(category="schedules", cheap=True, infer=_made(schedules.uniform))
 def uniform(denoiser: Model, *, steps: Steps = 20) -> Schedule:
     """Space steps evenly over the noise levels as training drew them; also called simple."""
     return schedules.uniform(denoiser.path, steps)
@@ -108,7 +123,7 @@ def uniform(denoiser: Model, *, steps: Steps = 20) -> Schedule:
 @node(
     category="schedules",
     cheap=True,
-    infer=_infer_for("schedules.model", "VariancePreserving", "use schedules.default or schedules.flow"),
+    infer=_made(schedules.model, VariancePreserving, "use schedules.default or schedules.flow"),
     title="Model's own betas",
 )
 def model(
@@ -158,7 +173,7 @@ def model(
 @node(
     category="schedules",
     cheap=True,
-    infer=_infer_for("schedules.flow", "Flow", "use schedules.default, schedules.karras or schedules.model"),
+    infer=_made(schedules.flow, Flow, "use schedules.default, schedules.karras or schedules.model"),
 )
 def flow(
     denoiser: Model,
@@ -176,7 +191,7 @@ def flow(
     return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing)
 
 
-@node(category="schedules", cheap=True, infer=_infer_slice)
+@node(category="schedules", cheap=True, infer=_part)
 def slice(  # noqa: A001 - the node's name
     schedule: Annotated[Schedule, Field(description="The schedule to take a part of.")],
     *,

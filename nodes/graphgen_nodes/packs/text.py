@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Annotated, cast
 from pydantic import Field
 
 from graphgen import Context, Facts, Known, TextArea, hookimpl, node
+from graphgen_nodes.facts import kept, refusing
 from graphgen_nodes.sockets import Conditioning, TextEncoder
+from graphgen_nodes.text.windows import too_long, unread_of
 
 if TYPE_CHECKING:
     from graphgen_nodes.text.encode import PromptEncoder
 
 
-def _infer(known: Known) -> dict[str, Facts]:
-    encoder = known.inputs.get("encoder", {})
-    return {"conditioning": {"family": encoder["family"], "batch": 1}} if "family" in encoder else {}
+def _encoded(known: Known) -> dict[str, Facts]:
+    encoder, text = known.inputs.get("encoder", {}), known.settings.get("text")
+    with refusing("text"):
+        unread = unread_of(text, encoder) if isinstance(text, str) else None
+    facts = {"batch": 1, **kept(encoder, "family", "tokens", "embedding", "pooled")}
+    return {"conditioning": {**facts, "note": too_long(unread)} if unread else facts}
 
 
-@node(category="text", title="Encode prompt", device="gpu", infer=_infer)
+@node(category="text", title="Encode prompt", device="gpu", infer=_encoded)
 def encode(
     context: Context,
     encoder: Annotated[TextEncoder, Field(description="The model's text encoder.")],

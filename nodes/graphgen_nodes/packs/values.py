@@ -8,25 +8,22 @@ from typing import Annotated
 from pydantic import Field
 
 from graphgen import Facts, Known, TextArea, hookimpl, node
+from graphgen_nodes.facts import from_settings
 
 
-def _named(output: str) -> Callable[[Known], dict[str, Facts]]:
-    return lambda known: {output: {"value": known.settings["value"]}} if "value" in known.settings else {}
-
-
-@node(category="values", cheap=True, infer=_named("float"))
+@node(category="values", cheap=True, infer=from_settings("float"))
 def number(*, value: Annotated[float, Field(description="The number.")] = 0.0) -> float:
     """Give a number."""
     return value
 
 
-@node(category="values", cheap=True, infer=_named("int"))
+@node(category="values", cheap=True, infer=from_settings("int"))
 def whole_number(*, value: Annotated[int, Field(description="The whole number.")] = 0) -> int:
     """Give a whole number."""
     return value
 
 
-@node(category="values", cheap=True, infer=_named("str"))
+@node(category="values", cheap=True, infer=from_settings("str"))
 def text(*, value: Annotated[str, TextArea(), Field(description="The text.")] = "") -> str:
     """Give a text."""
     return value

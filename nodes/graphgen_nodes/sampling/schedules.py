@@ -161,14 +161,23 @@ def cut(schedule: Schedule, start: float, end: float) -> Schedule:
     Raises:
         ValueError: no step lies between the two.
     """
-    count = len(schedule.steps)
-    first, stop = (schedule.start + ceil(share * count - 1e-9) for share in (start, end))
-    if first >= stop:
+    part = part_of(len(schedule.steps), start, end)
+    return replace(schedule, start=schedule.start + part.start, stop=schedule.start + part.stop)
+
+
+def part_of(count: int, start: float, end: float) -> range:
+    """Return which of so many steps lie between two shares (0..1), as `cut` takes them.
+
+    Raises:
+        ValueError: none does.
+    """
+    part = range(*(ceil(share * count - 1e-9) for share in (start, end)))
+    if not part:
         raise ValueError(
             f"schedules.slice: no step of the {count} lies between start {start:g} and end {end:g}; "
             "move them apart or take more steps"
         )
-    return replace(schedule, start=first, stop=stop)
+    return part
 
 
 def _range(path: Path, sigma_min: float | None, sigma_max: float | None) -> tuple[float, float]:

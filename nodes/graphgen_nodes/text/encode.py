@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from graphgen_nodes.families.family import Family
 from graphgen_nodes.sockets import Conditioning
 from graphgen_nodes.text.tokenizers import PromptTokenizer
+from graphgen_nodes.text.windows import too_long
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class PromptEncoder:
         A prompt that is too long loses its last words, never its end token.
         """
         ids = {part: self._ids(part, text) for part in self.encoders}
-        for dropped in {self._dropped(part, text) for part in self.encoders} - {""}:
-            warn(f"the prompt is too long; not read: {dropped!r}")
+        for end in dict.fromkeys(self._dropped(part, text) for part in self.encoders):
+            if end:
+                warn(too_long([end]))
         with torch.no_grad():
             embeddings, pooled = self.family.encode(self.encoders, ids)
         return Conditioning(self.family.name, _on_cpu(embeddings), None if pooled is None else _on_cpu(pooled))

@@ -1,0 +1,41 @@
+"""How much of a prompt is read: what lies beyond a text encoder's window. Torch-free.
+
+A workflow's check and the encoder itself say the same words about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from graphgen import Facts
+
+MARKS = 2
+"""The most tokens that are not text: a begin and an end, or an end and the mark before the first word."""
+
+
+def too_long(unread: Sequence[str]) -> str:
+    """Say which ends of a prompt are not read; each text encoder may stop elsewhere."""
+    return "; ".join(f"the prompt is too long; not read: {part!r}" for part in unread)
+
+
+def unread_of(text: str, encoder: Facts) -> list[str]:
+    """Return the ends of a prompt that the text encoders with these facts do not read, each once; none if all is read.
+
+    Raises:
+        ValueError: the text, or a model's own tokenizer, cannot be read.
+    """
+    told = encoder.get("windows")
+    windows = [window for window in told if isinstance(window, Mapping)] if isinstance(told, Sequence) else []
+    ends = {_end(text, window.get("tokenizer"), window.get("length")): None for window in windows}
+    return [end for end in ends if end]
+
+
+def _end(text: str, tokenizer: object, length: object) -> str:
+    if not isinstance(tokenizer, str) or not isinstance(length, int):
+        return ""
+    if text.isascii() and len(text) + MARKS <= length:  # a token is a character at least; this spares the vocabulary
+        return ""
+    from graphgen_nodes.text.tokenizers import KINDS, load_tokenizer
+
+    return load_tokenizer(tokenizer if tokenizer in KINDS else Path(tokenizer)).cut_off(text, length)

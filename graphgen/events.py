@@ -45,6 +45,13 @@ class NodeStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeWaiting:
+    """A node waits, because another run or process has begun to compute the same; its result will do for both."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeProgress:
     """A node has done `done` of `total` units of its work; `stage` says of what, when it is not the work itself."""
 
@@ -118,6 +125,7 @@ Event: TypeAlias = (
     RunStarted
     | NodeCached
     | NodeStarted
+    | NodeWaiting
     | NodeProgress
     | NodePreview
     | NodeLog

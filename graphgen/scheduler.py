@@ -80,6 +80,8 @@ class _Job:
     fingerprint: str = ""
     claim: Claim | None = None
     lane: Lane | None = None
+    waits: bool = False
+    """Somebody else has claimed it."""
     followers: list[_Job] = field(default_factory=list)
     """Jobs with the same value key, which wait for this one's result."""
 
@@ -219,6 +221,9 @@ class Execution:
             self._by_value[key] = job
             self._submit(job)
         else:
+            if self.listen and not job.waits:
+                self.listen(events.NodeWaiting(job.node.name))
+            job.waits = True
             self._elsewhere.append(job)
 
     def _planned_key(self, node: GraphNode) -> str | None:

@@ -14,6 +14,7 @@ ALL: list[tuple[Event, str]] = [
     (events.RunStarted("r", 3, 1, ("a",)), "run_started"),
     (events.NodeCached("a", "disk"), "node_cached"),
     (events.NodeStarted("a", "pool"), "node_started"),
+    (events.NodeWaiting("a"), "node_waiting"),
     (events.NodeProgress("a", 1, 2, "loading"), "node_progress"),
     (events.NodePreview("a", "image/png", b"\x89PNG"), "node_preview"),
     (events.NodeLog("a", "warning", "careful"), "node_log"),

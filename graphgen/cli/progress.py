@@ -29,6 +29,7 @@ TICK = 0.25
 """Seconds between looks at the clock."""
 COUNTABLE = 10_000
 """Units beyond which parts of a hundred are told; they are bytes, mostly."""
+WAITS = "for another run that computes the same"
 
 _BAR = 24
 _TIME = 8
@@ -36,9 +37,13 @@ _TIME = 8
 
 @dataclass
 class _Work:
-    """A node that runs: since when, how far, whether that was told, and the last quarter that was."""
+    """A node that runs, or waits: since when, how far, whether that was told, and the last quarter that was.
+
+    What comes before the work itself, such as loading, is a `stage`: told in words, so that the bar only grows.
+    """
 
     since: float
+    waits: bool = False
     done: int = 0
     total: int = 0
     stage: str = ""
@@ -90,7 +95,8 @@ class Progress:
             for node, work in self._running.items():
                 if not work.told and not self._screen.live and self._clock() - work.since >= LONG:
                     work.told = True
-                    self._line(self._screen.symbols.begun, "dim", node, "running", "")
+                    when, note = ("waits", WAITS) if work.waits else ("running", "")
+                    self._line(self._screen.symbols.begun, "dim", node, when, note)
             self._redraw()
 
     def _tick_on(self) -> None:
@@ -101,6 +107,8 @@ class Progress:
         match event:
             case events.NodeStarted(node):
                 self._running[node] = _Work(self._clock())
+            case events.NodeWaiting(node):
+                self._running[node] = _Work(self._clock(), waits=True)
             case events.NodeProgress():
                 self._advance(event)
             case events.NodeLog(node, level, message):
@@ -126,8 +134,9 @@ class Progress:
         work.done = event.done
         quarter = 4 * event.done // event.total if event.total else 0
         if work.told and work.quarter < quarter < 4:
-            note = f"{work.stage} {_count(work)}".strip()
-            self._line(" ", "", event.node, f"{100 * work.done // work.total} %", note)
+            percent = f"{100 * work.done // work.total} %"
+            when, note = (work.stage, _count(work) or percent) if work.stage else (percent, _count(work))
+            self._line(" ", "", event.node, when, note)
         work.quarter = quarter
 
     def _cached(self, node: str, source: str) -> None:
@@ -174,8 +183,11 @@ class Progress:
         node, work = max(self._running.items(), key=lambda item: (item[1].total > 0, item[1].since))
         running = duration(int(self._clock() - work.since)) if self._clock() - work.since >= LONG else ""
         parts = [style(self._screen.symbols.begun, "cyan"), self._name(node), f" {running:>{_TIME}}"]
-        if work.total:
-            parts.append(f" {self._bar(work)} {_steps(work)}{self._left(work)}")
+        if work.waits:
+            parts.append(f" waits {WAITS}")
+        elif work.total:
+            how_far = _count(work) or f"{100 * work.done // work.total} %"
+            parts.append(f" {work.stage or self._bar(work)} {how_far}{self._left(work)}")
         others = [name for name in self._running if name != node]
         if others:
             parts.append(style(f" (beside: {', '.join(others[:3])}{' …' if len(others) > 3 else ''})", "dim"))
@@ -192,11 +204,6 @@ class Progress:
             return ""
         seconds = (self._clock() - work.stage_since) * (work.total - work.done) / work.done
         return style(f", {duration(seconds)} left", "dim") if seconds >= 1 else ""
-
-
-def _steps(work: _Work) -> str:
-    """Say how far the work is: `12/20`, `loading 45 %`."""
-    return f"{work.stage} {_count(work) or f'{100 * work.done // work.total} %'}".lstrip()
 
 
 def _count(work: _Work) -> str:

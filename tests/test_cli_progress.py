@@ -1,0 +1,106 @@
+"""A run as it is told: phases that never go backwards, and why nothing seems to happen."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from cli_kit import Terminal, a_sum
+
+from graphgen import events
+from graphgen.cli.progress import Progress
+from graphgen.cli.screen import Screen
+
+
+class Stream(io.StringIO):
+    """Standard output, on a terminal or not."""
+
+    encoding = "utf-8"
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+class Watched:
+    """A Progress with a clock that is moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "100")
+        self.now = 0.0
+        self.out = Stream(terminal=terminal)
+        self.progress = Progress(Screen(self.out, self.out), ["sample"], clock=lambda: self.now)
+
+    def tell(self, *told: events.Event) -> list[str]:
+        """Tell events, let two seconds pass, and return what was written since."""
+        begun = len(self.out.getvalue())
+        for event in told:
+            self.progress(event)
+        self.now += 2
+        self.progress.tick()
+        written = re.sub("\x1b\\[[0-9;]*[mK]", "", self.out.getvalue()[begun:])
+        return [line.rstrip() for line in re.split("[\r\n]", written) if line.strip()]
+
+
+def phases(watched: Watched) -> list[str]:
+    """Load weights, then take steps."""
+    shown = watched.tell(events.NodeStarted("sample", "cpu"))
+    for done in (500_000, 1_000_000):
+        shown += watched.tell(events.NodeProgress("sample", done, 1_000_000, "loading"))
+    for done in (1, 2, 4):
+        shown += watched.tell(events.NodeProgress("sample", done, 4))
+    return shown
+
+
+def test_loading_has_no_bar_so_that_the_bar_only_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = phases(Watched(monkeypatch, terminal=True))
+    assert any("loading 50 %" in line for line in shown)
+    filled = [line.count("━") for line in shown if "━" in line or "─" in line]
+    assert filled
+    assert filled == sorted(filled)
+    assert not any("loading" in line and "─" in line for line in shown)
+
+
+def test_lines_name_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert phases(Watched(monkeypatch, terminal=False)) == [
+        "▸ sample   running",
+        "  sample   loading  50 %",
+        "  sample      25 %  1/4",
+        "  sample      50 %  2/4",
+    ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_waiting_is_told_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
+    watched = Watched(monkeypatch, terminal=terminal)
+    assert "waits for another run that computes the same" in " ".join(
+        "".join(watched.tell(events.NodeWaiting("sample"))).split()
+    )
+    if not terminal:
+        assert watched.tell() == []
+    after = watched.tell(events.NodeStarted("sample", "cpu"))
+    assert not any("waits" in line for line in after)
+    assert watched.tell(events.NodeCached("sample", "disk"))[-1].split()[-1] == "cached"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="claims have no links there")
+def test_a_second_process_says_what_it_waits_for(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    file = terminal.save(a_sum(steps=25, pause=0.1))
+    with terminal.start("run", file, "--json") as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if '"node_started"' in line and '"long"' in line:
+                break
+        second = terminal.call("run", file)
+        assert first.communicate(timeout=60)[1] == ""
+    assert (first.returncode, second.code) == (0, 0), second.err
+    assert second.out.count("waits  for another run that computes the same") == 1
+    assert re.search(r"○ long +cached", second.out)

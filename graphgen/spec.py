@@ -20,7 +20,10 @@ from graphgen.widgets import RootName
 
 Device: TypeAlias = Literal["cpu", "gpu"]
 Facts: TypeAlias = Mapping[str, JSON]
-"""What is known of a value before anything runs: family, channels, width, batch, ...; `value` is a constant itself."""
+"""What is known of a value before anything runs: family, channels, width, batch, ...; see docs/facts.md.
+
+`value` is a constant itself; `note` is a sentence for whoever checks the workflow, said once and not carried on.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,24 @@ from graphgen.cli.call import (
     read_source,
     show_problems,
 )
+from graphgen.cli.facts import facts_json, notes_of, rows_of
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
 from graphgen.engine import Engine
 from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
+from graphgen.jsontypes import JSON
 
 
 def parser() -> Parser:
     """Return the options of the command."""
-    made = Parser(
-        "check", "Say what is wrong with a workflow, without running it.", "FILE [--set name=value ...] [--json]"
-    )
+    usage = "FILE [--set name=value ...] [--facts] [--json]"
+    made = Parser("check", "Say what is wrong with a workflow, without running it.", usage)
     made.add_argument("file", metavar="FILE", help="a workflow, a picture graphgen made, or - for stdin")
     made.add_argument("--set", metavar="name=value", action="append", default=[], help="set a parameter")
-    made.add_json("the problems")
+    made.add_argument("--facts", action="store_true", help="show what is known on each wire before anything runs")
+    made.add_json("the problems, and with --facts the facts")
     return made
 
 
@@ -50,14 +52,26 @@ def execute(arguments: Sequence[str]) -> int:
             engine.plan(graph)  # looks at the files that nodes read
         except WorkflowError as error:
             problems = error.problems
+        types = engine.registry.types
     if call.json:
-        found = [problem.to_json() for problem in problems]
-        screen.line(json.dumps({"ok": not found, "nodes": len(graph.nodes) if graph else None, "problems": found}))
+        facts = {"facts": facts_json(graph, types) if graph else None} if call.facts else {}
+        screen.line(json.dumps({**_result(graph, problems), **facts}))
     elif problems:
         show_problems(screen, call.file, problems, places)
     elif graph:
+        screen.rows(rows_of(graph, types) if call.facts else [], ("", "dim"), indent=0)
+        for place, note in notes_of(graph):
+            screen.line(f"{style('note', 'yellow')}: {place}: {note}")
         screen.line(f"{style('ok', 'green')}: {_describe(graph)}")
     return WRONG if problems else DONE
+
+
+def _result(graph: Graph | None, problems: Sequence[Problem]) -> dict[str, JSON]:
+    found: dict[str, JSON] = {"ok": not problems, "nodes": len(graph.nodes) if graph else None}
+    found["problems"] = [problem.to_json() for problem in problems]
+    if graph and (notes := notes_of(graph)):
+        found["notes"] = [{"place": place, "message": message} for place, message in notes]
+    return found
 
 
 def _describe(graph: Graph) -> str:

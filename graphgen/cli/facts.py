@@ -1,0 +1,75 @@
+"""What is known on each wire of a checked workflow, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from graphgen.cli.words import value_text
+from graphgen.graph import Graph
+from graphgen.inference import NOTE
+from graphgen.jsontypes import JSON
+from graphgen.spec import Facts
+from graphgen.types import SocketType, TypeTable
+
+LONGEST = 60
+"""The most characters of a constant that are shown."""
+
+
+def rows_of(graph: Graph, types: TypeTable) -> list[tuple[str, str, str]]:
+    """Return a row for each output: `node.output`, its type, and what is known of its value."""
+    return [
+        (wire, str(kind), ", ".join(_parts(facts, _axes(kind, types))))
+        for wire, kind, facts in _outputs(graph)
+        if facts
+    ]
+
+
+def notes_of(graph: Graph) -> list[tuple[str, str]]:
+    """Return what nodes say about themselves to whoever checks them: each node's name and a sentence."""
+    found = ((wire.partition(".")[0], facts.get(NOTE)) for wire, _, facts in _outputs(graph))
+    return list(dict.fromkeys((node, note) for node, note in found if isinstance(note, str)))
+
+
+def facts_json(graph: Graph, types: TypeTable) -> dict[str, JSON]:
+    """Return what is known of each output, by `node.output`: its type, the names of its axes in order, its facts."""
+    return {
+        wire: {"type": str(kind), "axes": _axes(kind, types), "facts": facts} for wire, kind, facts in _outputs(graph)
+    }
+
+
+def _outputs(graph: Graph) -> Iterator[tuple[str, SocketType, Facts]]:
+    for name, node in graph.nodes.items():
+        for output in node.spec.outputs:
+            yield f"{name}.{output.name}", output.type, node.facts.get(output.name, {})
+
+
+def _axes(kind: SocketType, types: TypeTable) -> tuple[str, ...]:
+    """Return the facts that are the axes of a type's tensor, in order: what its class names as `axes`."""
+    axes: tuple[str, ...] = getattr(types.classes.get(kind.name), "axes", ())
+    return axes
+
+
+def _parts(facts: Facts, axes: Sequence[str]) -> Iterator[str]:
+    if any(name in facts for name in axes):
+        yield "x".join(str(facts.get(name, "?")) for name in axes)
+    for name, fact in facts.items():
+        word = name.replace("_", " ")
+        if name == "value":
+            text = value_text(fact)
+            yield text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+        elif name in axes or name == NOTE:
+            continue
+        elif isinstance(fact, bool):
+            yield word if fact else f"no {word}"
+        elif text := _text(fact):
+            yield f"{word} {text}"
+
+
+def _text(fact: JSON) -> str:
+    """Write a fact in a word; one of several parts goes by its first, a list of such ones is left out."""
+    if isinstance(fact, Mapping):
+        first = next(iter(fact.values()), None)
+        return "" if isinstance(first, Mapping) else _text(first)
+    if isinstance(fact, Sequence) and not isinstance(fact, str):
+        return "" if any(isinstance(item, Mapping) for item in fact) else "+".join(map(_text, fact))
+    return fact if isinstance(fact, str) else value_text(fact)

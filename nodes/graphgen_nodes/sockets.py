@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from graphgen_nodes.sampling.paths import Flow as Flow
 from graphgen_nodes.sampling.paths import Path as Path
@@ -34,12 +34,17 @@ Precision = Literal["auto", "float32", "float16", "bfloat16"]
 class Image:
     """A batch of pictures: `pixels[batch, channels, height, width]`, RGB or RGBA, float32 in 0..1."""
 
+    axes: ClassVar[tuple[str, ...]] = ("batch", "channels", "height", "width")
+    """The facts that are the axes of its tensor, in order: so a checked workflow shows shapes on wires."""
+
     pixels: Tensor
 
 
 @dataclass(frozen=True)
 class Mask:
     """A batch of masks: `values[batch, height, width]`, float32 in 0..1; 1 marks what a node should act on."""
+
+    axes: ClassVar[tuple[str, ...]] = ("batch", "height", "width")
 
     values: Tensor
 
@@ -126,6 +131,8 @@ class Upscaler:
 class Latent:
     """A batch of latents `samples[batch, channels, ...]` in scaled units, with the format they are in."""
 
+    axes: ClassVar[tuple[str, ...]] = ("batch", "channels", "rows", "columns")
+
     samples: Tensor
     format: LatentFormat
 
@@ -133,6 +140,8 @@ class Latent:
 @dataclass(frozen=True)
 class Conditioning:
     """What a text encoder said of a prompt: `embeddings[batch, tokens, width]`, where used `pooled[batch, width]`."""
+
+    axes: ClassVar[tuple[str, ...]] = ("batch", "tokens", "embedding")
 
     family: str
     embeddings: Tensor

@@ -10,9 +10,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -29,13 +30,14 @@ from graphgen.config import Config
 from graphgen.effects import Provenance, check_folder, write_files
 from graphgen.errors import Cancelled, NodeError, Problem, RunFailed, WorkflowError
 from graphgen.events import Event, RunStatus
-from graphgen.explain import Explanation, explain, read_record, write_record
+from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
 from graphgen.files import Files
 from graphgen.graph import Graph, build_graph
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
 from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
 from graphgen.outcome import Outcome
+from graphgen.outputs import Outputs
 from graphgen.parameters import apply_parameters
 from graphgen.partial import CachedPartials
 from graphgen.plan import Plan, make_plan
@@ -55,25 +57,6 @@ PARAMETERS_KEY = "graphgen.parameters"
 """The text in a made file that holds the parameters' values."""
 VIEW_KEY = "graphgen.view"
 """The text in a made file that holds the editor's view of the workflow."""
-
-
-class Outputs(Mapping[str, object]):
-    """A run's outputs by name; a value is made when it is asked for, each time anew."""
-
-    def __init__(self, stored: Mapping[str, StoredValue]) -> None:
-        self.stored = stored
-
-    def __getitem__(self, name: str) -> object:
-        """Return an output's value, for the caller alone."""
-        return self.stored[name].load()
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the outputs' names."""
-        return iter(self.stored)
-
-    def __len__(self) -> int:
-        """Count the outputs."""
-        return len(self.stored)
 
 
 @dataclass(frozen=True)
@@ -154,6 +137,10 @@ class Engine:
     def explain(self, plan: Plan, identity: str) -> list[Explanation]:
         """Say what a plan will do to each node and why, compared with the last run under the same identity."""
         return explain(plan, read_record(self.config.roots.cache, identity), self.cache if self.use_cache else None)
+
+    def last_run(self, identity: str) -> datetime | None:
+        """Return when the run ended that `explain` compares with; None where none is recorded."""
+        return recorded_at(self.config.roots.cache, identity) if self.use_cache else None
 
     def execute(
         self,
@@ -292,7 +279,7 @@ def choose_device(config: Config, registry: Registry) -> DeviceInfo:
     return device if config.precision == "auto" else DeviceInfo(device.name, config.precision)
 
 
-def run(source: Source, /, **parameters: JSON) -> Mapping[str, object]:
+def run(source: Source, /, **parameters: JSON) -> Outputs:
     """Run a workflow and return its outputs by name.
 
     Raises:
@@ -305,7 +292,7 @@ def run(source: Source, /, **parameters: JSON) -> Mapping[str, object]:
     return _outputs(report)
 
 
-async def run_async(source: Source, /, **parameters: JSON) -> Mapping[str, object]:
+async def run_async(source: Source, /, **parameters: JSON) -> Outputs:
     """Run a workflow without blocking the event loop; cancelling the task cancels the run.
 
     Raises:
@@ -330,7 +317,7 @@ async def run_async(source: Source, /, **parameters: JSON) -> Mapping[str, objec
         raise
 
 
-def _outputs(report: Report) -> Mapping[str, object]:
+def _outputs(report: Report) -> Outputs:
     if report.failures:
         raise RunFailed(report.failures)
     if report.status == "cancelled":
@@ -347,7 +334,7 @@ def _report(run_id: str, plan: Plan, outcome: Outcome, seconds: float) -> Report
     return Report(
         run_id,
         outcome.status,
-        Outputs(reached),
+        Outputs(reached, outcome.files),
         tuple(outcome.files),
         tuple(outcome.failures),
         outcome.ran,

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -120,6 +121,14 @@ def read_record(folder: Path, identity: str) -> Record:
     if not isinstance(found, dict):
         return {}
     return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
+
+
+def recorded_at(folder: Path, identity: str) -> datetime | None:
+    """Return when the last run of a workflow left its record; None where there is none."""
+    try:
+        return datetime.fromtimestamp(_path(folder, identity).stat().st_mtime)
+    except OSError:
+        return None
 
 
 def write_record(folder: Path, identity: str, plan: Plan, undone: Collection[str] = ()) -> None:

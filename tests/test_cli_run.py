@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,11 @@ def test_explain_says_why_and_runs_nothing(terminal: Terminal) -> None:
     assert terminal.written == []
     terminal.call("run", file)
     assert set(states(terminal.call("run", file, "--explain", "--json")).values()) <= {"cached", "not needed"}
+    assert "no run of it is recorded" in fresh.out
+    assert re.search(
+        r"compared with its last run, \d{4}-\d\d-\d\d \d\d:\d\d;", terminal.call("run", file, "--explain").out
+    )
+    assert "without the cache" in terminal.call("run", file, "--explain", "--no-cache").out
     changed = terminal.call("run", file, "--explain", "--set", "mode=double")
     assert 'mode: "square" -> "double"' in changed.out
     assert "'square' changed" in changed.out

@@ -176,6 +176,7 @@ def _explain(screen: Screen, engine: Engine, plan: Plan, call: Namespace) -> int
         return DONE
     workflow = plan.graph.workflow
     screen.line(style(workflow.name or call.file, "bold"))
+    screen.line(_compared(engine, call))
     rows = []
     for item in found:
         word, how = _STATES[item.state]
@@ -183,6 +184,15 @@ def _explain(screen: Screen, engine: Engine, plan: Plan, call: Namespace) -> int
     screen.rows(rows)
     screen.line(f"{len(plan.order):,} would run, {len(plan.cached):,} cached")
     return DONE
+
+
+def _compared(engine: Engine, call: Namespace) -> str:
+    """Say what the reasons are told against."""
+    if call.no_cache:
+        return "without the cache and what it knows of earlier runs"
+    last = engine.last_run(_identity(call.file))
+    against = f"compared with its last run, {last:%Y-%m-%d %H:%M}" if last else "no run of it is recorded"
+    return f"{against}; what is cached may come from any run"
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

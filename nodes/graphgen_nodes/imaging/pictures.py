@@ -128,11 +128,11 @@ def composite(image: Image, over: Image, mask: Mask | None) -> Image:
     """
     sizes = {"image": size_of(image), "over": size_of(over)}
     counts = {"image": len(image.pixels), "over": len(over.pixels)}
-    cover = image.pixels[:, 3:] if image.pixels.shape[1] == 4 else torch.ones(1, 1, 1, 1)
     if mask is not None:
         sizes["mask"], counts["mask"] = Size(mask.values.shape[2], mask.values.shape[1]), len(mask.values)
-        cover = cover * mask.values[:, None]
     check_same(sizes, counts)
+    cover = image.pixels[:, 3:] if image.pixels.shape[1] == 4 else torch.ones(1, 1, 1, 1)
+    cover = cover if mask is None else cover * mask.values[:, None]
     below = over.pixels[:, :3]
     mixed = below + cover * (image.pixels[:, :3] - below)
     if over.pixels.shape[1] == 3:

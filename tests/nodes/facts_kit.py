@@ -1,0 +1,136 @@
+"""What is true of a value that was really computed, in the words of docs/facts.md: an `infer` must have foretold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from functools import singledispatch
+
+from graphgen import Facts, Files
+from graphgen_nodes import (
+    Autoencoder,
+    Conditioning,
+    Denoiser,
+    Guider,
+    Image,
+    Latent,
+    Mask,
+    Noise,
+    Sampler,
+    Schedule,
+    TextEncoder,
+    Upscaler,
+)
+from graphgen_nodes.sockets import Path
+
+
+@singledispatch
+def facts_of(value: object) -> dict[str, object]:
+    """Return all facts that can be read from a value."""
+    if isinstance(value, Sampler):
+        return {"method": type(value).__name__} | {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
+    if isinstance(value, Guider):
+        denoiser = facts_of(value.denoiser)
+        return {name: denoiser[name] for name in ("family", "format", "path", "prediction")}
+    assert isinstance(value, bool | int | float | str)
+    return {"value": value}
+
+
+@facts_of.register
+def _(value: Image) -> dict[str, object]:
+    batch, channels, height, width = value.pixels.shape
+    return {"batch": batch, "channels": channels, "height": height, "width": width}
+
+
+@facts_of.register
+def _(value: Mask) -> dict[str, object]:
+    batch, height, width = value.values.shape
+    return {"batch": batch, "height": height, "width": width}
+
+
+@facts_of.register
+def _(value: Latent) -> dict[str, object]:
+    batch, channels, rows, columns = value.samples.shape
+    cell = value.format.downscale
+    return {
+        "family": value.format.family,
+        "format": asdict(value.format),
+        "batch": batch,
+        "channels": channels,
+        "rows": rows,
+        "columns": columns,
+        "height": rows * cell,
+        "width": columns * cell,
+    }
+
+
+@facts_of.register
+def _(value: Conditioning) -> dict[str, object]:
+    batch, tokens, width = value.embeddings.shape
+    pooled = 0 if value.pooled is None else value.pooled.shape[1]
+    return {"family": value.family, "batch": batch, "tokens": tokens, "embedding": width, "pooled": pooled}
+
+
+@facts_of.register
+def _(value: Schedule) -> dict[str, object]:
+    told = {"steps": len(value.steps), "start": value.start, "length": len(value.timesteps)}
+    return {**told, "path": path_of(value.path)}
+
+
+@facts_of.register
+def _(value: Noise) -> dict[str, object]:
+    return asdict(value)
+
+
+@facts_of.register
+def _(value: Denoiser) -> dict[str, object]:
+    return {
+        "family": value.family,
+        "prediction": value.prediction,
+        "path": path_of(value.path),
+        "format": asdict(value.latent),
+        "components": [value.weights.part],
+        "precision": value.precision,
+    }
+
+
+@facts_of.register
+def _(value: TextEncoder) -> dict[str, object]:
+    parts = [weights.part for weights in value.encoders]
+    return {"family": value.family, "components": parts, "precision": value.precision}
+
+
+@facts_of.register
+def _(value: Autoencoder) -> dict[str, object]:
+    told = {"family": value.latent.family, "format": asdict(value.latent)}
+    return {**told, "components": [value.weights.part], "precision": value.precision}
+
+
+@facts_of.register
+def _(value: Upscaler) -> dict[str, object]:
+    return {"scale": value.scale, "precision": value.precision}
+
+
+@facts_of.register
+def _(value: Files) -> dict[str, object]:
+    return {"count": len(value.files)}
+
+
+def path_of(path: Path) -> dict[str, object]:
+    """Return a noise process as its kind and numbers."""
+    return {"kind": type(path).__name__, **asdict(path)}  # type: ignore[call-overload]
+
+
+def assert_foretold(predicted: Facts, value: object, place: str, *, loaded: Mapping[str, object] | None = None) -> None:
+    """Check that what was foretold of a value is so, and that nothing was left out.
+
+    `loaded` is what only the loaded network can tell.
+    """
+    true = {**facts_of(value), **(loaded or {})}
+    told = {name: fact for name, fact in predicted.items() if name != "note"}
+    assert {name: told.get(name, "nothing") for name in true} == true, place
+    assert set(told) <= set(true) | ONLY_TOLD, f"{place}: no value can show that {sorted(set(told) - set(true))}"
+
+
+ONLY_TOLD = {"embedding", "pooled", "tokens", "windows", "multiple", "most_cells", "learned_variance", "channels"}
+"""Facts of handles that the handle itself does not hold: the network they stand for does, and is asked elsewhere."""

@@ -20,6 +20,7 @@ from graphgen_nodes import Image
 
 WORKFLOWS = sorted((Path(__file__).parent.parent / "workflows").glob("*.json"))
 TEXT_TO_IMAGE = Path(__file__).parent.parent / "workflows" / "text_to_image.json"
+IMAGE_TO_IMAGE = TEXT_TO_IMAGE.with_name("image_to_image.json")
 
 
 @pytest.fixture
@@ -103,6 +104,26 @@ def test_run_from_python_takes_parameters() -> None:
     image = outputs["picture"]
     assert isinstance(image, Image)
     assert tuple(image.pixels.shape) == (2, 3, 256, 256)
+
+
+def test_image_to_image_begins_with_a_picture_that_comes_along(engine: Engine) -> None:
+    """It keeps what it is told to keep: nearly all of a red apple, or only its place and size in another colour."""
+    kept = picture(engine.run(IMAGE_TO_IMAGE, {"keep": 0.9}))
+    redrawn = picture(engine.run(IMAGE_TO_IMAGE))
+    assert kept.shape == redrawn.shape == (1, 3, 256, 256)
+    middle = (slice(None), slice(None), slice(96, 160), slice(96, 160))
+    assert kept[middle].mean(axis=(0, 2, 3)).argmax() == 0
+    assert redrawn[middle].mean(axis=(0, 2, 3)).argmax() == 1
+    assert redrawn[:, :, :8, :8].mean() > 0.9
+
+
+def test_image_to_image_takes_any_picture_among_the_inputs(engine: Engine) -> None:
+    folder = engine.config.roots.inputs
+    folder.mkdir(parents=True, exist_ok=True)
+    Picture.new("RGBA", (90, 50), "blue").save(folder / "wide.png")
+    kept = picture(engine.run(IMAGE_TO_IMAGE, {"picture": "wide.png", "keep": 0.95, "steps": 20}))
+    assert kept.shape == (1, 3, 256, 256)
+    assert kept.mean(axis=(0, 2, 3)).argmax() == 2
 
 
 @pytest.mark.gpu

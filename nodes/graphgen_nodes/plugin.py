@@ -18,6 +18,7 @@ from graphgen_nodes.imaging.png import PNG
 from graphgen_nodes.tensors import TENSOR
 
 MODELS = Path(__file__).parent / "models"
+SAMPLES = Path(__file__).parent / "assets" / "samples"
 
 
 class LazyLoader(Loader):
@@ -71,9 +72,9 @@ def register_loaders() -> list[Loader]:
 
 @hookimpl
 def register_shipped() -> list[Shipped]:
-    """Contribute the models that come with graphgen: folders with an index, and single safetensors files."""
+    """Contribute what comes with graphgen: models, folders with an index or safetensors files, and sample pictures."""
     found = sorted(entry for entry in MODELS.glob("*") if entry.suffix == ".safetensors" or _is_model(entry))
-    return [Shipped("models", entry.name, entry) for entry in found]
+    return [*(Shipped("models", entry.name, entry) for entry in found), Shipped("inputs", "samples", SAMPLES)]
 
 
 @hookimpl

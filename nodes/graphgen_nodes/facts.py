@@ -270,6 +270,43 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
             )
 
 
+def guider_facts(denoiser: Facts, *prompts: Facts) -> Facts:
+    """Return the facts of a guider: those of its denoiser that sampling depends on, and for how many images it is."""
+    names = ("family", "prediction", "path", "format", "multiple", "most_cells", "learned_variance")
+    counts = [count_of(prompt, "batch") for prompt in prompts]
+    known = [count for count in counts if count is not None]
+    return {**kept(denoiser, *names), **({"batch": max(known)} if len(known) == len(counts) else {})}
+
+
+def check_run(guider: Facts, sampler: Facts, schedule: Facts, latent: Facts) -> None:
+    """Refuse to sample what was not made for each other: latent, schedule, method and model."""
+    cure = "make the latent with this model's own latents.empty or autoencoder"
+    check_same_format(guider, latent, what="the denoiser", cure=cure)
+    check_latent_size(guider, count_of(latent, "width"), count_of(latent, "height"), at=("latent", "latent"))
+    mine, other = guider.get("path"), schedule.get("path")
+    if isinstance(mine, Mapping) and isinstance(other, Mapping) and mine != other:
+        raise Refusal(
+            f"is made for {_process(other)}, but the denoiser was trained on {_process(mine)}",
+            at="schedule",
+            cure="make the schedule with this denoiser",
+        )
+    if sampler.get("variance") == "learned" and guider.get("learned_variance") is False:
+        cure = "set variance of samplers.ddpm to small or large"
+        raise Refusal("takes the variance that the model learned, but this one learned none", at="sampler", cure=cure)
+    prompts, images = count_of(guider, "batch"), count_of(latent, "batch")
+    if prompts is not None and images is not None and prompts not in (1, images):
+        raise Refusal(
+            f"has prompts for {prompts} images, but the latent is a batch of {images}",
+            at="guider",
+            allowed=f"prompts for 1 or {images} images",
+            cure=f"make {prompts} images at a time, or take prompts for one",
+        )
+
+
+def _process(path: Mapping[str, object]) -> str:
+    return ", ".join([str(path.get("kind")), *(f"{name} {value}" for name, value in path.items() if name != "kind")])
+
+
 def _words(latent_format: Mapping[str, object]) -> str:
     return (
         f"of family {latent_format.get('family')} with {latent_format.get('channels')} channels, scale "

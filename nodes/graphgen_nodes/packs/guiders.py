@@ -8,19 +8,20 @@ from typing import Annotated
 from pydantic import Field
 
 from graphgen import Facts, Known, Slider, hookimpl, node
-from graphgen_nodes.sampling.facts import check_same_family
+from graphgen_nodes.facts import check_conditioning, guider_facts
 from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider
 
 
-def _infer(known: Known) -> dict[str, Facts]:
-    denoiser = known.inputs.get("denoiser", {})
-    for prompt in ("positive", "negative"):
-        check_same_family(denoiser, known.inputs.get(prompt, {}), at=prompt, what="the denoiser")
-    return {"guider": {name: denoiser[name] for name in ("family", "format", "path") if name in denoiser}}
+def _guided(known: Known) -> dict[str, Facts]:
+    denoiser, wired = known.inputs.get("denoiser", {}), ("positive", "negative")
+    prompts = {name: known.inputs[name] for name in wired if name in known.inputs}
+    for name, prompt in prompts.items():
+        check_conditioning(denoiser, prompt, at=name)
+    return {"guider": guider_facts(denoiser, *prompts.values())}
 
 
-@node(category="guiders", cheap=True, infer=_infer)
+@node(category="guiders", cheap=True, infer=_guided)
 def classifier_free(
     denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
     positive: Annotated[Conditioning, Field(description="What the picture should be.")],
@@ -41,7 +42,7 @@ def classifier_free(
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale)
 
 
-@node(category="guiders", cheap=True, infer=_infer, title="No guidance")
+@node(category="guiders", cheap=True, infer=_guided, title="No guidance")
 def none(
     denoiser: Annotated[Denoiser, Field(description="The model to sample from.")],
     positive: Annotated[Conditioning, Field(description="What the picture should be.")],

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple, cast
 from pydantic import Field
 
 from graphgen import Context, Facts, Known, hookimpl, node
-from graphgen_nodes.sampling.facts import check_same_format
+from graphgen_nodes.facts import check_run
 from graphgen_nodes.sockets import Guider, Latent, Noise, Sampler, Schedule
 
 
@@ -19,13 +19,15 @@ class Sampled(NamedTuple):
     denoised: Annotated[Latent, Field(description="The clean latent as last predicted; the same at the very end.")]
 
 
-def _infer(known: Known) -> dict[str, Facts]:
-    latent = known.inputs.get("latent", {})
-    check_same_format(known.inputs.get("guider", {}), latent, at="latent")
+def _sampled(known: Known) -> dict[str, Facts]:
+    guider, sampler, schedule, latent = (
+        known.inputs.get(name, {}) for name in ("guider", "sampler", "schedule", "latent")
+    )
+    check_run(guider, sampler, schedule, latent)
     return {"latent": latent, "denoised": latent}
 
 
-@node(category="sampling", device="gpu", infer=_infer)
+@node(category="sampling", device="gpu", infer=_sampled)
 def sample(
     context: Context,
     guider: Annotated[Guider, Field(description="The model and the prompts.")],

@@ -21,6 +21,7 @@ from graphgen.requirements import check_requirements
 from graphgen.resolve import ResolvedNode, resolve_nodes
 from graphgen.settings import read_settings
 from graphgen.spec import Facts, NodeSpec
+from graphgen.subgraphs import Flat, check_boundaries, write_out
 from graphgen.types import SocketType
 from graphgen.wires import Wire, wire_of
 from graphgen.workflow import Workflow
@@ -90,15 +91,17 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf) -> Grap
         WorkflowError: with every problem found.
     """
     problems = check_requirements(workflow, registry)
-    resolved = resolve_nodes(workflow, registry, problems)
-    arranged = Arrangement(workflow, resolved, registry.types)
+    flat = write_out(workflow, registry, problems)
+    resolved = resolve_nodes(flat, registry, problems)
+    check_boundaries(flat, resolved, registry, problems)
+    arranged = Arrangement(flat.nodes, resolved, registry.types)
     for name in _topological_order(resolved, problems):
         arranged.add(resolved[name], problems)
     nodes: dict[str, GraphNode] = {}
     for name, node in arranged.nodes.items():
         nodes[name] = _check_node(node, nodes, path_of, problems)
-    outputs = _check_outputs(workflow, resolved, arranged, problems)
-    _check_parameters(workflow, resolved, problems)
+    outputs = _check_outputs(flat, resolved, arranged, problems)
+    _check_parameters(flat, resolved, problems)
     targets = _targets(nodes, outputs)
     if not targets and not problems:
         problems.append(_no_target(arranged))
@@ -170,12 +173,12 @@ def _cycles(dependants: Mapping[str, Iterable[str]], done: set[str]) -> list[Pro
 
 
 def _check_outputs(
-    workflow: Workflow, nodes: Mapping[str, ResolvedNode], arranged: Arrangement, problems: list[Problem]
+    flat: Flat, nodes: Mapping[str, ResolvedNode], arranged: Arrangement, problems: list[Problem]
 ) -> dict[str, Wire]:
     outputs: dict[str, Wire] = {}
-    for name, output in workflow.outputs.items():
+    for name, text in flat.outputs.items():
         place = f"outputs.{name}"
-        wire = wire_of(output.source, place, workflow, nodes, problems)
+        wire = wire_of(text, place, flat, nodes, problems)
         source = arranged.follow(wire) if wire else None
         if isinstance(source, Gone):
             problems.extend([] if source.told else [nothing_passes(place, source)])
@@ -184,15 +187,15 @@ def _check_outputs(
     return outputs
 
 
-def _check_parameters(workflow: Workflow, nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> None:
-    for name, parameter in workflow.parameters.items():
-        for target in parameter.sets:
+def _check_parameters(flat: Flat, nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> None:
+    for name, targets in flat.parameters.items():
+        for target in targets:
             place = f"parameters.{name}.sets"
             node_name, _, setting = target.partition(".")
             node = nodes.get(node_name)
             if node is None:
-                if node_name not in workflow.nodes:
-                    known = tuple(workflow.nodes)
+                if node_name not in flat.nodes:
+                    known = tuple(flat.nodes)
                     message = f"sets '{target}', but no node is named '{node_name}'"
                     cure = did_you_mean(node_name, known)
                     problems.append(Problem("parameter_to_nowhere", place, message, target, one_of(known), cure))

@@ -71,6 +71,11 @@ def register_nodes() -> Sequence[Callable[..., object]]:  # type: ignore[empty-b
 
 
 @hookspec
+def register_subgraphs() -> Sequence[Path]:  # type: ignore[empty-body]
+    """Return JSON files that each hold a subgraph, which becomes a node named as the file is."""
+
+
+@hookspec
 def register_types() -> Sequence[type]:  # type: ignore[empty-body]
     """Return frozen dataclasses that travel inside values; those in nodes' signatures are known already."""
 

@@ -14,7 +14,7 @@ from graphgen.errors import Problem
 from graphgen.resolve import ResolvedNode
 from graphgen.types import SocketType, TypeTable, fits
 from graphgen.wires import Wire, misfit
-from graphgen.workflow import Workflow
+from graphgen.workflow import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Gone:
 class Arrangement:
     """What is left of a workflow's nodes: `nodes` run, `left_out` says of the others why they do not."""
 
-    def __init__(self, workflow: Workflow, nodes: Mapping[str, ResolvedNode], types: TypeTable) -> None:
+    def __init__(self, written: Mapping[str, Node], nodes: Mapping[str, ResolvedNode], types: TypeTable) -> None:
         self.nodes: dict[str, ResolvedNode] = {}
         self.left_out: dict[str, str] = {}
         self._resolved = nodes
         self._types = types
         self._gone: dict[str, Gone] = {}
         self._past: dict[Wire, Wire | Gone] = {}
-        for name, node in workflow.nodes.items():
+        for name, node in written.items():
             if node.mode == "mute":
                 self._leave_out(name, Gone(f"'{name}' is muted", meant=True))
 

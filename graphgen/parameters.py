@@ -14,6 +14,7 @@ from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.resolve import setting_now
+from graphgen.subgraphs import setting_behind
 from graphgen.validation import VALUES, shown
 from graphgen.workflow import Workflow
 
@@ -52,8 +53,7 @@ def describe_parameters(workflow: Workflow, registry: Registry) -> list[Paramete
     """Describe the workflow's parameters, those left out that set nothing."""
     found: list[ParameterInfo] = []
     for name, parameter in workflow.parameters.items():
-        node_name, _, setting = parameter.sets[0].partition(".")
-        node = workflow.nodes.get(node_name)
+        node, setting, given = setting_behind(parameter.sets[0], workflow, registry)
         spec = registry.nodes.get(node.type) if node else None
         now = setting_now(node, spec, setting) if node and spec else setting
         info = spec.setting(now) if spec else None
@@ -62,7 +62,7 @@ def describe_parameters(workflow: Workflow, registry: Registry) -> list[Paramete
         properties = spec.settings_schema()["properties"]
         schema = properties[now] if isinstance(properties, Mapping) else {}
         assert isinstance(schema, Mapping)  # noqa: S101 - JSON Schema describes each property by an object
-        value = node.settings.get(setting, schema.get("default"))
+        value = given.get(setting, schema.get("default"))
         found.append(ParameterInfo(name, parameter.description, value, schema, info.type_text))
     return found
 

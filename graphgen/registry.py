@@ -10,8 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 
 import pluggy
+from pydantic import ValidationError
 
 from graphgen import hookspecs
 from graphgen.codec import BufferCodec, ValueCodec
@@ -23,7 +25,10 @@ from graphgen.node import spec_of
 from graphgen.plugins import BrokenPlugin, Plugin, broken
 from graphgen.residency import Loader
 from graphgen.spec import NodeSpec
+from graphgen.strictjson import read_json
 from graphgen.types import TypeTable, build_table
+from graphgen.validation import problems_of
+from graphgen.workflow import Subgraph
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Registry:
     loaders: tuple[Loader, ...] = ()
     shipped: tuple[Shipped, ...] = ()
     formats: Mapping[str, FileFormat] = field(default_factory=dict)
+    subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     broken: tuple[BrokenPlugin, ...] = ()
 
@@ -93,6 +99,7 @@ class _Contribution:
     loaders: tuple[Loader, ...]
     shipped: tuple[Shipped, ...]
     formats: tuple[FileFormat, ...]
+    subgraphs: Mapping[str, Subgraph]
 
     @property
     def classes(self) -> Iterable[type]:
@@ -119,10 +126,11 @@ def _accept(new: _Contribution, accepted: Sequence[_Contribution]) -> _Contribut
     """Refuse a contribution that contradicts an earlier one."""
     build_table(chain(_CORE_TYPES, *(item.classes for item in accepted), new.classes))
     known = {spec.id: item.plugin.name for item in accepted for spec in item.nodes}
-    for spec in new.nodes:
-        if spec.id in known:
-            raise DefinitionError(f"the node '{spec.id}' is already given by the plugin '{known[spec.id]}'; rename it")
-        known[spec.id] = new.plugin.name
+    known |= {name: item.plugin.name for item in accepted for name in item.subgraphs}
+    for name in (*(spec.id for spec in new.nodes), *new.subgraphs):
+        if name in known:
+            raise DefinitionError(f"the node '{name}' is already given by the plugin '{known[name]}'; rename it")
+        known[name] = new.plugin.name
     return new
 
 
@@ -138,6 +146,7 @@ def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Re
         loaders=tuple(chain.from_iterable(part.loaders for part in parts)),
         shipped=tuple(chain.from_iterable(part.shipped for part in parts)),
         formats={item.suffix: item for part in parts for item in part.formats},
+        subgraphs={name: subgraph for part in parts for name, subgraph in part.subgraphs.items()},
         plugins=tuple(part.plugin for part in parts),
         broken=tuple(failed),
     )
@@ -155,7 +164,17 @@ def _collect(plugin: Plugin) -> _Contribution:
         loaders=tuple(_call(hooks, "register_loaders")),
         shipped=tuple(_call(hooks, "register_shipped")),
         formats=tuple(_call(hooks, "register_formats")),
+        subgraphs=dict(_read_subgraph(plugin, path) for path in _call(hooks, "register_subgraphs")),
     )
+
+
+def _read_subgraph(plugin: Plugin, path: Path) -> tuple[str, Subgraph]:
+    """Read a subgraph that a plugin ships; the file's name is the node's."""
+    try:
+        document = read_json(path.read_text(encoding="utf-8"))
+        return f"{plugin.name}.{path.stem}", Subgraph.model_validate(document)
+    except ValidationError as error:
+        raise DefinitionError(f"{path}: " + "; ".join(map(str, problems_of(error)))) from error
 
 
 def _hooks(plugin: Plugin) -> pluggy.HookRelay:

@@ -1,6 +1,7 @@
 """Names to things: each node to its NodeSpec, migrated to the installed version, and each wire to its ends.
 
-In: a `Workflow` and the `Registry`. Out: `ResolvedNode`s; what cannot be resolved becomes a Problem.
+In: a workflow with its subgraphs written out, and the `Registry`. Out: `ResolvedNode`s; what cannot be resolved becomes
+a Problem.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, SettingSpec
+from graphgen.subgraphs import Flat
 from graphgen.types import SocketType, fits
 from graphgen.wires import Wire, misfit, wire_of
-from graphgen.workflow import Mode, Node, Workflow
+from graphgen.workflow import Mode, Node
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -38,18 +40,18 @@ class ResolvedNode(NamedTuple):
     sound: bool = True
 
 
-def resolve_nodes(workflow: Workflow, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
+def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
     """Resolve all nodes that are not muted, then all wires between them."""
     nodes: dict[str, ResolvedNode] = {}
-    for name, node in workflow.nodes.items():
-        if node.mode == "mute":
-            continue  # nobody minds what is wrong with it, not even that its plugin is missing
+    for name, node in flat.nodes.items():
+        if node.mode == "mute" or name in flat.refused:
+            continue  # nobody minds what is wrong with a muted one, not even that its plugin is missing
         spec = registry.nodes.get(node.type)
         if spec is None:
             problems.append(_unknown_node(name, node.type, registry))
         elif resolved := _migrate(name, node, spec, problems):
             nodes[name] = resolved
-    return {name: _resolve_wires(node, workflow, nodes, registry, problems) for name, node in nodes.items()}
+    return {name: _resolve_wires(node, flat, nodes, registry, problems) for name, node in nodes.items()}
 
 
 def _unknown_node(name: str, type_: str, registry: Registry) -> Problem:
@@ -108,7 +110,7 @@ def _chain(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
 
 def _resolve_wires(
     node: ResolvedNode,
-    workflow: Workflow,
+    flat: Flat,
     nodes: Mapping[str, ResolvedNode],
     registry: Registry,
     problems: list[Problem],
@@ -123,7 +125,7 @@ def _resolve_wires(
         texts = sources if isinstance(sources, list) else [sources]
         if not isinstance(target, InputSpec) or not target.many:
             texts = _only_one(texts, place, sources, problems)
-        found = [wire for text in texts if (wire := wire_of(text, place, workflow, nodes, problems))]
+        found = [wire for text in texts if (wire := wire_of(text, place, flat, nodes, problems))]
         problems.extend(_misfits(found, place, target.type, nodes, registry))
         if len(found) == len(texts):
             wires[socket] = tuple(found)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.types import SocketType
-from graphgen.workflow import Workflow
 
 if TYPE_CHECKING:
     from graphgen.resolve import ResolvedNode
+    from graphgen.subgraphs import Flat
 
 
 class Wire(NamedTuple):
@@ -25,7 +25,7 @@ class Wire(NamedTuple):
 
 
 def wire_of(
-    text: str, place: str, workflow: Workflow, nodes: Mapping[str, ResolvedNode], problems: list[Problem]
+    text: str, place: str, flat: Flat, nodes: Mapping[str, ResolvedNode], problems: list[Problem]
 ) -> Wire | None:
     """Find the output that `node.output` names, or report why there is none.
 
@@ -34,13 +34,18 @@ def wire_of(
     node_name, _, output = text.partition(".")
     node = nodes.get(node_name)
     if node is None:
-        if node_name not in workflow.nodes:
-            known = tuple(workflow.nodes)
+        if (face := flat.faces.get(node_name)) is not None:
+            message = f"comes from '{text}', but this subgraph has no output '{output}'"
+            cure = did_you_mean(output, face)
+            problems.append(Problem("unknown_output", place, message, text, one_of(face), cure))
+            return None
+        if node_name not in flat.nodes:
+            known = tuple(flat.nodes)
             message = f"comes from '{text}', but no node is named '{node_name}'"
             cure = did_you_mean(node_name, known)
             problems.append(Problem("wire_from_nowhere", place, message, text, one_of(known), cure))
             return None
-        return Wire(node_name, output) if workflow.nodes[node_name].mode == "mute" else None
+        return Wire(node_name, output) if flat.nodes[node_name].mode == "mute" else None
     output = node.renamed_outputs.get(output, output)
     if node.spec.output(output) is None:
         known = tuple(item.name for item in node.spec.outputs)

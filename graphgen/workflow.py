@@ -8,6 +8,8 @@ fit is `graph.py`'s business. `parse` reports everything that is wrong with the 
       "outputs": {"picture": {"from": "decode.image"}},
       "nodes": {"positive": {"type": "text.encode", "version": 1, "inputs": {"encoder": "model.text_encoder"},
                              "settings": {"text": "a red apple"}}},
+      "subgraphs": {"smaller": {"inputs": {"image": {"type": "image"}}, "outputs": {"image": {"from": "half.image"}},
+                                "nodes": {"half": {"type": "images.resize", "inputs": {"image": "inputs.image"}}}}},
       "view": {} }
 """
 
@@ -24,6 +26,7 @@ from pydantic_core import PydanticCustomError
 from graphgen.errors import Problem, WorkflowError
 from graphgen.jsontypes import JSON
 from graphgen.strictjson import findings, read_json
+from graphgen.types import parse_type
 from graphgen.validation import problems_of
 
 FORMAT = 1
@@ -54,9 +57,18 @@ def _check_wires(wires: object) -> object:
     return _check_reference(wires)
 
 
+def _check_type(text: object) -> object:
+    try:
+        parse_type(text if isinstance(text, str) else "")
+    except ValueError as error:
+        raise PydanticCustomError("bad_type", "{why}", {"why": str(error)}) from error
+    return text
+
+
 Name: TypeAlias = Annotated[str, PlainValidator(_check_name)]
 Reference: TypeAlias = Annotated[str, PlainValidator(_check_reference)]
 Wires: TypeAlias = Annotated[str | list[str], PlainValidator(_check_wires)]
+TypeName: TypeAlias = Annotated[str, PlainValidator(_check_type)]
 Mode: TypeAlias = Literal["mute", "bypass", "pin"]
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -89,6 +101,28 @@ class Output(BaseModel):
     description: str = ""
 
 
+class SubgraphInput(BaseModel):
+    """A value that comes into a subgraph; its nodes wire it in as `inputs.<name>`."""
+
+    model_config = _CONFIG
+    type: TypeName
+    description: str = ""
+    many: bool = False
+
+
+class Subgraph(BaseModel):
+    """Nodes with a face of their own, to be used like one node: `"type": "subgraph.<name>"`."""
+
+    model_config = _CONFIG
+    version: int = Field(default=1, ge=1)
+    description: str = ""
+    inputs: dict[Name, SubgraphInput] = Field(default_factory=dict)
+    parameters: dict[Name, Parameter] = Field(default_factory=dict)
+    outputs: dict[Name, Output] = Field(min_length=1)
+    nodes: dict[Name, Node] = Field(min_length=1)
+    view: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class Workflow(BaseModel):
     """A whole workflow file."""
 
@@ -100,6 +134,7 @@ class Workflow(BaseModel):
     parameters: dict[Name, Parameter] = Field(default_factory=dict)
     outputs: dict[Name, Output] = Field(default_factory=dict)
     nodes: dict[Name, Node]
+    subgraphs: dict[Name, Subgraph] = Field(default_factory=dict)
     view: dict[str, JsonValue] = Field(default_factory=dict)
 
     def to_json(self) -> dict[str, JSON]:
@@ -179,8 +214,10 @@ def _migrate(document: dict[str, JSON]) -> dict[str, JSON]:
 
 def _known_keys(place: tuple[int | str, ...]) -> Sequence[str]:
     """Return the keys that are allowed beside the one at `place`."""
-    models: dict[str, type[BaseModel]] = {"nodes": Node, "parameters": Parameter, "outputs": Output}
-    if len(place) == 1:
-        return tuple(Workflow.model_fields)
-    model = models.get(str(place[0]))
+    model: type[BaseModel] | None = Workflow
+    if place[0] == "subgraphs" and len(place) > 2:
+        model, place = Subgraph, place[2:]
+    if len(place) > 1:
+        parts: dict[str, type[BaseModel]] = {"nodes": Node, "parameters": Parameter, "outputs": Output}
+        model = (parts | {"inputs": SubgraphInput}).get(str(place[0]))
     return tuple(info.alias or name for name, info in model.model_fields.items()) if model else ()

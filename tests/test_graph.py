@@ -34,6 +34,7 @@ GOOD = {
     "bypassed": {"sum": 2, "three": 1},
     "files_only": {},
     "view_and_texts": {"one": 1},
+    "subgraphs": {"sum": 12, "passed": 12, "wired": 14},
 }
 
 

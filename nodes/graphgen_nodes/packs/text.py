@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import Field
@@ -43,3 +44,9 @@ def encode(
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the encoder."""
     return [encode]
+
+
+@hookimpl
+def register_subgraphs() -> list[Path]:
+    """Contribute two encoders side by side."""
+    return [Path(__file__).parent.parent / "subgraphs" / "prompts.json"]

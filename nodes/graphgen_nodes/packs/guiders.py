@@ -14,7 +14,8 @@ from graphgen_nodes.sockets import Conditioning, Denoiser, Guider
 
 
 def _guided(known: Known) -> dict[str, Facts]:
-    denoiser, wired = known.inputs.get("denoiser", {}), ("positive", "negative")
+    denoiser = known.inputs.get("denoiser", {})
+    wired = ("positive",) if known.settings.get("scale", 1) == 1 else ("positive", "negative")  # as sampling looks
     prompts = {name: known.inputs[name] for name in wired if name in known.inputs}
     for name, prompt in prompts.items():
         check_conditioning(denoiser, prompt, at=name)

@@ -46,7 +46,7 @@ from graphgen.registry import Registry, build_registry
 from graphgen.residency import Place, Residency
 from graphgen.scheduler import Control, Execution
 from graphgen.widgets import RootName
-from graphgen.workflow import Workflow, from_json, parse, read_workflow
+from graphgen.workflow import FormError, Workflow, from_json, parse, read_workflow
 
 Source: TypeAlias = str | Path | Workflow | Mapping[str, JSON]
 """A workflow, a file that holds one (JSON, or a picture that graphgen made), or its parsed JSON."""
@@ -98,13 +98,16 @@ class Engine:
         """Return the workflow that `source` is or holds.
 
         Raises:
-            WorkflowError: there is none, or its form is wrong.
+            WorkflowError: there is none, or its form is wrong; then also with what is wrong with the rest of it.
         """
         if isinstance(source, Workflow):
             return source
-        if isinstance(source, Mapping):
-            return from_json(source)
-        path = Path(source)
+        try:
+            return from_json(source) if isinstance(source, Mapping) else self._read_file(Path(source))
+        except FormError as error:
+            raise self.complete(error) from error
+
+    def _read_file(self, path: Path) -> Workflow:
         format_ = self.registry.formats.get(path.suffix.lower())
         if format_ is None:
             return read_workflow(path)
@@ -125,6 +128,15 @@ class Engine:
         """
         workflow = apply_parameters(self.read(source), parameters or {})
         return build_graph(workflow, self.registry, self.path_of)
+
+    def complete(self, error: FormError) -> WorkflowError:
+        """Add to what is wrong with a workflow's form what is wrong with the rest of it."""
+        try:
+            if error.rest:
+                build_graph(error.rest, self.registry, self.path_of)
+        except WorkflowError as more:  # that it gives nothing may be for what was set aside
+            return WorkflowError([*error.problems, *(item for item in more.problems if item.code != "no_target")])
+        return error
 
     def plan(self, graph: Graph, targets: Sequence[str] | None = None, force: Collection[str] = ()) -> Plan:
         """Decide what has to run for the targets (the graph's own by default).

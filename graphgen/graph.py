@@ -23,7 +23,7 @@ from graphgen.settings import read_settings
 from graphgen.spec import Facts, NodeSpec
 from graphgen.subgraphs import Flat, check_boundaries, write_out
 from graphgen.types import SocketType
-from graphgen.wires import Wire, wire_of
+from graphgen.wires import Wire, nowhere, wire_of
 from graphgen.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -195,10 +195,7 @@ def _check_parameters(flat: Flat, nodes: Mapping[str, ResolvedNode], problems: l
             node = nodes.get(node_name)
             if node is None:
                 if node_name not in flat.nodes:
-                    known = tuple(flat.nodes)
-                    message = f"sets '{target}', but no node is named '{node_name}'"
-                    cure = did_you_mean(node_name, known)
-                    problems.append(Problem("parameter_to_nowhere", place, message, target, one_of(known), cure))
+                    problems.append(nowhere("parameter_to_nowhere", place, "sets", target, tuple(flat.nodes)))
                 continue
             setting = node.renamed_settings.get(setting, setting)
             if node.spec.setting(setting) is None:

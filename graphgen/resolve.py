@@ -48,7 +48,7 @@ def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> di
             continue  # nobody minds what is wrong with a muted one, not even that its plugin is missing
         spec = registry.nodes.get(node.type)
         if spec is None:
-            problems.append(_unknown_node(name, node.type, registry))
+            problems.extend([_unknown_node(name, node.type, registry)] if node.type else [])  # told by its form
         elif resolved := _migrate(name, node, spec, problems):
             nodes[name] = resolved
     return {name: _resolve_wires(node, flat, nodes, registry, problems) for name, node in nodes.items()}

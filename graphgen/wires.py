@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphgen.errors import Problem, did_you_mean, one_of
@@ -40,10 +40,7 @@ def wire_of(
             problems.append(Problem("unknown_output", place, message, text, one_of(face), cure))
             return None
         if node_name not in flat.nodes:
-            known = tuple(flat.nodes)
-            message = f"comes from '{text}', but no node is named '{node_name}'"
-            cure = did_you_mean(node_name, known)
-            problems.append(Problem("wire_from_nowhere", place, message, text, one_of(known), cure))
+            problems.append(nowhere("wire_from_nowhere", place, "comes from", text, tuple(flat.nodes)))
             return None
         return Wire(node_name, output) if flat.nodes[node_name].mode == "mute" else None
     output = node.renamed_outputs.get(output, output)
@@ -54,6 +51,13 @@ def wire_of(
         problems.append(Problem("unknown_output", place, message, text, one_of(known), cure))
         return None
     return Wire(node_name, output)
+
+
+def nowhere(code: str, place: str, verb: str, text: str, known: Sequence[str]) -> Problem:
+    """Describe a `node.socket` whose node does not exist: the place `comes from` there, or `sets` it."""
+    name = text.partition(".")[0]
+    message = f"{verb} '{text}', but no node is named '{name}'"
+    return Problem(code, place, message, text, one_of(known), did_you_mean(name, known))
 
 
 def misfit(wire: Wire, out: SocketType, place: str, into: SocketType) -> Problem:

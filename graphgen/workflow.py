@@ -35,6 +35,9 @@ FORMAT = 1
 MIGRATIONS: Mapping[int, Callable[[dict[str, JSON]], dict[str, JSON]]] = {}
 """For each older format version, how a file of that version becomes one of the next."""
 
+_SEPARABLE = ("requires", "parameters", "outputs", "nodes")
+"""The parts of a workflow that are checked member by member."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
 
@@ -78,7 +81,7 @@ class Node(BaseModel):
     """One node of a workflow: its type, the wires that come in (`node.output`) and its settings."""
 
     model_config = _CONFIG
-    type: str
+    type: str = Field(min_length=1)
     version: int | None = Field(default=None, ge=1)
     inputs: dict[str, Wires] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
@@ -149,6 +152,17 @@ class Workflow(BaseModel):
         return self.model_copy(update={"nodes": nodes})
 
 
+class FormError(WorkflowError):
+    """A workflow is not of the right form; `rest` is what is left of it without the wrong parts, if anything is.
+
+    A node that is set aside keeps its name there and has no type, so that nobody calls wires from it lost.
+    """
+
+    def __init__(self, problems: Sequence[Problem], rest: Workflow | None) -> None:
+        super().__init__(problems)
+        self.rest = rest
+
+
 def read_workflow(path: Path) -> Workflow:
     """Read a workflow file.
 
@@ -179,7 +193,7 @@ def from_json(document: object) -> Workflow:
     """Make a workflow from parsed JSON, migrating older formats.
 
     Raises:
-        WorkflowError: with everything that is wrong with its form.
+        WorkflowError: with everything that is wrong with its form; a FormError where the rest can be looked at.
     """
     if not isinstance(document, dict):
         found = type(document).__name__
@@ -192,7 +206,33 @@ def from_json(document: object) -> Workflow:
         problems = problems_of(error, known=_known_keys)
         not_finite = list(findings(document))  # these know their places better
         kept = [problem for problem in problems if problem.code != "bad_value_finite_number"]
-        raise WorkflowError(kept + not_finite) from error
+        raise FormError(kept + not_finite, _rest(document, error)) from error
+
+
+def _rest(document: Mapping[str, JSON], error: ValidationError) -> Workflow | None:
+    """Set the parts of wrong form aside, and return what is left.
+
+    Subgraphs may use each other; where one is wrong, they are set aside together, with the nodes that stand for them.
+    """
+    left = {key: dict(value) if isinstance(value, Mapping) else value for key, value in document.items()}
+    aside: list[str] = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        part, *inside = (str(step) for step in detail["loc"])
+        members = left.get(part)
+        if not inside or not isinstance(members, dict) or part not in _SEPARABLE:
+            left.pop(part, None)
+            continue
+        members.pop(inside[0], None)
+        if part == "nodes" and inside[1:] != ["[key]"]:
+            aside.append(inside[0])
+    try:
+        found = Workflow.model_validate(left)
+    except ValidationError:
+        return None
+    if "subgraphs" in document and "subgraphs" not in left:
+        aside += [name for name, node in found.nodes.items() if node.type.startswith("subgraph.")]
+    nodes = {**found.nodes, **dict.fromkeys(aside, Node.model_construct(type=""))}
+    return found.model_copy(update={"nodes": nodes})
 
 
 def _migrate(document: dict[str, JSON]) -> dict[str, JSON]:

@@ -116,6 +116,20 @@ def test_check_tells_all_problems_a_line_each(terminal: Terminal) -> None:
     assert terminal.call("check", terminal.save(a_sum()), "--json").lines == [{"ok": True, "nodes": 5, "problems": []}]
 
 
+def test_check_tells_what_is_wrong_with_the_form_and_with_the_rest(terminal: Terminal) -> None:
+    nodes = {
+        "a": {"type": "toy.number", "setings": {"value": 2}},
+        "b": {"type": "toy.slow", "inputs": {"value": "a.float"}, "settings": {"steps": 0}},
+    }
+    text = json.dumps(workflow(nodes, outputs={"b": {"from": "b.flaot"}, "a": {"from": "a.float"}}))
+    answer = terminal.call("check", "-", stdin=text)
+    assert answer.code == 2
+    lines = [line.strip().partition(": ")[0] for line in answer.err.splitlines()[1:]]
+    assert sorted(lines) == ["b.steps", "nodes.a.setings", "outputs.b"]
+    (terminal.folder / "w.json").write_text(text)
+    assert terminal.call("run", "w.json").err.count("\n") == 4
+
+
 def test_check_sees_files_that_are_not_there(terminal: Terminal) -> None:
     nodes = {"text": {"type": "toy.read", "settings": {"path": "missing.txt"}}}
     answer = terminal.call("check", terminal.save(workflow(nodes, outputs={"text": {"from": "text.str"}})))

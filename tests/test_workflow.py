@@ -30,7 +30,7 @@ documents = st.fixed_dictionaries(
         "nodes": st.dictionaries(
             names,
             st.fixed_dictionaries(
-                {"type": texts},
+                {"type": texts.filter(bool)},
                 optional={
                     "version": st.integers(1, 9),
                     "inputs": st.dictionaries(texts, references | st.lists(references, max_size=3), max_size=3),

@@ -18,7 +18,7 @@ from graphgen.jsontypes import JSON
 from graphgen.parameters import read_parameters
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
-from graphgen.workflow import Workflow, parse
+from graphgen.workflow import FormError, Workflow, parse
 
 DONE = 0
 FAILED = 1
@@ -75,6 +75,8 @@ def read_source(engine: Engine, file: str) -> Workflow:
         return engine.read(file)
     try:
         return parse(sys.stdin.buffer.read().decode("utf-8"))
+    except FormError as error:
+        raise engine.complete(error) from error
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 text (byte {error.start})"
         raise WorkflowError([Problem("not_json", "standard input", message, cure="pipe a workflow's JSON")]) from error

@@ -31,7 +31,9 @@ def facts_of(value: object) -> dict[str, object]:
         return {"method": type(value).__name__} | {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
     if isinstance(value, Guider):
         denoiser = facts_of(value.denoiser)
-        return {name: denoiser[name] for name in ("family", "format", "path", "prediction")}
+        prompts = [item for field in fields(value) if isinstance(item := getattr(value, field.name), Conditioning)]  # type: ignore[arg-type]
+        batch = max(len(prompt.embeddings) for prompt in prompts)
+        return {name: denoiser[name] for name in ("family", "format", "path", "prediction")} | {"batch": batch}
     assert isinstance(value, bool | int | float | str)
     return {"value": value}
 

@@ -178,10 +178,12 @@ def _picked_facts(known: Known) -> dict[str, Facts]:
     index, count = count_of(known.settings, "index"), count_of(known.settings, "count")
     there = count_of(picture, "batch")
     if index is not None and count is not None and there is not None and index + count > there:
+        asked = f"{index} is" if count == 1 else f"{index} to {index + count - 1} are"
         raise Refusal(
-            f"the batch has {there} picture(s), and {index} to {index + count - 1} are asked for",
+            f"the batch has {there} picture(s), counted from 0, and {asked} asked for",
             at="index",
-            allowed=f"0 to {there - 1}",
+            allowed=f"0 to {max(there - count, 0)}",
+            cure="take others, or fewer",
         )
     return {"image": picture_facts(size_of(picture), count, count_of(picture, "channels"))}
 

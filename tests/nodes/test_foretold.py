@@ -1,0 +1,231 @@
+"""Whole workflows on tiny models: what `graphgen check` knows of every wire is what a run then puts on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+import torch
+from engine_kit import N, config, problems_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nodes.facts_kit import assert_foretold
+from safetensors.torch import load_file, save_file
+from tiny import Arch, shared_tiny
+
+from graphgen import Place
+from graphgen.cli.facts import notes_of
+from graphgen.engine import Engine
+from graphgen.jsontypes import JSON
+from graphgen.plugins import find_plugins
+from graphgen.registry import build_registry
+from graphgen_nodes import Conditioning, Denoiser, TextEncoder
+from graphgen_nodes.checkpoints import open_checkpoint
+from graphgen_nodes.families.handles import denoiser_handle
+from graphgen_nodes.families.known import known_denoiser
+from graphgen_nodes.loading import ModelLoader
+from graphgen_nodes.text.encode import PromptEncoder
+from graphgen_nodes.weights import FamilyNetwork
+
+IMPOSSIBLE = Path(__file__).parents[1] / "graphs" / "impossible"
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
+EMBEDDING = {"sd1": 64, "sd2": 64, "sd3": 192}
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine over the built-in nodes, with tiny models and a picture of 48 x 40."""
+    folder = tmp_path_factory.mktemp("machine")
+    found = config(folder, device="cpu")
+    for arch in ARCHES:
+        shutil.copy(shared_tiny(arch).file, found.roots.models)
+        shutil.copytree(shared_tiny(arch).folder, found.roots.models / arch)
+    save_file(wider(load_file(shared_tiny("sd1").file)), found.roots.models / "wide.safetensors")
+    PIL.Image.new("RGB", (48, 40), "red").save(found.roots.inputs / "red.png")
+    with Engine(found, build_registry(find_plugins()), use_cache=False) as made:
+        yield made
+
+
+def wider(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a text encoder twice as wide as Stable Diffusion 1's tiny one."""
+    start = "cond_stage_model.transformer."
+    texts = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+    return {
+        name: torch.zeros([side * 2 if side in (64, 96) else side for side in value.shape])
+        for name, value in texts.items()
+    }
+
+
+def every_output(machine: Engine, nodes: Mapping[str, Any]) -> dict[str, JSON]:
+    """Return a workflow that gives the value of every wire."""
+    wires = [
+        f"{name}.{output.name}"
+        for name, node in nodes.items()
+        for output in machine.registry.nodes[node["type"]].outputs
+        if not machine.registry.nodes[node["type"]].effect
+    ]
+    return {"graphgen": 1, "nodes": dict(nodes), "outputs": {wire.replace(".", "_"): {"from": wire} for wire in wires}}
+
+
+def assert_comes_as_foretold(machine: Engine, nodes: Mapping[str, Any]) -> None:
+    workflow = every_output(machine, nodes)
+    graph = machine.check(workflow)
+    report = machine.run(workflow)
+    assert report.status == "done", report
+    for name, node in graph.nodes.items():
+        for output in node.spec.outputs:
+            if node.spec.effect:
+                assert node.facts[output.name]["count"] == len(report.files)
+                continue
+            value = report.outputs[f"{name}_{output.name}"]
+            assert_foretold(node.facts[output.name], value, f"{name}.{output.name}")
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+SAMPLERS = st.sampled_from(
+    ["euler", "euler_ancestral", "heun", "dpmpp_2m", "dpmpp_2m_sde", "lms", "ddim", "unipc", "lcm"]
+)
+SCHEDULES = st.sampled_from(["default", "karras", "exponential", "uniform"])
+PROMPTS = st.sampled_from(["", "a red apple", "apple " * 90, "빨간 사과 🍎"])
+
+
+@st.composite
+def text_to_image(draw: st.DrawFn, arch: Arch) -> dict[str, Any]:
+    unit = 16 if arch == "sd3" else 8
+    sides = {side: unit * draw(st.integers(3, 5)) for side in ("width", "height")}
+    denoiser = "model.denoiser"
+    nodes: dict[str, Any] = {
+        "model": N("models.load", {"path": draw(st.sampled_from([arch, f"{arch}.safetensors"]))}),
+        "words": N("values.text", {"value": draw(PROMPTS)}),
+        "yes": N("text.encode", encoder="model.text_encoder", text="words.str"),
+        "no": N("text.encode", encoder="model.text_encoder"),
+        "guider": N(
+            "guiders.classifier_free", denoiser=denoiser, positive="yes.conditioning", negative="no.conditioning"
+        ),
+        "alone": N("guiders.none", denoiser=denoiser, positive="yes.conditioning"),
+        "sampler": N(f"samplers.{draw(SAMPLERS)}"),
+        "steps": N("values.whole_number", {"value": draw(st.integers(2, 4))}),
+        "schedule": N(f"schedules.{draw(SCHEDULES)}", steps="steps.int", denoiser=denoiser),
+        "part": N("schedules.slice", {"start": draw(st.sampled_from([0.0, 0.5]))}, schedule="schedule.schedule"),
+        "noise": N("noise.gaussian", {"seed": draw(st.integers(0, 9))}),
+        "latent": N("latents.empty", {**sides, "batch": draw(st.integers(1, 3))}, denoiser=denoiser),
+        "sample": N(
+            "sampling.sample",
+            guider=draw(st.sampled_from(["guider.guider", "alone.guider"])),
+            sampler="sampler.sampler",
+            schedule="part.schedule",
+            noise="noise.noise",
+            latent="latent.latent",
+        ),
+        "picture": N("autoencoder.decode", autoencoder="model.autoencoder", latent="sample.latent"),
+        "again": N("autoencoder.encode", autoencoder="model.autoencoder", image="picture.image"),
+    }
+    return nodes
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_wire_of_text_to_image_carries_what_was_foretold(
+    arch: Arch, data: st.DataObject, machine: Engine
+) -> None:
+    assert_comes_as_foretold(machine, data.draw(text_to_image(arch)))
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_sde", "pndm", "ddpm"])
+def test_every_other_wire_carries_what_was_foretold(machine: Engine, sampler: str) -> None:
+    """Loaders of parts, files, masks, upscaling, saving, and the methods that are left."""
+    nodes = {
+        "photo": N("images.load", {"path": "red.png"}),
+        "upscaler": N("upscalers.load"),
+        "large": N("images.upscale", upscaler="upscaler.upscaler", image="photo.image"),
+        "save": N("images.save", {"name": sampler}, image="large.image"),
+        "mask": N("masks.solid", {"width": 48, "height": 40, "batch": 2}),
+        "seen": N("images.with_alpha", image="photo.image", mask="mask.mask"),
+        "choice": N("values.choice", {"options": ["sd1", "sd2"], "index": 3}),
+        "half": N("values.number", {"value": 0.5}),
+        "denoiser": N("models.load_denoiser", {"precision": "float32"}, path="choice.str"),
+        "texts": N("models.load_text_encoder", {"path": "sd1.safetensors"}),
+        "autoencoder": N("models.load_autoencoder", {"path": "sd1", "family": "sd1"}),
+        "chain": N("schedules.model", {"steps": 3, "spacing": "trailing"}, denoiser="denoiser.denoiser"),
+        "part": N("schedules.slice", schedule="chain.schedule", end="half.float"),
+        "flow": N("models.load_denoiser", {"path": "sd3"}),
+        "other": N("schedules.flow", {"steps": 3}, denoiser="flow.denoiser"),
+        "sampler": N(f"samplers.{sampler}"),
+        "draw": N("autoencoder.encode", {"draw": True}, autoencoder="autoencoder.autoencoder", image="photo.image"),
+    }
+    assert_comes_as_foretold(machine, nodes)
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("single", [False, True], ids=["folder", "file"])
+def test_what_a_denoiser_wants_is_what_its_network_takes(arch: Arch, single: bool) -> None:
+    """Every size that is let through keeps its shape, every size that is refused does not; widths are the network's."""
+    checkpoint = open_checkpoint(shared_tiny(arch).file if single else shared_tiny(arch).folder)
+    wants, handle = known_denoiser(checkpoint), denoiser_handle(checkpoint)
+    assert wants["embedding"] == EMBEDDING[arch]
+    network = loaded(handle)
+    assert isinstance(network, FamilyNetwork)
+    for sides in ((1, 3), (4, 4), (3, 5), (2, 5), (6, 4), (48, 4), (50, 4)):
+        fits = not any(side % int(str(wants["multiple"])) for side in sides)
+        fits = fits and max(sides) <= int(str(wants.get("most_cells", 999)))
+        assert fits == works(network, handle, wants, *sides), sides
+    assert not works(network, handle, {**wants, "embedding": 32}, 2, 2)
+
+
+@cache
+def loaded(handle: object) -> object:
+    return ModelLoader().load(handle, Place("cpu", "float32"), lambda *_: None).module
+
+
+def works(network: FamilyNetwork, handle: Denoiser, wants: Mapping[str, Any], columns: int, rows: int) -> bool:
+    """Tell whether a network gives what it gets the shape of."""
+    x = torch.zeros(1, handle.latent.channels, rows, columns)
+    pooled = torch.zeros(1, wants["pooled"]) if wants["pooled"] else None
+    words = Conditioning(handle.family, torch.zeros(1, 7, wants["embedding"]), pooled)
+    try:
+        return network(x, torch.zeros(1), words).shape == x.shape
+    except (ValueError, RuntimeError):
+        return False
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(IMPOSSIBLE.glob("*.json")), ids=lambda path: path.stem)
+def test_impossible_workflows_are_refused_with_place_value_and_cure(machine: Engine, path: Path) -> None:
+    problems = problems_of(machine, path)
+    found = "\n".join(str(problem) for problem in problems) + "\n"
+    assert found == path.with_suffix(".expected.txt").read_text(encoding="utf-8")
+    assert all(problem.code == "refused" for problem in problems)
+
+
+def test_every_expectation_of_the_impossible_has_its_workflow() -> None:
+    names = {path.name.partition(".")[0] for path in IMPOSSIBLE.iterdir()}
+    assert names == {path.stem for path in IMPOSSIBLE.glob("*.json")} != set()
+
+
+# --- what is noted ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("text", ["", "apple " * 75, "apple " * 76, "apple " * 300, "é" * 74, "é" * 80, "사과 " * 40])
+def test_a_prompt_that_is_too_long_is_noted_in_the_words_of_the_run(machine: Engine, arch: Arch, text: str) -> None:
+    nodes = {
+        "encoder": N("models.load_text_encoder", {"path": f"{arch}.safetensors"}),
+        "prompt": N("text.encode", {"text": text}, encoder="encoder.text_encoder"),
+    }
+    graph = machine.check(every_output(machine, nodes))
+    handle = machine.run(every_output(machine, nodes)).outputs["encoder_text_encoder"]
+    assert isinstance(handle, TextEncoder)
+    warnings: list[str] = []
+    encoder = loaded(handle)
+    assert isinstance(encoder, PromptEncoder)
+    encoder.encode(text, warnings.append)
+    assert notes_of(graph) == ([("prompt", "; ".join(warnings))] if warnings else [])

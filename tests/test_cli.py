@@ -116,6 +116,42 @@ def test_check_tells_all_problems_a_line_each(terminal: Terminal) -> None:
     assert terminal.call("check", terminal.save(a_sum()), "--json").lines == [{"ok": True, "nodes": 5, "problems": []}]
 
 
+def test_check_shows_what_is_known_on_each_wire(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    nodes = {
+        "grey": {"type": "images.solid", "settings": {"width": 32, "height": 16, "batch": 2}},
+        "seen": {"type": "masks.from_image", "inputs": {"image": "grey.image"}},
+        "share": {"type": "values.number", "settings": {"value": 0.5}},
+    }
+    outputs = {"seen": {"from": "seen.mask"}, "share": {"from": "share.float"}}
+    file = terminal.save(workflow(nodes, outputs=outputs))
+    assert terminal.call("check", file, "--facts").out.splitlines()[:3] == [
+        "grey.image   image  2x3x16x32",
+        "share.float  float  0.5",
+        "seen.mask    mask   2x16x32",
+    ]
+    (told,) = terminal.call("check", file, "--facts", "--json").lines
+    facts = {"width": 32, "height": 16, "batch": 2}
+    assert told["facts"]["seen.mask"] == {"type": "mask", "axes": ["batch", "height", "width"], "facts": facts}
+
+
+def test_check_tells_notes(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    nodes = {
+        "model": {"type": "models.load", "settings": {"path": "emoji"}},
+        "prompt": {
+            "type": "text.encode",
+            "settings": {"text": "apple " * 75 + "pear"},
+            "inputs": {"encoder": "model.text_encoder"},
+        },
+    }
+    file = terminal.save(workflow(nodes, outputs={"prompt": {"from": "prompt.conditioning"}}))
+    message = "the prompt is too long; not read: 'pear'"
+    assert terminal.call("check", file).out.splitlines()[0] == f"note: prompt: {message}"
+    assert terminal.call("check", file, "--json").lines[0]["notes"] == [{"place": "prompt", "message": message}]
+    assert imported(terminal, "check", file) == []
+
+
 def test_check_tells_what_is_wrong_with_the_form_and_with_the_rest(terminal: Terminal) -> None:
     nodes = {
         "a": {"type": "toy.number", "setings": {"value": 2}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -33,6 +34,7 @@ from graphgen_nodes.text.encode import PromptEncoder
 from graphgen_nodes.weights import FamilyNetwork
 
 IMPOSSIBLE = Path(__file__).parents[1] / "graphs" / "impossible"
+DOCUMENTED = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")))
 ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
 EMBEDDING = {"sd1": 64, "sd2": 64, "sd3": 192}
 
@@ -79,6 +81,8 @@ def assert_comes_as_foretold(machine: Engine, nodes: Mapping[str, Any]) -> None:
     assert report.status == "done", report
     for name, node in graph.nodes.items():
         for output in node.spec.outputs:
+            words = node.facts[output.name].keys() - {setting.name for setting in node.spec.settings}
+            assert words <= DOCUMENTED, f"docs/facts.md does not say what {words - DOCUMENTED} are"
             if node.spec.effect:
                 assert node.facts[output.name]["count"] == len(report.files)
                 continue

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator
 
 from graphgen.errors import ConfigError, PathError, Problem, did_you_mean, one_of
 from graphgen.widgets import RootName
@@ -90,12 +91,30 @@ class Config:
     """Where `device="gpu"` nodes run: `auto`, `cpu`, `cuda`, `cuda:1`, or another that a plugin knows."""
     precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     """The number format networks run in."""
+    devices: tuple[str, ...] = ()
+    """Several devices of one kind, in place of `device`: each has weights and a worker of its own."""
     threads: int = 4
-    """How many nodes may run at once beside the device."""
+    """How many nodes may run at once beside the device, in threads."""
+    workers: Literal["auto", "thread", "process"] = "auto"
+    """Whether nodes run in threads or in processes of their own; `auto` decides by `in_processes`."""
+    cpu_workers: int = 2
+    """How many nodes may run at once beside the device, in processes."""
+    time_limit: float | None = None
+    """Seconds that one node may take."""
+    worker_bytes: int | None = None
+    """The memory that one worker process may take for itself."""
     disabled_plugins: tuple[str, ...] = ()
     """Entry-point names of plugins that are not loaded."""
     file: Path | None = None
     """The graphgen.toml that was read."""
+
+    def in_processes(self, *, lasting: bool) -> bool:
+        """Tell whether nodes run in processes of their own: `lasting` is for engines that carry out many runs.
+
+        By itself a single run uses threads, which need not import torch anew, unless only a process can keep a limit.
+        """
+        limited = self.time_limit is not None or self.worker_bytes is not None
+        return self.workers == "process" or (self.workers == "auto" and os.name == "posix" and (lasting or limited))
 
     @classmethod
     def load(
@@ -141,6 +160,7 @@ class Config:
             chosen |= _check(_read(file, wrong), lambda name: f"{file}: {name}", file.parent, wrong)
         chosen |= _check(_from_environment(variables), _variable, start, wrong)
         chosen |= _check(given, lambda name: f"--{name.replace('_', '-')}", start, wrong)
+        wrong += _contradictions(chosen)
         roots = Roots(**{field.name: _as_path(chosen.pop(field.name)) for field in fields(Roots)})
         return cls(roots=roots, file=file, **chosen), wrong  # type: ignore[arg-type]  # _Layer has checked them
 
@@ -168,8 +188,21 @@ class _Layer(BaseModel):
     device_bytes: Annotated[ByteSize, Field(ge=0)] | None = None
     device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] | None = None
     precision: Literal["auto", "float32", "float16", "bfloat16"] | None = None
+    devices: tuple[Annotated[str, Field(pattern=r"^[a-z]+:\d+$")], ...] | None = None
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    workers: Literal["auto", "thread", "process"] | None = None
+    cpu_workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    time_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    worker_bytes: Annotated[ByteSize, Field(gt=0)] | None = None
     disabled_plugins: tuple[str, ...] | None = None
+
+    @field_validator("devices")
+    @classmethod
+    def _of_one_kind(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Refuse a mixture: results of other kinds of devices differ, and are kept under other keys."""
+        if names and (len({name.partition(":")[0] for name in names}) > 1 or len(set(names)) < len(names)):
+            raise ValueError("not of one kind, or one of them twice")
+        return names
 
 
 _ALLOWED = {
@@ -177,7 +210,12 @@ _ALLOWED = {
     **dict.fromkeys(("memory_bytes", "disk_bytes", "device_bytes"), "a number of bytes, or a text such as '4 GiB'"),
     "device": "auto, cpu, cuda, cuda:1 or the like",
     "precision": "auto, float32, float16 or bfloat16",
+    "devices": "different devices of one kind, such as cuda:0 and cuda:1",
     "threads": "a whole number from 1 to 256",
+    "workers": "auto, thread or process",
+    "cpu_workers": "a whole number from 1 to 256",
+    "time_limit": "a number of seconds above 0",
+    "worker_bytes": "a number of bytes, or a text such as '8 GiB'",
     "disabled_plugins": "a list of plugin names",
 }
 
@@ -193,6 +231,8 @@ def _check(
         wrong += [_explain(name, values[name], place(name)) for name in names]
         layer = _Layer.model_validate({name: value for name, value in values.items() if name not in names})
     said = {name: getattr(layer, name) for name in layer.model_fields_set}
+    if said.get("device") is not None:
+        said.setdefault("devices", ())  # one device over several that a weaker source has named
     return {
         name: folder / os.path.expanduser(value) if isinstance(value, Path) else _plain(value)
         for name, value in said.items()
@@ -212,6 +252,25 @@ def _explain(name: str, value: object, place: str) -> Problem:
     return Problem("unknown_setting", place, "there is no such setting", None, one_of(known), cure)
 
 
+def _contradictions(chosen: dict[str, object]) -> Iterable[Problem]:
+    """Find settings that cannot be kept together, or on this system, and take them back."""
+    limits = [name for name in ("time_limit", "worker_bytes") if chosen.get(name) is not None]
+    if chosen.get("workers") == "process" and os.name != "posix":
+        del chosen["workers"]
+        cure = "remove it: nodes run in threads here"
+        yield Problem("bad_setting", "workers", "this system cannot hand files to processes", "process", cure=cure)
+    if "worker_bytes" in limits and sys.platform != "linux":
+        limits.remove("worker_bytes")
+        value = str(chosen.pop("worker_bytes"))
+        message = "this system does not tell how much memory a process takes"
+        yield Problem("bad_setting", "worker_bytes", message, value, cure="remove it")
+    if limits and chosen.get("workers") == "thread":
+        for name in limits:
+            value = str(chosen.pop(name))
+            cure = "remove it, or set workers to process or auto"
+            yield Problem("bad_setting", name, "cannot be kept with workers = thread", value, cure=cure)
+
+
 def _read(file: Path, wrong: list[Problem]) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -226,8 +285,9 @@ def _variable(name: str) -> str:
 
 def _from_environment(variables: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {name: text for name in _ALLOWED if (text := variables.get(_variable(name)))}
-    if isinstance(names := found.get("disabled_plugins"), str):
-        found["disabled_plugins"] = tuple(name.strip() for name in names.split(",") if name.strip())
+    for setting in ("devices", "disabled_plugins"):
+        if isinstance(names := found.get(setting), str):
+            found[setting] = tuple(name.strip() for name in names.split(",") if name.strip())
     return found
 
 

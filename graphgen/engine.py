@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,15 +27,15 @@ from pydantic import JsonValue
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
+from graphgen.crew import Crew, choose_devices, make_lanes
 from graphgen.effects import Provenance, check_folder, write_files
 from graphgen.errors import Cancelled, NodeError, Problem, RunFailed, WorkflowError
 from graphgen.events import Event, RunStatus
 from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
 from graphgen.files import Files
 from graphgen.graph import Graph, build_graph
-from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
-from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
+from graphgen.lanes import Lanes
 from graphgen.outcome import Outcome
 from graphgen.outputs import Outputs
 from graphgen.parameters import apply_parameters
@@ -43,7 +43,6 @@ from graphgen.partial import CachedPartials
 from graphgen.plan import Plan, make_plan
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
-from graphgen.residency import Place, Residency
 from graphgen.scheduler import Control, Execution
 from graphgen.widgets import RootName
 from graphgen.workflow import FormError, Workflow, from_json, parse, read_workflow
@@ -75,17 +74,28 @@ class Report:
 
 
 class Engine:
-    """The registry, cache, lanes and weights of one process. Close it, or use it in a `with` block."""
+    """The registry, cache, lanes and weights of one process. Close it, or use it in a `with` block.
+
+    `lasting` tells that it will carry out many runs, as a server does: nodes then run in worker processes, unless the
+    configuration says otherwise. These find plugins by themselves, so `registry` must be of installed ones.
+    """
 
     def __init__(
-        self, config: Config | None = None, registry: Registry | None = None, *, use_cache: bool = True
+        self,
+        config: Config | None = None,
+        registry: Registry | None = None,
+        *,
+        use_cache: bool = True,
+        lasting: bool = False,
     ) -> None:
         self.config = config or Config.load()
         self.registry = registry or build_registry(find_plugins(self.config.disabled_plugins))
         self.use_cache = use_cache
+        self.lasting = lasting
         directory = self.config.roots.cache if use_cache else None
         self.cache = Cache(self.registry.codec, directory, self.config.memory_bytes, self.config.disk_bytes)
-        self.device = choose_device(self.config, self.registry)
+        self.devices = choose_devices(self.config, self.registry)
+        self.device = self.devices[0]
         self._shipped = {(item.root, item.name): item.path for item in self.registry.shipped}
         self._lanes: Lanes | None = None
         self._lock = Lock()
@@ -262,33 +272,13 @@ class Engine:
 
     def _make_lanes(self) -> Lanes:
         partials = CachedPartials(self.cache) if self.use_cache else None
-        workshop = Workshop(self.registry, self.path_of, self.cache.wrap, self.device, partials=partials)
-        place = Place(self.device.name, self.device.dtype)
-        residency = Residency(self.registry.loaders, place, self.config.device_bytes)
-        with_weights = replace(workshop, residency=residency)
-        return Lanes(
-            inline=InlineLane(workshop),
-            pool=ThreadLane("pool", workshop, threads=self.config.threads),
-            device=ThreadLane(self.device.name, with_weights),
-            loop=LoopLane(workshop),
-        )
+        crew = Crew(self.config, self.registry, self.devices, self.path_of, self.cache, self._allowed, partials)
+        return make_lanes(crew, lasting=self.lasting)
 
     def _write(self, files: StoredValue, made_by: Provenance) -> tuple[str, ...]:
         value = files.load()
         assert isinstance(value, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
         return write_files(value, self.config.roots.outputs, self.registry.formats, made_by)
-
-
-def choose_device(config: Config, registry: Registry) -> DeviceInfo:
-    """Choose where `device="gpu"` nodes run, from the configuration and what plugins find on this machine."""
-    if config.device == "auto":
-        found = registry.find_devices()
-        device = found[0] if found else DeviceInfo("cpu", "float32")
-    else:
-        found = [item for item in registry.find_devices() if item.kind == config.device.partition(":")[0]]
-        dtype = found[0].dtype if found else "float32"
-        device = DeviceInfo(config.device, dtype)
-    return device if config.precision == "auto" else DeviceInfo(device.name, config.precision)
 
 
 def run(source: Source, /, **parameters: JSON) -> Outputs:

@@ -1,114 +1,225 @@
-"""Tasks and reports as JSON, and JSON as frames on a pipe: what crosses between an engine and a worker process.
+"""Tasks and reports as frames between an engine and a worker process: JSON, and beside it bytes and open files.
 
-A frame is its length (four bytes, most significant first) and a JSON object. Nothing is ever pickled. Values do not
-cross here: they lie in files named by their digests, and frames carry the digests.
+A frame is a head (three numbers: the bytes of its JSON, the bytes beside it, the open files beside it), a JSON object,
+and what goes beside it: short images one after another, then one byte for each open file that is handed over. Nothing
+is ever pickled.
 """
 
 from __future__ import annotations
 
-import base64
 import json
+import select
+import socket
+from collections import deque
 from collections.abc import Mapping
-from typing import Any, BinaryIO, TypeAlias
+from dataclasses import dataclass, field
+from math import ceil
+from struct import Struct
+from threading import Lock
+from time import monotonic
+from typing import Any
 
-from graphgen.cache import StoredValue
+from graphgen.cache.crossing import Image, receive_file, receive_value, send_value
+from graphgen.cache.stored import Backing
+from graphgen.codec import ValueCodec
 from graphgen.context import Preview
 from graphgen.errors import LaneError
 from graphgen.jsontypes import JSON
 from graphgen.tasks import Failed, Finished, Logged, Progress, Report, Shown, Started, Stopped, Task
 
-Frame: TypeAlias = dict[str, Any]
-"""A frame as it was read; whoever takes fields from it checks them."""
+_HEAD = Struct(">IQI")
+_CHUNK = 1 << 20  # bytes read at once
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
-_LENGTH = 4  # bytes
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message: its fields, which whoever takes them checks, and the images beside it."""
+
+    fields: Mapping[str, Any]
+    images: list[Image] = field(default_factory=list)
 
 
-def write_frame(file: BinaryIO, frame: Mapping[str, JSON]) -> None:
-    """Write a frame at once.
+class Connection:
+    """One end of a pair of sockets. Any thread may send; one receives."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._sending = Lock()
+        self._poll = select.poll()
+        self._poll.register(end, select.POLLIN)
+        self._buffer = bytearray()
+        self._files: deque[int] = deque()
+
+    def fileno(self) -> int:
+        """Return the descriptor, to wait on."""
+        return self._socket.fileno()
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame, waiting until there is room for it.
+
+        Raises:
+            OSError: nobody reads any more.
+        """
+        data, files = _pack(frame)
+        with self._sending:
+            self._socket.sendall(data)
+            for file in files:
+                socket.send_fds(self._socket, [b"\0"], [file.fileno()])
+
+    def try_send(self, frame: Frame) -> bool:
+        """Send a short frame if there is room for it at once; tell whether it went out."""
+        data, _ = _pack(frame)
+        with self._sending:
+            try:
+                return self._socket.send(data, socket.MSG_DONTWAIT) == len(data)
+            except OSError:
+                return False
+
+    def receive(self, timeout: float | None = None) -> Frame | None:
+        """Return the next frame, or None when it is not all there within so many seconds (None: wait for it).
+
+        Raises:
+            EOFError: the other end is closed.
+            LaneError: what comes is no frame.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        while (wanted := self._wanted()) or self._files_wanted():
+            left = None if deadline is None else max(0, ceil((deadline - monotonic()) * 1000))
+            if not self._poll.poll(left):
+                return None
+            try:
+                self._read(wanted)
+            except ConnectionError as error:
+                raise EOFError from error
+        return self._unpack()
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+        while self._files:
+            receive_file(self._files.popleft())
+
+    def _wanted(self) -> int:
+        """Return how many bytes are missing, as far as is known."""
+        if len(self._buffer) < _HEAD.size:
+            return _HEAD.size - len(self._buffer)
+        size, beside, _ = _HEAD.unpack_from(self._buffer)
+        return int(_HEAD.size + size + beside - len(self._buffer))
+
+    def _files_wanted(self) -> int:
+        return int(_HEAD.unpack_from(self._buffer)[2]) - len(self._files)
+
+    def _read(self, wanted: int) -> None:
+        """Read some of a frame, never beyond its end: open files come with the very byte they were sent with."""
+        if wanted:
+            data = self._socket.recv(min(wanted, _CHUNK))
+            self._buffer += data
+        else:
+            data, files, *_ = socket.recv_fds(self._socket, 1, 1, _CLOSE_ON_EXEC)
+            self._files += files
+            if data and not files:
+                raise LaneError("an open file got lost between two processes; allow more with `ulimit -n`")
+        if not data:
+            raise EOFError
+
+    def _unpack(self) -> Frame:
+        size, _, _ = _HEAD.unpack_from(self._buffer)
+        view, end = memoryview(bytes(self._buffer)), _HEAD.size + size
+        self._buffer.clear()
+        files = [receive_file(self._files.popleft()) for _ in range(len(self._files))]
+        try:
+            fields, images = json.loads(bytes(view[_HEAD.size : end])), list[Image]()
+            for length in fields.pop("images"):
+                images.append(files.pop(0) if length is None else bytes(view[end : end + length]))
+                end += length or 0
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise LaneError(f"a process sent something that is no frame: {bytes(view[:60])!r}") from error
+        return Frame(fields, images)
+
+
+def _pack(frame: Frame) -> tuple[bytes, list[Backing]]:
+    """Return a frame's bytes, and the files that go beside it."""
+    short = [image for image in frame.images if isinstance(image, bytes)]
+    files = [image for image in frame.images if isinstance(image, Backing)]
+    sizes = [len(image) if isinstance(image, bytes) else None for image in frame.images]
+    text = json.dumps({**frame.fields, "images": sizes}, separators=(",", ":")).encode()
+    return b"".join([_HEAD.pack(len(text), sum(map(len, short)), len(files)), text, *short]), files
+
+
+# --- what frames say ------------------------------------------------------------------------------------------------
+
+
+def task_frame(task: Task, **more: JSON) -> Frame:
+    """Write a task."""
+    images: list[Image] = []
+    inputs: JSON = {socket: [send_value(one, images) for one in values] for socket, values in task.inputs.items()}
+    fields = {"task": task.id, "type": task.type, "settings": task.settings, "inputs": inputs}
+    return Frame({**fields, "watched": task.watched, "key": task.key, **more}, images)
+
+
+def read_task(frame: Frame, codec: ValueCodec) -> Task:
+    """Read a task.
 
     Raises:
-        OSError: nobody reads any more.
+        LaneError: one of its values is of a type that is not known here.
     """
-    data = json.dumps(frame, separators=(",", ":")).encode()
-    file.write(len(data).to_bytes(_LENGTH, "big") + data)
-    file.flush()
-
-
-def read_frame(file: BinaryIO) -> Frame | None:
-    """Read a frame; None at the end, also where it comes in the middle of one.
-
-    Raises:
-        LaneError: what comes is no frame.
-    """
-    head = file.read(_LENGTH)
-    data = file.read(int.from_bytes(head, "big")) if len(head) == _LENGTH else b""
-    if len(head) < _LENGTH or len(data) < int.from_bytes(head, "big"):
-        return None
-    try:
-        frame = json.loads(data)
-    except ValueError as error:
-        raise LaneError(f"a worker sent something that is no frame: {data[:60]!r}") from error
-    if not isinstance(frame, dict):
-        raise LaneError(f"a worker sent something that is no frame: {data[:60]!r}")
-    return frame
-
-
-def task_frame(task: Task) -> dict[str, JSON]:
-    """Write a task, its inputs as digests."""
-    return {
-        "task": task.id,
-        "type": task.type,
-        "settings": task.settings,
-        "inputs": {socket: [value.digest for value in values] for socket, values in task.inputs.items()},
-        "watched": task.watched,
-        "key": task.key,
+    said = frame.fields
+    inputs = {
+        socket: tuple(receive_value(one, frame.images, codec) for one in values)
+        for socket, values in said["inputs"].items()
     }
+    return Task(said["task"], said["type"], said["settings"], inputs, said["watched"], said["key"])
 
 
-def report_frame(task: int, report: Report) -> dict[str, JSON]:
-    """Write a report, the values it gives as digests."""
+def report_frame(task: int, report: Report, **more: JSON) -> Frame:
+    """Write a report."""
+    images: list[Image] = []
     match report:
         case Started():
             fields: dict[str, JSON] = {"report": "started"}
         case Progress(done, total, stage):
             fields = {"report": "progress", "done": done, "total": total, "stage": stage}
         case Shown(preview):
-            data = base64.b64encode(preview.data).decode()
-            fields = {"report": "shown", "media_type": preview.media_type, "data": data}
+            fields = {"report": "shown", "media_type": preview.media_type}
+            images.append(preview.data)
         case Logged(level, message):
             fields = {"report": "logged", "level": level, "message": message}
         case Finished(values, seconds):
-            digests = {name: value.digest for name, value in values.items()}
-            fields = {"report": "finished", "values": digests, "seconds": seconds}
+            said: JSON = {name: send_value(value, images) for name, value in values.items()}
+            fields = {"report": "finished", "values": said, "seconds": seconds}
         case Failed(error, traceback, inputs):
             fields = {"report": "failed", "error": error, "traceback": traceback, "inputs": inputs}
         case Stopped():
             fields = {"report": "stopped"}
-    return {"task": task, **fields}
+    return Frame({"task": task, **fields, **more}, images)
 
 
-def read_report(frame: Frame, values: Mapping[str, StoredValue]) -> Report:
-    """Read a report; `values` are those that a finished one names.
+def read_report(frame: Frame, codec: ValueCodec) -> Report:
+    """Read a report.
 
     Raises:
-        LaneError: the frame is no report.
+        LaneError: the frame is no report, or one of its values is of a type that is not known here.
     """
+    said = frame.fields
     try:
-        match frame["report"]:
+        match said["report"]:
             case "started":
                 return Started()
             case "progress":
-                return Progress(frame["done"], frame["total"], frame["stage"])
+                return Progress(said["done"], said["total"], said["stage"])
             case "shown":
-                return Shown(Preview(base64.b64decode(frame["data"]), frame["media_type"]))
+                (data,) = (image for image in frame.images if isinstance(image, bytes))
+                return Shown(Preview(data, said["media_type"]))
             case "logged":
-                return Logged(frame["level"], frame["message"])
+                return Logged(said["level"], said["message"])
             case "finished":
-                return Finished(values, frame["seconds"])
+                values = {name: receive_value(one, frame.images, codec) for name, one in said["values"].items()}
+                return Finished(values, said["seconds"])
             case "failed":
-                return Failed(frame["error"], frame["traceback"], frame["inputs"])
+                return Failed(said["error"], said["traceback"], said["inputs"])
             case "stopped":
                 return Stopped()
-    except (LookupError, ValueError, TypeError) as error:
-        raise LaneError(f"a worker sent a report that cannot be read: {frame}") from error
-    raise LaneError(f"a worker sent an unknown report: {frame['report']!r}")
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise LaneError(f"a worker sent a report that cannot be read: {said}") from error
+    raise LaneError(f"a worker sent an unknown report: {said['report']!r}")

@@ -621,29 +621,7 @@ def test_clearing_deletes_the_caches_own_files_only(tmp_path: Path) -> None:
     assert fetched(make_cache(tmp_path), "a") == 5
 
 
-# --- values for other processes, and for people ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", [7, "text", [1, 2], array(100), array(BIG), Picture(array(5), 1)])
-@pytest.mark.parametrize("on_disk", [False, True])
-def test_a_value_is_handed_over_as_a_file(tmp_path: Path, value: object, on_disk: bool) -> None:
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    cache = make_cache(tmp_path / "cache" if on_disk else None)
-    keep(cache, "a", value)
-    cache.flush()
-    result = cache.fetch(key("a"))
-    assert result is not None
-    stored = result.values["out"]
-    path = stored.write_to(spool)
-    assert stored.write_to(spool) == path
-    cache.clear()
-    other = make_cache(None)
-    assert other.read(path).load() == value
-    assert other.read(path).digest == stored.digest
-    damage_last(path)
-    with pytest.raises(CacheError, match="cannot be read"):
-        other.read(path)
+# --- values for people ----------------------------------------------------------------------------------------------
 
 
 def test_a_summary_says_it_in_a_few_words() -> None:

@@ -78,15 +78,69 @@ def test_every_setting_has_a_variable(tmp_path: Path) -> None:
         "GRAPHGEN_DEVICE_BYTES": "8GiB",
         "GRAPHGEN_DEVICE": "cpu",
         "GRAPHGEN_PRECISION": "bfloat16",
+        "GRAPHGEN_DEVICES": "cpu:0, cpu:1",
         "GRAPHGEN_THREADS": "7",
+        "GRAPHGEN_WORKERS": "process",
+        "GRAPHGEN_CPU_WORKERS": "3",
+        "GRAPHGEN_TIME_LIMIT": "1.5",
+        "GRAPHGEN_WORKER_BYTES": "4 GiB",
         "GRAPHGEN_DISABLED_PLUGINS": "acme, other",
         "GRAPHGEN_SKIP_WEB": "1",
     }
     config = Config.load(folder=tmp_path, environment=environment)
     assert config == Config(
         Roots(**{name: Path("/roots") / name for name in ROOTS}),
-        *(1000, 1_500_000_000, 8 << 30, "cpu", "bfloat16", 7, ("acme", "other")),
+        memory_bytes=1000,
+        disk_bytes=1_500_000_000,
+        device_bytes=8 << 30,
+        device="cpu",
+        precision="bfloat16",
+        devices=("cpu:0", "cpu:1"),
+        threads=7,
+        workers="process",
+        cpu_workers=3,
+        time_limit=1.5,
+        worker_bytes=4 << 30,
+        disabled_plugins=("acme", "other"),
     )
+
+
+def test_one_device_wins_over_several_that_a_weaker_source_names(tmp_path: Path) -> None:
+    (tmp_path / "graphgen.toml").write_text('devices = ["cuda:0", "cuda:1"]\ndevice = "cuda"')
+    config = Config.load(folder=tmp_path, environment={})
+    assert config.devices == ("cuda:0", "cuda:1"), "in one place, the list says more"
+    config = Config.load(folder=tmp_path, environment={"GRAPHGEN_DEVICE": "cpu"})
+    assert (config.device, config.devices) == ("cpu", ())
+    config = Config.load({"devices": ("cpu:0",)}, folder=tmp_path, environment={"GRAPHGEN_DEVICE": "cpu"})
+    assert config.devices == ("cpu:0",)
+
+
+@pytest.mark.parametrize("names", ["cuda:0, cpu:0", "cuda:0, cuda:0", "cuda", "Cuda:1"])
+def test_devices_are_different_ones_of_one_kind(tmp_path: Path, names: str) -> None:
+    with pytest.raises(ConfigError, match=r"GRAPHGEN_DEVICES.*different devices of one kind, such as"):
+        Config.load(folder=tmp_path, environment={"GRAPHGEN_DEVICES": names})
+
+
+def test_processes_are_for_engines_that_last_and_for_limits(tmp_path: Path) -> None:
+    def chosen(*, lasting: bool, **overrides: object) -> bool:
+        return Config.load(overrides, folder=tmp_path, environment={}).in_processes(lasting=lasting)
+
+    posix = os.name == "posix"
+    assert not chosen(lasting=False)
+    assert chosen(lasting=True) == posix
+    assert not chosen(lasting=True, workers="thread")
+    assert chosen(lasting=False, time_limit=5) == posix
+    assert not posix or chosen(lasting=False, workers="process")
+
+
+def test_a_limit_that_threads_cannot_keep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Config.load({"workers": "thread", "time_limit": 5}, folder=tmp_path, environment={})
+    words = "time_limit: cannot be kept with workers = thread; remove it, or set workers to process or auto"
+    assert str(raised.value) == words
+    config, problems = Config.examine({"workers": "thread", "time_limit": 5}, folder=tmp_path, environment={})
+    assert config.time_limit is None
+    assert [problem.place for problem in problems] == ["time_limit"]
 
 
 def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:

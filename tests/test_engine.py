@@ -14,7 +14,8 @@ from packs import probe
 from packs.maths import Point
 
 import graphgen
-from graphgen.engine import Engine, choose_device
+from graphgen.crew import choose_devices
+from graphgen.engine import Engine
 from graphgen.errors import Cancelled, NodeError, RunFailed, WorkflowError
 from graphgen.jsontypes import JSON
 
@@ -89,11 +90,11 @@ class TestDevices:
     """Where gpu nodes run."""
 
     def test_the_first_device_that_a_plugin_finds(self, tmp_path: Path) -> None:
-        found = choose_device(config(tmp_path), registry())
+        (found,) = choose_devices(config(tmp_path), registry())
         assert (found.name, found.dtype) == ("cpu", "float32")
 
     def test_a_named_device_and_precision(self, tmp_path: Path) -> None:
-        found = choose_device(config(tmp_path, device="cuda:1", precision="bfloat16"), registry())
+        (found,) = choose_devices(config(tmp_path, device="cuda:1", precision="bfloat16"), registry())
         assert (found.name, found.kind, found.dtype) == ("cuda:1", "cuda", "bfloat16")
 
     def test_nodes_see_it(self, tmp_path: Path) -> None:

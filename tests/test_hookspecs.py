@@ -25,7 +25,8 @@ from graphgen import (
     node,
 )
 from graphgen.config import Config
-from graphgen.engine import Engine, choose_device
+from graphgen.crew import choose_devices
+from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
@@ -191,6 +192,6 @@ def test_shipped_files_are_found_by_name(registry: Registry) -> None:
 
 
 def test_devices_and_diagnoses_are_heard(registry: Registry) -> None:
-    assert choose_device(Config.load(), registry) == DeviceInfo("abacus:0", "float16")
-    assert choose_device(Config.load({"device": "cpu"}), registry) == DeviceInfo("cpu", "float32")
+    assert choose_devices(Config.load(), registry) == (DeviceInfo("abacus:0", "float16"),)
+    assert choose_devices(Config.load({"device": "cpu"}), registry) == (DeviceInfo("cpu", "float32"),)
     assert [line.cure for line in registry.diagnose()] == ["add beads"]

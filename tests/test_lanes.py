@@ -2,96 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
 
 import pytest
-from engine_kit import HERE, config, registry
+from lane_kit import ENDS, Bench, bench_of, drained, new_id, no_children, open_files, until
 from packs.maths import Point
 
-from graphgen.cache import Cache, StoredValue
-from graphgen.config import Config
-from graphgen.hookspecs import DeviceInfo
-from graphgen.jsontypes import JSON
-from graphgen.lanes import InlineLane, LoopLane, ThreadLane, Workshop
-from graphgen.partial import CachedPartials
-from graphgen.plugins import GROUP
-from graphgen.remote import ProcessLane
-from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task
-
-_ids = count(1)
-ENDS = (Finished, Failed, Stopped)
-WORKER = {"PYTHONPATH": os.pathsep.join([str(HERE / "packs"), str(HERE)])}
-
-
-@dataclass
-class Bench:
-    """A lane with what a test needs around it."""
-
-    lane: Lane
-    cache: Cache
-    config: Config
-    reports: SimpleQueue[tuple[int, Report]] = field(default_factory=SimpleQueue)
-
-    def start(
-        self, type_: str, settings: Mapping[str, JSON] | None = None, *, watched: bool = False, **inputs: object
-    ) -> int:
-        """Submit a task; an input is a value, or a tuple of them."""
-        given = {name: value if isinstance(value, tuple) else (value,) for name, value in inputs.items()}
-        defaults = registry().nodes[type_].model.model_construct().model_dump()
-        filled = {name: value for name, value in {**defaults, **(settings or {})}.items() if name not in given}
-        stored = {name: tuple(map(self.cache.wrap, values)) for name, values in given.items()}
-        task = Task(next(_ids), type_, filled, stored, watched)
-        self.lane.submit(task, lambda number, report: self.reports.put((number, report)))
-        return task.id
-
-    def end(self, task: int) -> list[Report]:
-        """Wait for a task's end and return what it told, in order."""
-        told: list[Report] = []
-        while not told or not isinstance(told[-1], ENDS):
-            number, report = self.reports.get(timeout=60)
-            if number == task:
-                told.append(report)
-        return told
-
-    def run(self, type_: str, settings: Mapping[str, JSON] | None = None, **inputs: object) -> list[Report]:
-        return self.end(self.start(type_, settings, watched=False, **inputs))
-
-    def value(self, type_: str, settings: Mapping[str, JSON] | None = None, **inputs: object) -> object:
-        """Run a task that has one output and return that."""
-        *_, last = self.end(self.start(type_, settings, watched=False, **inputs))
-        assert isinstance(last, Finished), last
-        (value,) = last.values.values()
-        return value.load()
-
-
-def _process_lane(settings: Config, cache: Cache, device: DeviceInfo) -> Lane:
-    return ProcessLane("process", settings, device, cache.read, environment=WORKER, partials=CachedPartials(cache))
-
-
-def bench_of(kind: str, folder: Path) -> Bench:
-    others = tuple(entry.name for entry in entry_points(group=GROUP) if entry.name not in ("maths", "probe"))
-    settings = config(folder, disabled_plugins=others)
-    cache = Cache(registry().codec, None, 1 << 20, 0)
-    device = DeviceInfo("cpu", "float32")
-    workshop = Workshop(registry(), settings.roots.resolve, cache.wrap, device, partials=CachedPartials(cache))
-    makers: dict[str, Callable[[], Lane]] = {
-        "inline": lambda: InlineLane(workshop),
-        "thread": lambda: ThreadLane("thread", workshop),
-        "loop": lambda: LoopLane(workshop),
-        "process": lambda: _process_lane(settings, cache, device),
-    }
-    return Bench(makers[kind](), cache, settings)
-
+from graphgen.cache import StoredValue
+from graphgen.lanes import LoopLane
+from graphgen.tasks import Failed, Finished, Logged, Progress, Shown, Started, Stopped, Task
 
 ALL = ["inline", "thread", "process"]
 """The loop lane runs async nodes alone, so it has its own variants of some tests."""
@@ -153,7 +76,7 @@ class TestEveryLane:
     def test_an_input_that_is_changed_spoils_nothing(self, bench: Bench) -> None:
         stored = bench.cache.wrap([1, 2])
         for _ in range(2):
-            task = Task(next(_ids), "probe.spoil", {"by": 4}, {"items": (stored,)})
+            task = Task(new_id(), "probe.spoil", {"by": 4}, {"items": (stored,)})
             bench.lane.submit(task, lambda number, report: bench.reports.put((number, report)))
             finished = bench.end(task.id)[-1]
             assert isinstance(finished, Finished)
@@ -266,78 +189,6 @@ class TestLoopLane:
             assert bench.value("probe.double", value=4) == 8
 
 
-class TestProcessLane:
-    """What only a process can survive."""
-
-    @pytest.mark.parametrize(
-        ("how", "words"), [("exit", "exit code 9"), ("kill", "killed by SIGKILL"), ("segfault", "killed by SIGSEGV")]
-    )
-    def test_a_worker_that_dies_fails_its_task_and_is_replaced(self, tmp_path: Path, how: str, words: str) -> None:
-        bench = bench_of("process", tmp_path)
-        with closing(bench.lane):
-            failed = bench.run("probe.die", {"how": how}, value=3)[-1]
-            assert isinstance(failed, Failed)
-            assert failed.error.startswith(f"LaneError: the worker died ({words}) while this node ran; ")
-            assert failed.inputs.startswith("value: 3")
-            assert bench.value("maths.add", a=1) == 1
-
-    def test_a_worker_that_died_while_idle_is_replaced_unnoticed(self, tmp_path: Path) -> None:
-        bench = bench_of("process", tmp_path)
-        assert isinstance(bench.lane, ProcessLane)
-        with closing(bench.lane):
-            assert bench.value("maths.add", a=1) == 1
-            assert bench.lane._worker is not None
-            bench.lane._worker.kill()
-            bench.lane._worker.wait()
-            assert bench.value("maths.add", a=2) == 2
-
-    def test_a_worker_that_cannot_start_fails_the_task(self, tmp_path: Path) -> None:
-        bench = bench_of("process", tmp_path)
-        broken = {"PYTHONPATH": str(tmp_path)}
-        (tmp_path / "pydantic.py").write_text("raise SystemExit(5)")
-        lane = ProcessLane("process", bench.config, DeviceInfo("cpu", "float32"), bench.cache.read, environment=broken)
-        with closing(lane):
-            failed = Bench(lane, bench.cache, bench.config).run("maths.add", a=1)[-1]
-        assert isinstance(failed, Failed)
-        assert failed.error == "LaneError: no worker can be started (exit code 5)"
-
-    def test_a_node_that_never_looks_is_killed_when_the_lane_closes(self, tmp_path: Path) -> None:
-        made = bench_of("process", tmp_path)
-        lane = ProcessLane(
-            "process", made.config, DeviceInfo("cpu", "float32"), made.cache.read, grace=0.2, environment=WORKER
-        )
-        bench = Bench(lane, made.cache, made.config)
-        task = bench.start("probe.sleep", {"started": str(tmp_path / "started")})
-        until((tmp_path / "started").exists)
-        began = time.monotonic()
-        lane.close()
-        assert time.monotonic() - began < 20
-        assert bench.end(task)[-1] == Stopped()
-
-    def test_an_unknown_node_fails_clearly(self, tmp_path: Path) -> None:
-        made = bench_of("process", tmp_path)
-        lane = ProcessLane("process", made.config, DeviceInfo("cpu", "float32"), made.cache.read)
-        with closing(lane):
-            failed = Bench(lane, made.cache, made.config).run("maths.add", a=1)[-1]
-        assert isinstance(failed, Failed)
-        assert failed.error == "LaneError: the worker has no node 'maths.add'; install its plugin there too"
-
-    def test_large_values_cross_unharmed(self, tmp_path: Path) -> None:
-        bench = bench_of("process", tmp_path)
-        with closing(bench.lane):
-            text = "ä" * 3_000_000
-            assert bench.value("maths.join", words=(text,)) == text
-
-    def test_the_spool_is_empty_between_tasks_and_gone_afterwards(self, tmp_path: Path) -> None:
-        bench = bench_of("process", tmp_path)
-        assert isinstance(bench.lane, ProcessLane)
-        with closing(bench.lane):
-            bench.value("maths.mirror", point=Point(1, 2))
-            spool = bench.lane._folder
-            assert [path for path in spool.rglob("*") if path.is_file()] == []
-        assert not spool.exists()
-
-
 @pytest.mark.parametrize("kind", ["inline", "thread", "loop", "process"])
 def test_a_closed_lane_leaves_nothing_behind(kind: str, tmp_path: Path) -> None:
     threads, files = set(threading.enumerate()), open_files()
@@ -359,31 +210,8 @@ def test_an_idle_thread_holds_no_values(tmp_path: Path) -> None:
         value: StoredValue | None = bench.cache.wrap([1, 2, 3])
         assert value is not None
         seen = weakref.ref(value)
-        task = Task(next(_ids), "probe.count", {}, {"items": (value,)})
+        task = Task(new_id(), "probe.count", {}, {"items": (value,)})
         bench.lane.submit(task, lambda number, report: bench.reports.put((number, report)))
         bench.end(task.id)
         del value, task
         until(lambda: seen() is None)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.005)
-
-
-def drained(reports: SimpleQueue[tuple[int, Report]]) -> Iterator[tuple[int, Report]]:
-    while not reports.empty():
-        yield reports.get()
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-
-
-def no_children() -> bool:
-    try:
-        return os.waitpid(-1, os.WNOHANG)[0] == 0
-    except ChildProcessError:
-        return True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from engine_kit import N, carry_out, engine, workflow
-from test_lanes import bench_of
+from lane_kit import bench_of
 
 from graphgen.context import Context
 from graphgen.errors import ResourceError
@@ -57,7 +57,7 @@ def test_a_worker_that_dies_loses_no_partial_work(tmp_path: Path) -> None:
     with closing(bench.lane):
         failed = bench.run("probe.climb", {"tire_at": 3, "how": "kill"})[-1]
         assert isinstance(failed, Failed)
-        assert "killed by SIGKILL" in failed.error
+        assert "was killed (SIGKILL)" in failed.error
         assert bench.value("probe.climb") == [4, 5]
 
 

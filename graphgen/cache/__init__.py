@@ -31,9 +31,8 @@ from pathlib import Path
 from graphgen.cache import eviction
 from graphgen.cache.claims import LEASE, Claim, Claims
 from graphgen.cache.disk import DiskTier
-from graphgen.cache.image import Damaged
 from graphgen.cache.memory import MemoryTier
-from graphgen.cache.stored import Result, StoredValue, read_file
+from graphgen.cache.stored import Result, StoredValue
 from graphgen.cache.writer import Writer
 from graphgen.codec import ValueCodec
 from graphgen.errors import CacheError, Cancelled
@@ -96,17 +95,6 @@ class Cache:
             DefinitionError: it holds something that has no codec, or NaN.
         """
         return StoredValue.wrap(value, self._codec)
-
-    def read(self, path: Path) -> StoredValue:
-        """Read a value that another process wrote with `StoredValue.write_to`.
-
-        Raises:
-            CacheError: the file is missing, damaged, or holds a type that is not known here.
-        """
-        try:
-            return read_file(path, self._codec)
-        except (Damaged, OSError) as error:
-            raise CacheError(f"{path} cannot be read as a value: {error}; run the node that made it again") from error
 
     def fetch(self, key: str) -> Result | None:
         """Return the result kept under a key, or None.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -52,6 +51,10 @@ class Backing:
             write_all(descriptor, pieces)
         return backing
 
+    def fileno(self) -> int:
+        """Return the open file's descriptor, which stays the backing's own."""
+        return self._descriptor
+
     def view(self, *, private: bool) -> memoryview:
         """Map the image: for reading, or as a private copy that costs nothing until it is written to."""
         return memoryview(mmap(self._descriptor, 0, access=ACCESS_COPY if private else ACCESS_READ))
@@ -84,6 +87,11 @@ class StoredValue:
     def has_buffers(self) -> bool:
         """Tell whether there is more to the value than its document."""
         return bool(self._spans)
+
+    @property
+    def image(self) -> bytes | Backing | None:
+        """Return what holds the buffers, as bytes or as an open file; None where there are none."""
+        return self._image
 
     @classmethod
     def wrap(cls, value: object, codec: ValueCodec) -> StoredValue:
@@ -121,30 +129,6 @@ class StoredValue:
         if len(self.document) > 100_000:
             return f"{len(self.document):,} characters"
         return self._describe(json.loads(self.document))
-
-    def write_to(self, folder: Path) -> Path:
-        """Make the value readable for another process: a file `<digest>.safetensors` in a folder; return its path.
-
-        Linked to the cache's own file where there is one, so that it costs no copy, and stays when that is evicted.
-
-        Raises:
-            OSError: the folder cannot be written to.
-        """
-        target = folder / f"{self.digest}.safetensors"
-        if target.exists():
-            return target
-        if self.path is not None:
-            try:
-                os.link(self.path, target)
-            except OSError:
-                pass  # evicted, another file system, or one without links
-            else:
-                return target
-        part = folder / f"{self.digest}.{secrets.token_hex(4)}.tmp"
-        with part.open("xb", buffering=0) as file:
-            write_all(file.fileno(), self.pieces())
-        part.replace(target)
-        return target
 
     def pieces(self) -> list[bytes | memoryview]:
         """Return the image as pieces to be written one after another."""

@@ -20,9 +20,9 @@ from graphgen import Facts, Known, Refusal
 from graphgen.node import spec_of
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
-from graphgen_nodes import Image, Mask
+from graphgen_nodes import Conditioning, Image, Mask
 from graphgen_nodes.facts import denoiser_facts
-from graphgen_nodes.packs import images, masks, schedules
+from graphgen_nodes.packs import guiders, images, masks, schedules
 
 REGISTRY = build_registry(find_plugins())
 BUILT_IN = {id_: spec for id_, spec in REGISTRY.nodes.items() if spec.function.__module__.startswith("graphgen_nodes.")}
@@ -65,7 +65,7 @@ def agree(
     told = {name: denoiser_facts(value) if name == "denoiser" else facts_of(value) for name, value in inputs.items()}  # type: ignore[arg-type]
     try:
         result = node(*inputs.values(), **values)
-    except ValueError:
+    except (ValueError, Refusal):
         with pytest.raises(Refusal):
             foretold(node, told, values, many)
         return
@@ -209,3 +209,18 @@ def test_slices_of_slices_come_as_foretold(
     except ValueError:
         return
     agree(schedules.slice, {"schedule": schedule}, {"start": start_2, "end": end_2}, data)
+
+
+# --- guiders --------------------------------------------------------------------------------------------------------
+
+FAMILY = st.sampled_from(["tiny", "tiny", "sd1"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(FAMILY, FAMILY, st.sampled_from([1.0, 3.0]), COUNT, st.data())
+def test_guiders_come_as_foretold(yes: str, no: str, scale: float, batch: int, data: st.DataObject) -> None:
+    model = handle(PATHS["flow"])
+    positive, negative = Conditioning(yes, torch.zeros(batch, 7, 8)), Conditioning(no, torch.zeros(batch, 7, 8))
+    agree(guiders.none, {"denoiser": model, "positive": positive}, {}, data)
+    wired = {"denoiser": model, "positive": positive, "negative": negative}
+    agree(guiders.classifier_free, wired, {"scale": scale, "rescale": 0.0}, data)

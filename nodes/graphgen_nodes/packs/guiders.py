@@ -22,6 +22,11 @@ def _guided(known: Known) -> dict[str, Facts]:
     return {"guider": guider_facts(denoiser, *prompts.values())}
 
 
+def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
+    """Refuse at a run what `_guided` could not know, where a model was chosen by a wire."""
+    check_conditioning({"family": denoiser.family}, {"family": prompt.family}, at=at)
+
+
 @node(category="guiders", cheap=True, infer=_guided)
 def classifier_free(
     denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
@@ -40,6 +45,9 @@ def classifier_free(
     The prediction is negative + scale * (positive - negative). Scale 1 does not look at the negative prompt, which
     halves the time. `rescale` is phi of Lin et al. 2024, with 0.7 a usual value.
     """
+    _check_family(denoiser, positive, "positive")
+    if scale != 1:
+        _check_family(denoiser, negative, "negative")
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale)
 
 
@@ -49,6 +57,7 @@ def none(
     positive: Annotated[Conditioning, Field(description="What the picture should be.")],
 ) -> Guider:
     """Follow a prompt as trained, without guidance; for distilled models, whose guidance is built in."""
+    _check_family(denoiser, positive, "positive")
     return NoGuidance(denoiser, positive)
 
 

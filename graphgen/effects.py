@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import EACCES
 from pathlib import Path
@@ -22,15 +22,13 @@ from graphgen.jsontypes import digest
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a file: `lasting` texts name the content, `passing` ones (an editor's view, ...) do not."""
+    """What made a file: `lasting` texts name the content; `passing` ones (the run record, an editor's view) do not.
+
+    `passing` is asked only when a file is written that is not there yet.
+    """
 
     lasting: Mapping[str, str]
-    passing: Mapping[str, str]
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """All texts, as they are put into files."""
-        return {**self.lasting, **self.passing}
+    passing: Callable[[], Mapping[str, str]]
 
 
 def check_folder(folder: Path) -> None:
@@ -70,8 +68,9 @@ def _write(file: OutputFile, folder: Path, format_: FileFormat | None, made_by: 
     copy = 1
     while True:
         path = stem.with_name(f"{name}{file.suffix}" if copy == 1 else f"{name}-{copy}{file.suffix}")
-        data = format_.embed(file.data, made_by.texts) if format_ else file.data
-        if _is_ours(path, file, data, format_) or _create(path, data):
+        if _is_ours(path, file, format_):
+            return path
+        if not path.exists() and _create(path, _complete(file, format_, made_by)):
             return path
         copy += 1
 
@@ -93,11 +92,15 @@ def _inside(folder: Path, stem: str) -> Path:
     return path
 
 
-def _is_ours(path: Path, file: OutputFile, data: bytes, format_: FileFormat | None) -> bool:
+def _complete(file: OutputFile, format_: FileFormat | None, made_by: Provenance) -> bytes:
+    return format_.embed(file.data, {**made_by.lasting, **made_by.passing()}) if format_ else file.data
+
+
+def _is_ours(path: Path, file: OutputFile, format_: FileFormat | None) -> bool:
     """Tell whether a file is already what would be written, give or take the texts that do not name it."""
     try:
         there = path.read_bytes()
-        return there == data or (format_ is not None and format_.embed(file.data, format_.read(there)) == there)
+        return there == (format_.embed(file.data, format_.read(there)) if format_ else file.data)
     except (ValueError, OSError):
         return False  # not there; or somebody else's file or folder, or a damaged one, which keeps its name
 

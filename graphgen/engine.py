@@ -9,12 +9,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -22,55 +20,34 @@ from time import perf_counter
 from types import TracebackType
 from typing import TypeAlias
 
-from pydantic import JsonValue
-
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
 from graphgen.crew import Crew, choose_devices, make_lanes
 from graphgen.effects import Provenance, check_folder, write_files
-from graphgen.errors import Cancelled, NodeError, Problem, RunFailed, WorkflowError
-from graphgen.events import Event, RunStatus
+from graphgen.errors import Cancelled, Problem, RunFailed, WorkflowError
+from graphgen.events import Event
 from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
+from graphgen.filedigests import FileDigests
 from graphgen.files import Files
 from graphgen.graph import Graph, build_graph
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes
-from graphgen.outcome import Outcome
+from graphgen.ledger import Ledger
 from graphgen.outputs import Outputs
 from graphgen.parameters import apply_parameters
 from graphgen.partial import CachedPartials
 from graphgen.plan import Plan, make_plan
 from graphgen.plugins import find_plugins
+from graphgen.provenance import TEXT_KEY, VIEW_KEY, Archive, Chronicle, read_view
 from graphgen.registry import Registry, build_registry
+from graphgen.report import Report, finished, report_of
 from graphgen.scheduler import Control, Execution
 from graphgen.widgets import RootName
 from graphgen.workflow import FormError, Workflow, from_json, parse, read_workflow
 
 Source: TypeAlias = str | Path | Workflow | Mapping[str, JSON]
 """A workflow, a file that holds one (JSON, or a picture that graphgen made), or its parsed JSON."""
-
-TEXT_KEY = "graphgen"
-"""The text in a made file that holds the workflow, with the parameters' values filled in."""
-PARAMETERS_KEY = "graphgen.parameters"
-"""The text in a made file that holds the parameters' values."""
-VIEW_KEY = "graphgen.view"
-"""The text in a made file that holds the editor's view of the workflow."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a run ended: `outputs` has those that were reached, `files` the paths written or found in place."""
-
-    run: str
-    status: RunStatus
-    outputs: Outputs
-    files: tuple[str, ...]
-    failures: tuple[NodeError, ...]
-    ran: int
-    cached: int
-    skipped: int
-    seconds: float
 
 
 class Engine:
@@ -100,6 +77,8 @@ class Engine:
         self._lanes: Lanes | None = None
         self._lock = Lock()
         self._pace: dict[str, float] = {}
+        ledger = Ledger(directory)
+        self._archive = Archive(ledger, FileDigests(ledger), self.registry.environment, self._name_of)
         self._allowed: set[str] = set()
 
     # --- the stages -------------------------------------------------------------------------------------------------
@@ -128,7 +107,7 @@ class Engine:
         if TEXT_KEY not in texts:
             cure = "name a file that graphgen made, or a workflow"
             raise WorkflowError([Problem("no_workflow", str(path), "no workflow is in this file", cure=cure)])
-        return parse(texts[TEXT_KEY]).model_copy(update={"view": _view(texts.get(VIEW_KEY, "{}"))})
+        return parse(texts[TEXT_KEY]).model_copy(update={"view": read_view(texts.get(VIEW_KEY, "{}"))})
 
     def check(self, source: Source, parameters: Mapping[str, JSON] | None = None) -> Graph:
         """Check a workflow, its parameters set.
@@ -173,6 +152,7 @@ class Engine:
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
         previews: bool = True,
+        write: bool = True,
     ) -> Report:
         """Carry a plan out. A node that fails is in the report; nothing is raised for it.
 
@@ -183,37 +163,39 @@ class Engine:
             listen: Receives the events, in this thread.
             control: Cancels the run from another thread.
             previews: Whether `listen` wants the pictures that nodes show while they work.
+            write: Whether the files that nodes give are written.
 
         Raises:
             PathError: the plan makes files, and the outputs folder cannot be written to.
         """
-        if any(plan.graph.nodes[name].spec.effect for name in plan.recipes):
+        if write and any(plan.graph.nodes[name].spec.effect for name in plan.recipes):
             check_folder(self.config.roots.outputs)
         run, began = token_hex(8), perf_counter()
         if listen:
             listen(events.RunStarted(run, len(plan.order), len(plan.cached), plan.targets))
-        made_by = cache(lambda: _provenance(plan.graph.workflow, parameters or {}))
         execution = Execution(
             plan,
             self.lanes,
             self.cache,
             self.path_of,
-            lambda _, files: self._write(files, made_by()),
+            lambda node, files: self._write(files, chronicle.provenance(node)) if write else (),
             look_up=self.use_cache,
             listen=listen,
             control=control,
             previews=previews,
             pace=self._pace,
         )
+        chronicle = Chronicle(plan, execution.outcome, parameters or {}, self._archive)
         outcome = execution.run()
+        chronicle.keep()
         self.cache.flush()
         if identity and self.use_cache and outcome.ran:
             with suppress(OSError):  # the cache has warned of a folder it cannot write; `explain` does without
                 unfinished = [*outcome.undone, *(failure.node for failure in outcome.failures)]
                 write_record(self.config.roots.cache, identity, plan, unfinished)
-        report = _report(run, plan, outcome, perf_counter() - began)
+        report = report_of(run, plan, outcome, perf_counter() - began, partial(chronicle.record, plan.targets))
         if listen:
-            listen(_finished(report))
+            listen(finished(report))
         return report
 
     def run(
@@ -261,6 +243,8 @@ class Engine:
             self._lanes.close()
             self._lanes = None
         self.cache.close()
+        self._archive.digests.close()
+        self._archive.ledger.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -279,6 +263,12 @@ class Engine:
         value = files.load()
         assert isinstance(value, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
         return write_files(value, self.config.roots.outputs, self.registry.formats, made_by)
+
+    def _name_of(self, path: Path) -> str:
+        """Name a model file by where it lies in the models root or in what a plugin ships, or by its folder."""
+        bases = [self.config.roots.models, *(item.path.parent for item in self.registry.shipped)]
+        inside = [path.relative_to(base) for base in bases if path.is_relative_to(base)]
+        return min(inside, key=lambda found: len(found.parts), default=Path(*path.parts[-2:])).as_posix()
 
 
 def run(source: Source, /, **parameters: JSON) -> Outputs:
@@ -325,65 +315,3 @@ def _outputs(report: Report) -> Outputs:
     if report.status == "cancelled":
         raise Cancelled("the run was cancelled")
     return report.outputs
-
-
-def _report(run_id: str, plan: Plan, outcome: Outcome, seconds: float) -> Report:
-    reached = {
-        name: outcome.values[wire.node][wire.output]
-        for name, wire in plan.graph.outputs.items()
-        if wire.node in outcome.values
-    }
-    return Report(
-        run_id,
-        outcome.status,
-        Outputs(reached, outcome.files),
-        tuple(outcome.files),
-        tuple(outcome.failures),
-        outcome.ran,
-        outcome.cached,
-        outcome.skipped,
-        seconds,
-    )
-
-
-def _finished(report: Report) -> events.RunFinished:
-    return events.RunFinished(
-        report.run,
-        report.status,
-        report.seconds,
-        report.ran,
-        report.cached,
-        len(report.failures),
-        report.skipped,
-        report.files,
-    )
-
-
-def _provenance(workflow: Workflow, parameters: Mapping[str, JSON]) -> Provenance:
-    document = workflow.to_json()
-    view = document.pop("view", {})
-    lasting = {TEXT_KEY: _text(document), PARAMETERS_KEY: _text({**_current(workflow), **parameters})}
-    return Provenance(lasting, {VIEW_KEY: _text(view)} if view else {})
-
-
-def _current(workflow: Workflow) -> dict[str, JSON]:
-    """Return the value each parameter has in the workflow, where one is written."""
-    found: dict[str, JSON] = {}
-    for name, parameter in workflow.parameters.items():
-        node, _, setting = parameter.sets[0].partition(".")
-        if node in workflow.nodes and setting in workflow.nodes[node].settings:
-            found[name] = workflow.nodes[node].settings[setting]
-    return found
-
-
-def _view(text: str) -> dict[str, JsonValue]:
-    """Read the editor's view from a made file; anybody may have written it, and nothing depends on it."""
-    try:
-        view = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return view if isinstance(view, dict) else {}
-
-
-def _text(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False)

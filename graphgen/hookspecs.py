@@ -108,3 +108,11 @@ def find_devices() -> Sequence[DeviceInfo]:  # type: ignore[empty-body]
 @hookspec
 def diagnose() -> Sequence[Diagnosis]:  # type: ignore[empty-body]
     """Return what `graphgen doctor` should say about this plugin: library versions, devices, what is wrong."""
+
+
+@hookspec
+def describe_environment() -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Return what this plugin's values depend on besides its own code: libraries' versions, ...; for run records.
+
+    Asked for all plugins of a distribution together. It must not import heavy libraries.
+    """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphgen.errors import NodeError
@@ -22,6 +23,13 @@ class Outcome:
     cached: int = 0
     cancelled: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    """What each node that ran took."""
+    digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """The digests of the values of each node that came to its end, by output."""
+    weights: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The stamps of the model files that a node which ran has used."""
+    strayed: set[str] = field(default_factory=set)
+    """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
 
     @property
     def skipped(self) -> int:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from platform import machine, python_version, system
 
 import pluggy
 from pydantic import ValidationError
@@ -86,6 +88,27 @@ class Registry:
                     Diagnosis(plugin.name, error_line(error), "update the plugin, or report this to its author")
                 )
         return found
+
+    def environment(self, type_: str) -> Mapping[str, str]:
+        """Return what a node's values depend on besides its inputs: versions, as its run record names them."""
+        return self._environments[type_.partition(".")[0]]
+
+    @cached_property
+    def _environments(self) -> Mapping[str, Mapping[str, str]]:
+        """What each pack computes with; the plugins of one distribution tell it together."""
+        told: dict[str, dict[str, str]] = {}
+        for plugin in self.plugins:
+            found = told.setdefault(plugin.distribution or plugin.name, {})
+            with suppress(Exception):  # a record with a word less is no reason to fail a run
+                for words in _hooks(plugin).describe_environment():
+                    found |= words
+            if plugin.source:
+                found[f"source of {plugin.distribution}"] = plugin.source
+            if plugin.distribution:
+                found[plugin.distribution] = plugin.version
+        own = {"graphgen": version("graphgen"), "python": python_version(), "system": f"{system()} {machine()}"}
+        packs = {plugin.name: plugin.distribution or plugin.name for plugin in self.plugins}
+        return {pack: dict(sorted({**own, **told[name]}.items())) for pack, name in packs.items()}
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,7 @@ class Execution:
         self._elsewhere: list[_Job] = []
         self._looked = 0.0
         self._stopping = False
-        self._strayed: set[str] = set()
-        """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
+        self._strayed = self.outcome.strayed
         self._targets = frozenset(plan.targets)
 
     def run(self) -> Outcome:
@@ -329,6 +328,7 @@ class Execution:
     def _complete(self, node: GraphNode, values: Values) -> None:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
         name = node.name
+        self.outcome.digests[name] = {output: value.digest for output, value in values.items()}
         if node.spec.effect and not self._perform(node, values):
             return
         if name in self._targets:

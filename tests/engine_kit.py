@@ -12,12 +12,13 @@ from packs import maths, probe
 
 from graphgen import events
 from graphgen.config import Config, Roots
-from graphgen.engine import Engine, Report, Source
+from graphgen.engine import Engine, Source
 from graphgen.errors import Problem, WorkflowError
 from graphgen.events import Event
 from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
+from graphgen.report import Report
 from graphgen.scheduler import Control
 
 HERE = Path(__file__).parent

@@ -30,7 +30,7 @@ def saving(text: str, suffix: str = ".txt", **rest: JSON) -> dict[str, JSON]:
 
 
 def write(folder: Path, data: bytes, stem: str = "note", suffix: str = ".txt", **texts: str) -> Path:
-    (path,) = write_files(Files((OutputFile(stem, suffix, data),)), folder, NOTE, Provenance(texts, {}))
+    (path,) = write_files(Files((OutputFile(stem, suffix, data),)), folder, NOTE, Provenance(texts, dict))
     return Path(path)
 
 

@@ -148,6 +148,10 @@ class Plugin:
         return [DeviceInfo("abacus:0", "float16")]
 
     @hookimpl
+    def describe_environment(self) -> Mapping[str, str]:
+        return {"beads": "7.1"}
+
+    @hookimpl
     def diagnose(self) -> list[Diagnosis]:
         return [Diagnosis("abacus", "two beads are missing", "add beads")]
 
@@ -195,3 +199,9 @@ def test_devices_and_diagnoses_are_heard(registry: Registry) -> None:
     assert choose_devices(Config.load(), registry) == (DeviceInfo("abacus:0", "float16"),)
     assert choose_devices(Config.load({"device": "cpu"}), registry) == (DeviceInfo("cpu", "float32"),)
     assert [line.cure for line in registry.diagnose()] == ["add beads"]
+
+
+def test_what_a_plugin_computes_with_is_in_the_record(registry: Registry) -> None:
+    with Engine(registry=registry) as engine:
+        record = engine.run(WORKFLOW).record()
+    assert record.made_with(record.nodes["recite"])["beads"] == "7.1"

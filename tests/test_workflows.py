@@ -14,8 +14,9 @@ from PIL import Image as Picture
 
 import graphgen
 from graphgen.config import Config
-from graphgen.engine import Engine, Report
+from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
+from graphgen.report import Report
 from graphgen_nodes import Image
 
 WORKFLOWS = sorted((Path(__file__).parent.parent / "workflows").glob("*.json"))

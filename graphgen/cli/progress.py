@@ -16,8 +16,8 @@ from types import TracebackType
 from graphgen import events
 from graphgen.cli.screen import Screen, cut, pad, style
 from graphgen.cli.words import duration
-from graphgen.engine import Report
 from graphgen.events import Event
+from graphgen.report import Report
 
 MANY = 60
 """Nodes from which a run names only those that take time."""

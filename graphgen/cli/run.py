@@ -27,12 +27,13 @@ from graphgen.cli.progress import Progress, summary
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
-from graphgen.engine import Engine, Report
+from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.events import Event, event_json
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
 from graphgen.plan import Plan
+from graphgen.report import Report
 from graphgen.scheduler import Control
 from graphgen.workflow import Workflow
 

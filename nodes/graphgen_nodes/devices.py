@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +24,9 @@ HALF = "float16"
 """What networks run in on an accelerator. float16 rather than bfloat16: its ten bits of mantissa (against seven) keep
 a picture near that of float32, Stable Diffusion 1 to 3 were published in it, and every CUDA device and Apple's compute
 in it, bfloat16 only from NVIDIA's Ampere on. A network that overflows in it is loaded with another `precision`."""
+
+COMPUTING = ("torch", "diffusers", "transformers", "tokenizers", "safetensors", "numpy", "pillow")
+"""The distributions that what the nodes compute depends on."""
 
 GET_TORCH = "https://pytorch.org/get-started/locally"
 
@@ -125,6 +130,26 @@ def diagnose() -> list[Diagnosis]:
     found.extend(Diagnosis("device", name) for name in names)
     problem = unused_gpus(gpus, torch.version.cuda, len(names), os.environ)
     return found if problem is None else [*found, problem]
+
+
+def describe(proc: Path = Path("/proc/driver/nvidia")) -> dict[str, str]:
+    """Return what the last digits of a result depend on, without importing torch: libraries, threads, GPUs."""
+    found: dict[str, str] = {}
+    for name in COMPUTING:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    found["threads"] = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
+    if driver := driver_version(proc):
+        models = re.findall(r"^Model:\s*(.+)$", "".join(map(_information, (proc / "gpus").glob("*"))), re.MULTILINE)
+        found |= {"NVIDIA driver": driver, "GPU": ", ".join(sorted(set(models)))}
+    return found
+
+
+def _information(gpu: Path) -> str:
+    try:
+        return (gpu / "information").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def unused_gpus(gpus: int, cuda: str | None, usable_devices: int, environment: Mapping[str, str]) -> Diagnosis | None:

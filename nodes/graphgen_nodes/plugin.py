@@ -5,7 +5,7 @@ Importing it does not import torch, and neither does anything that is asked befo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import is_dataclass
 from functools import cached_property
@@ -93,6 +93,12 @@ def find_devices() -> list[DeviceInfo]:
 def diagnose() -> list[Diagnosis]:
     """Report torch's build, the NVIDIA driver and the devices."""
     return devices.diagnose()
+
+
+@hookimpl
+def describe_environment() -> Mapping[str, str]:
+    """Name the libraries that compute, and what they compute on."""
+    return devices.describe()
 
 
 def _is_model(folder: Path) -> bool:

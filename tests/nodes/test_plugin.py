@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from graphgen.config import Config
-from graphgen.engine import TEXT_KEY, Engine
+from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.plugins import find_plugins
+from graphgen.provenance import TEXT_KEY
 from graphgen.registry import Registry, build_registry
 from graphgen_nodes import plugin, sockets
 from graphgen_nodes.imaging.loading import UpscalerLoader

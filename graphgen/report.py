@@ -1,0 +1,66 @@
+"""What a caller gets of a run: how it ended, and its outputs by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphgen import events
+from graphgen.errors import NodeError
+from graphgen.events import RunStatus
+from graphgen.outcome import Outcome
+from graphgen.outputs import Outputs
+from graphgen.plan import Plan
+from graphgen.record import RunRecord
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended: `outputs` has those that were reached, `files` the paths written or found in place."""
+
+    run: str
+    status: RunStatus
+    outputs: Outputs
+    files: tuple[str, ...]
+    failures: tuple[NodeError, ...]
+    ran: int
+    cached: int
+    skipped: int
+    seconds: float
+    record: Callable[[], RunRecord]
+    """Writes the run record of the targets: what each node was, what it gave, and what it was made with."""
+
+
+def report_of(run_id: str, plan: Plan, outcome: Outcome, seconds: float, record: Callable[[], RunRecord]) -> Report:
+    """Say how a run ended."""
+    reached = {
+        name: outcome.values[wire.node][wire.output]
+        for name, wire in plan.graph.outputs.items()
+        if wire.node in outcome.values
+    }
+    return Report(
+        run_id,
+        outcome.status,
+        Outputs(reached, outcome.files),
+        tuple(outcome.files),
+        tuple(outcome.failures),
+        outcome.ran,
+        outcome.cached,
+        outcome.skipped,
+        seconds,
+        record,
+    )
+
+
+def finished(report: Report) -> events.RunFinished:
+    """Say the same as an event."""
+    return events.RunFinished(
+        report.run,
+        report.status,
+        report.seconds,
+        report.ran,
+        report.cached,
+        len(report.failures),
+        report.skipped,
+        report.files,
+    )

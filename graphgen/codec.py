@@ -91,6 +91,10 @@ class ValueCodec:
         """Make the value again. Its buffers are used as they are: hand in ones that nobody else holds."""
         return self._read(json.loads(encoded.document), encoded.buffers)
 
+    def read(self, document: JSON) -> object:
+        """Make a value without buffers from its document, or from a part of one that stands for a value."""
+        return self._read(document, ())
+
     def buffer_codec(self, cls: type) -> BufferCodec | None:
         """Return the codec for an array class or its nearest ancestor that has one."""
         for base in cls.__mro__:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from graphgen.cache import Cache
 from graphgen.config import Config
+from graphgen.devices import DeviceLane, DevicesLane, needs_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
 from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
@@ -19,6 +21,7 @@ from graphgen.registry import Registry
 from graphgen.remote import ProcessLane
 from graphgen.residency import Place, Residency
 from graphgen.seat import Terms
+from graphgen.tasks import Lane
 
 _AT_ONCE = 64
 """Async nodes that one worker runs at once: they mostly wait."""
@@ -47,7 +50,7 @@ def _threads(crew: Crew) -> Lanes:
     return Lanes(
         inline=InlineLane(workshop),
         pool=ThreadLane("pool", workshop, threads=crew.config.threads),
-        device=_device_thread(crew, workshop, crew.devices[0]),
+        device=_together(crew, [_device_thread(crew, workshop, device) for device in crew.devices]),
         loop=LoopLane(workshop),
     )
 
@@ -57,7 +60,7 @@ def _processes(crew: Crew) -> Lanes:
     return Lanes(
         inline=InlineLane(_workshop(crew)),
         pool=ProcessLane("pool", terms, workers=crew.config.cpu_workers),
-        device=_device_process(crew, crew.devices[0]),
+        device=_together(crew, [ProcessLane(device.name, terms_of(crew, device)) for device in crew.devices]),
         loop=ProcessLane("loop", terms, width=_AT_ONCE),
     )
 
@@ -71,8 +74,11 @@ def _device_thread(crew: Crew, workshop: Workshop, device: DeviceInfo) -> Thread
     return ThreadLane(device.name, replace(workshop, device=device, residency=residency))
 
 
-def _device_process(crew: Crew, device: DeviceInfo) -> ProcessLane:
-    return ProcessLane(device.name, terms_of(crew, device))
+def _together(crew: Crew, lanes: Sequence[DeviceLane]) -> Lane:
+    """Make one lane of the devices'."""
+    if len(lanes) == 1:
+        return lanes[0]
+    return DevicesLane(lanes, partial(needs_of, codec=crew.registry.codec, loaders=crew.registry.loaders))
 
 
 def terms_of(crew: Crew, device: DeviceInfo, *, lends: bool = True) -> Terms:

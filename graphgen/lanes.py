@@ -7,7 +7,7 @@ nodes that need none. All of them pass the same contract test as the lane in a p
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,6 +253,10 @@ class ThreadLane:
         """Ask the task to stop at its next look."""
         if job := self._jobs.get(task):
             job.stop = True
+
+    def warm(self) -> Mapping[str, float]:
+        """Return the weights that the lane holds, and how many seconds each took to load."""
+        return self._workshop.residency.warm() if self._workshop.residency else {}
 
     def close(self) -> None:
         """Stop all tasks and join the threads."""

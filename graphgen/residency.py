@@ -186,6 +186,11 @@ class Residency:
                 for entry in sorted(self._entries.values(), key=lambda entry: entry.worth)
             ]
 
+    def warm(self) -> dict[str, float]:
+        """Return what is loaded, and how many seconds each took."""
+        with self._changed:
+            return {entry.identity: entry.seconds for entry in self._entries.values() if entry.loaded is not None}
+
     def _loader_for(self, handle: object) -> Loader:
         for cls in type(handle).__mro__:
             if found := self._loaders.get(cls):

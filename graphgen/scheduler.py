@@ -384,8 +384,8 @@ def _failed(error: Exception) -> Failed:
 def _event(name: str, lane: Lane, report: Started | Progress | Shown | Logged) -> Event:
     """Say what a report means for the run."""
     match report:
-        case Started():
-            return events.NodeStarted(name, lane.name)
+        case Started(place):
+            return events.NodeStarted(name, place or lane.name)
         case Progress(done, total, stage):
             return events.NodeProgress(name, done, total, stage)
         case Shown(preview):

@@ -25,7 +25,7 @@ from graphgen.jsontypes import JSON
 from graphgen.lanes import summarise_inputs
 from graphgen.partial import Partials
 from graphgen.process import WorkerProcess, ending
-from graphgen.tasks import Failed, Finished, Listener, Report, Started, Stopped, Task
+from graphgen.tasks import Failed, Listener, Report, Started, Stopped, Task, Underway
 
 _LOOK = 0.1
 """Seconds between looks at the clock and at the worker's memory, while something runs."""
@@ -200,7 +200,7 @@ class Seat:
             if not self._worker.connection.try_send(Frame({"cancel": order.task.id})):
                 self._worker.kill()  # it reads no more
 
-    def _finish(self, order: Order, report: Finished | Failed | Stopped) -> None:
+    def _finish(self, order: Order, report: Report) -> None:
         """Report how an order ended, and put the next in line."""
         if isinstance(report, Failed) and not report.inputs:
             report = Failed(report.error, report.traceback, summarise_inputs(order.task))
@@ -234,14 +234,14 @@ class Seat:
             self._pass_on(order, read_report(frame, self._terms.codec), said.get("warm", self.warm))
 
     def _pass_on(self, order: Order, report: Report, warm: Mapping[str, float]) -> None:
-        if isinstance(report, Finished | Failed | Stopped):
-            self.warm = warm
-            late = order.asked == "time" and not isinstance(report, Finished)
-            self._finish(order, self._too_slow("it stopped when it was asked to") if late else report)
+        if isinstance(report, Underway):
+            if isinstance(report, Started):
+                order.began = monotonic()
+            order.listen(order.task.id, report)
             return
-        if isinstance(report, Started):
-            order.began = monotonic()
-        order.listen(order.task.id, report)
+        self.warm = warm
+        late = order.asked == "time" and isinstance(report, Failed | Stopped)
+        self._finish(order, self._too_slow("it stopped when it was asked to") if late else report)
 
     def _keep_or_answer(self, worker: WorkerProcess, frame: Frame) -> None:
         """Keep the partial work that a task sends, or send what it asks for."""

@@ -31,7 +31,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The task has begun."""
+    """The task has begun; `place` says where, in a lane that has several places."""
+
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Stopped:
 
 
 Report: TypeAlias = Started | Progress | Shown | Logged | Finished | Failed | Stopped
+Underway: TypeAlias = Started | Progress | Shown | Logged
+"""Reports after which more will come; every other one is a task's last."""
 Listener: TypeAlias = Callable[[int, Report], None]
 """Receives a task's id and a report; may be called from any thread, and must not block."""
 

@@ -30,7 +30,7 @@ from graphgen.lanes import LoopLane, ThreadLane, Workshop
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
 from graphgen.residency import Place, Residency
-from graphgen.tasks import Failed, Finished, Lane, Report, Stopped
+from graphgen.tasks import Failed, Lane, Report, Underway
 from graphgen.widgets import RootName
 
 _GRACE = 5.0
@@ -93,8 +93,8 @@ class Worker:
 
     def _tell(self, task: int, report: Report) -> None:
         more: dict[str, JSON] = {}
-        if isinstance(report, Finished | Failed | Stopped):
-            more["warm"] = {item.identity: item.seconds for item in self._residency.report() if not item.loading}
+        if not isinstance(report, Underway):
+            more["warm"] = dict[str, JSON](self._residency.warm())
         self.send(report_frame(task, report, **more))
 
     def _fail(self, task: int, message: str) -> None:

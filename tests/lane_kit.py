@@ -99,13 +99,17 @@ class Bench:
         return value.load()
 
 
-def process_lane(settings: Config, cache: Cache, *, width: int = 1, workers: int = 1, **changes: object) -> ProcessLane:
+CPU = DeviceInfo("cpu", "float32")
+
+
+def process_lane(
+    settings: Config, cache: Cache, *, device: DeviceInfo = CPU, width: int = 1, workers: int = 1, **changes: object
+) -> ProcessLane:
     """A lane of workers that find the fake packs; `changes` are for its terms."""
-    device = DeviceInfo("cpu", "float32")
     partials = CachedPartials(cache)
     crew = Crew(settings, installed(), [device], settings.roots.resolve, cache, partials=partials)
     terms = replace(terms_of(crew, device), **{"environment": WORKER, **changes})  # type: ignore[arg-type]
-    return ProcessLane("process", terms, width=width, workers=workers)
+    return ProcessLane("process" if device == CPU else device.name, terms, width=width, workers=workers)
 
 
 def bench_of(kind: str, folder: Path) -> Bench:

@@ -315,7 +315,7 @@ def test_doctor_looks_at_everything(tmp_path: Path) -> None:
 
 def test_doctor_goes_on_with_settings_that_are_wrong(terminal: Terminal) -> None:
     file = terminal.folder / "graphgen.toml"
-    file.write_text('threads = 0\ndevices = "cpu"\nmemory_bytes = "7 MiB"\n')
+    file.write_text('threads = 0\ndevise = "cpu"\nmemory_bytes = "7 MiB"\n')
     assert terminal.call("cache", "info").code == 2
     answer = terminal.call("doctor", "--json", GRAPHGEN_DEVICE="The GPU")
     assert answer.code == 1

@@ -3,7 +3,7 @@
 This is what a node author imports, and `run` for those who call workflows from Python.
 """
 
-from graphgen.codec import Buffer, BufferCodec
+from graphgen.codec import Buffer, BufferCodec, Distance
 from graphgen.context import Context, Preview
 from graphgen.engine import run, run_async
 from graphgen.errors import Cancelled, GraphgenError, Refusal, ResourceError, RunFailed, WorkflowError
@@ -17,8 +17,8 @@ from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 
 # fmt: off
 __all__ = [
-    "Buffer", "BufferCodec", "Cancelled", "Context", "DeviceInfo", "Diagnosis", "Facts", "Family", "File",
-    "FileFormat", "Files", "GraphgenError", "Known", "Loaded", "Loader", "Migration", "OutputFile", "Place",
+    "Buffer", "BufferCodec", "Cancelled", "Context", "DeviceInfo", "Diagnosis", "Distance", "Facts", "Family",
+    "File", "FileFormat", "Files", "GraphgenError", "Known", "Loaded", "Loader", "Migration", "OutputFile", "Place",
     "Preview", "Refusal", "ResourceError", "RunFailed", "Seed", "Shipped", "Slider", "TextArea", "Wireable",
     "WorkflowError", "hookimpl", "node", "run", "run_async",
 ]

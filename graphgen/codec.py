@@ -32,17 +32,27 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Distance:
+    """How far two values are apart: the largest difference between two numbers, and the mean of the squared ones."""
+
+    largest: float
+    squared: float
+
+
+@dataclass(frozen=True, slots=True)
 class BufferCodec:
     """How one class of arrays becomes a buffer and back.
 
     `classname` is its full name (`torch.Tensor`), so that registering a codec does not import the library. `decode`
-    may keep the buffer's memory: it is writable and nobody else's.
+    may keep the buffer's memory: it is writable and nobody else's. `difference` tells how far two buffers of one form
+    are apart, so that values of two runs can be compared with a tolerance.
     """
 
     classname: str
     encode: Callable[[object], Buffer]
     decode: Callable[[Buffer], object]
     summarise: Callable[[Buffer], str] | None = None
+    difference: Callable[[Buffer, Buffer], Distance] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,19 @@ class ValueCodec:
     def read(self, document: JSON) -> object:
         """Make a value without buffers from its document, or from a part of one that stands for a value."""
         return self._read(document, ())
+
+    def distance(self, one: Encoded, other: Encoded) -> Distance | None:
+        """Tell how far two values are apart; None where they are not made alike, or nobody can tell."""
+        if one.digest == other.digest:
+            return Distance(0.0, 0.0)
+        form = [(buffer.dtype, buffer.shape) for buffer in one.buffers]
+        codecs = [codec for codec in self.buffers.values() if f'"{codec.classname}"' in one.document]
+        if one.document != other.document or form != [(buffer.dtype, buffer.shape) for buffer in other.buffers]:
+            return None
+        if len(codecs) != 1 or codecs[0].difference is None:
+            return None
+        found = [codecs[0].difference(mine, its) for mine, its in zip(one.buffers, other.buffers, strict=True)]
+        return max(found, key=lambda item: item.largest, default=None)
 
     def buffer_codec(self, cls: type) -> BufferCodec | None:
         """Return the codec for an array class or its nearest ancestor that has one."""

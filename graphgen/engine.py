@@ -24,7 +24,7 @@ from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
 from graphgen.crew import Crew, choose_devices, make_lanes
-from graphgen.effects import Provenance, check_folder, write_files
+from graphgen.effects import check_folder, write_files
 from graphgen.errors import Cancelled, Problem, RunFailed, WorkflowError
 from graphgen.events import Event
 from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
@@ -97,17 +97,25 @@ class Engine:
             raise self.complete(error) from error
 
     def _read_file(self, path: Path) -> Workflow:
-        format_ = self.registry.formats.get(path.suffix.lower())
-        if format_ is None:
+        if path.suffix.lower() not in self.registry.formats:
             return read_workflow(path)
-        try:
-            texts = format_.read(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise WorkflowError([Problem("unreadable", str(path), str(error), cure="name an existing file")]) from error
+        texts = self.texts_in(path)
         if TEXT_KEY not in texts:
             cure = "name a file that graphgen made, or a workflow"
             raise WorkflowError([Problem("no_workflow", str(path), "no workflow is in this file", cure=cure)])
         return parse(texts[TEXT_KEY]).model_copy(update={"view": read_view(texts.get(VIEW_KEY, "{}"))})
+
+    def texts_in(self, path: Path) -> Mapping[str, str]:
+        """Return the texts that a file carries, none where its format carries none.
+
+        Raises:
+            WorkflowError: it cannot be read.
+        """
+        format_ = self.registry.formats.get(path.suffix.lower())
+        try:
+            return format_.read(path.read_bytes()) if format_ else {}
+        except (OSError, ValueError) as error:
+            raise WorkflowError([Problem("unreadable", str(path), str(error), cure="name an existing file")]) from error
 
     def check(self, source: Source, parameters: Mapping[str, JSON] | None = None) -> Graph:
         """Check a workflow, its parameters set.
@@ -152,7 +160,7 @@ class Engine:
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
         previews: bool = True,
-        write: bool = True,
+        take: Callable[[str, Files], tuple[str, ...]] | None = None,
     ) -> Report:
         """Carry a plan out. A node that fails is in the report; nothing is raised for it.
 
@@ -163,27 +171,37 @@ class Engine:
             listen: Receives the events, in this thread.
             control: Cancels the run from another thread.
             previews: Whether `listen` wants the pictures that nodes show while they work.
-            write: Whether the files that nodes give are written.
+            take: Receives the files that nodes give, by node, in place of the outputs folder; returns their names.
 
         Raises:
             PathError: the plan makes files, and the outputs folder cannot be written to.
         """
-        if write and any(plan.graph.nodes[name].spec.effect for name in plan.recipes):
+        if take is None and any(plan.graph.nodes[name].spec.effect for name in plan.recipes):
             check_folder(self.config.roots.outputs)
         run, began = token_hex(8), perf_counter()
         if listen:
             listen(events.RunStarted(run, len(plan.order), len(plan.cached), plan.targets))
+
+        def effect(node: str, stored: StoredValue) -> tuple[str, ...]:
+            files = stored.load()
+            assert isinstance(files, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
+            if take is not None:
+                return take(node, files)
+            folder, formats = self.config.roots.outputs, self.registry.formats
+            return write_files(files, folder, formats, chronicle.provenance(node))
+
         execution = Execution(
             plan,
             self.lanes,
             self.cache,
             self.path_of,
-            lambda node, files: self._write(files, chronicle.provenance(node)) if write else (),
+            effect,
             look_up=self.use_cache,
             listen=listen,
             control=control,
             previews=previews,
             pace=self._pace,
+            used=self._archive.digests.begin,
         )
         chronicle = Chronicle(plan, execution.outcome, parameters or {}, self._archive)
         outcome = execution.run()
@@ -258,11 +276,6 @@ class Engine:
         partials = CachedPartials(self.cache) if self.use_cache else None
         crew = Crew(self.config, self.registry, self.devices, self.path_of, self.cache, self._allowed, partials)
         return make_lanes(crew, lasting=self.lasting)
-
-    def _write(self, files: StoredValue, made_by: Provenance) -> tuple[str, ...]:
-        value = files.load()
-        assert isinstance(value, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
-        return write_files(value, self.config.roots.outputs, self.registry.formats, made_by)
 
     def _name_of(self, path: Path) -> str:
         """Name a model file by where it lies in the models root or in what a plugin ships, or by its folder."""

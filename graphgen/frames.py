@@ -25,7 +25,7 @@ from graphgen.codec import ValueCodec
 from graphgen.context import Preview
 from graphgen.errors import LaneError
 from graphgen.jsontypes import JSON
-from graphgen.tasks import Failed, Finished, Logged, Progress, Report, Shown, Started, Stopped, Task
+from graphgen.tasks import Failed, Finished, Logged, Progress, Report, Shown, Started, Stopped, Task, Used
 
 _HEAD = Struct(">IQI")
 _CHUNK = 1 << 20  # bytes read at once
@@ -185,6 +185,8 @@ def report_frame(task: int, report: Report, **more: JSON) -> Frame:
             images.append(preview.data)
         case Logged(level, message):
             fields = {"report": "logged", "level": level, "message": message}
+        case Used(stamps):
+            fields = {"report": "used", "stamps": list(stamps)}
         case Finished(values, seconds):
             said: JSON = {name: send_value(value, images) for name, value in values.items()}
             fields = {"report": "finished", "values": said, "seconds": seconds}
@@ -213,6 +215,8 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
                 return Shown(Preview(data, said["media_type"]))
             case "logged":
                 return Logged(said["level"], said["message"])
+            case "used":
+                return Used(tuple(map(str, said["stamps"])))
             case "finished":
                 values = {name: receive_value(one, frame.images, codec) for name, one in said["values"].items()}
                 return Finished(values, said["seconds"])

@@ -34,13 +34,15 @@ class FileFormat:
     """How a kind of file carries texts about itself (PNG text chunks, ...).
 
     `embed(data, texts)` returns the file with the texts put in; `read(data)` returns the texts a file carries, and
-    raises ValueError for bytes that are not of this format.
+    raises ValueError for bytes that are not of this format. `show(data)`, where there is one, returns what a file
+    shows, as a value whose numbers go from 0 to 1, so that two files can be compared.
     """
 
     suffix: str
     media_type: str
     embed: Callable[[bytes, Mapping[str, str]], bytes]
     read: Callable[[bytes], Mapping[str, str]]
+    show: Callable[[bytes], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

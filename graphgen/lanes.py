@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,13 +20,27 @@ from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
 from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
 from graphgen.execution import Call, outputs_of, prepare
+from graphgen.filedigests import stamp_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
 from graphgen.partial import Partials, note_key, partial_key
 from graphgen.registry import Registry
 from graphgen.residency import Residency
 from graphgen.spec import NodeSpec
-from graphgen.tasks import Failed, Finished, Lane, Listener, Logged, Progress, Report, Shown, Started, Stopped, Task
+from graphgen.tasks import (
+    Failed,
+    Finished,
+    Lane,
+    Listener,
+    Logged,
+    Progress,
+    Report,
+    Shown,
+    Started,
+    Stopped,
+    Task,
+    Used,
+)
 from graphgen.validation import shown
 from graphgen.widgets import RootName
 
@@ -96,6 +110,7 @@ class Job:
         if residency is None:
             cure = "mark the node @node(device='gpu')"
             raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
+        self._tell_files(residency, handle)
         return residency.lease(handle, report)
 
     def remembers(self) -> bool:
@@ -131,6 +146,12 @@ class Job:
             cure = did_you_mean(of, tuple(nodes)) or "install its plugin"
             raise ResourceError(f"no node '{of}' is installed whose partial work could be shared; {cure}")
         return partial_key(spec, self._workshop.device, key)
+
+    def _tell_files(self, residency: Residency, handle: object) -> None:
+        """Tell which files a lease needs; what is wrong with them is told by the lease."""
+        with suppress(Exception):
+            if stamps := tuple(map(stamp_of, residency.files(handle))):
+                self.report(Used(stamps))
 
     def run(self) -> None:
         """Call the node and report how it ended; nothing it raises gets out, save Ctrl-C in the main thread."""

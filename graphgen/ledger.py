@@ -8,7 +8,7 @@ its words, and nothing else: whatever goes wrong here is passed over.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -89,7 +89,7 @@ class Ledger:
                 self._connection.close()
                 self._connection = None
 
-    def _change(self, table: str, statement: str, rows: Rows | list[tuple[str, str, str, str]]) -> None:
+    def _change(self, table: str, statement: str, rows: Sequence[tuple[str, ...]]) -> None:
         def act(connection: sqlite3.Connection) -> Rows:
             with connection:
                 connection.executemany(statement, rows)

@@ -26,8 +26,8 @@ class Outcome:
     """What each node that ran took."""
     digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """The digests of the values of each node that came to its end, by output."""
-    weights: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The stamps of the model files that a node which ran has used."""
+    weights: dict[str, set[str]] = field(default_factory=dict)
+    """The stamps of the model files that nodes which ran have used."""
     strayed: set[str] = field(default_factory=set)
     """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
 

@@ -125,7 +125,7 @@ class Chronicle:
 
     def _made_now(self, name: str) -> Made:
         environment = self.archive.environment_of(self.plan.graph.nodes[name].spec.id)
-        return Made(self.outcome.digests[name], self.outcome.weights.get(name, ()), environment)
+        return Made(self.outcome.digests[name], tuple(sorted(self.outcome.weights.get(name, ()))), environment)
 
     def _key(self, name: str) -> str:
         return "" if name in self.outcome.strayed else self.plan.keys[name] or ""

@@ -16,6 +16,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Condition
 from time import monotonic
 from typing import Protocol, TypeAlias
@@ -70,6 +71,10 @@ class Loader(Protocol):
             MemoryError: the device is full. Idle residents are let go then, and `load` is called once more.
         """
         ...
+
+    def files(self, handle: object) -> Sequence[Path]:  # noqa: ARG002
+        """Return the files that a handle's weights are loaded from, for run records."""
+        return ()
 
     def attach(self, loaded: Loaded, handle: object) -> AbstractContextManager[object]:  # noqa: ARG002
         """Yield what a node uses during one lease; the handle's patches are applied here, and undone at the end.
@@ -152,6 +157,14 @@ class Residency:
                 entry.leases -= 1
                 evicted = self._make_room()
             _collect(evicted)
+
+    def files(self, handle: object) -> Sequence[Path]:
+        """Return the files that a handle's weights are loaded from, as far as its loader tells.
+
+        Raises:
+            ResourceError: no loader knows the handle's class, or its files are not there.
+        """
+        return self._loader_for(handle).files(handle)
 
     def free(self, bytes: int) -> int:  # noqa: A002
         """Let idle weights go until at least so many bytes are free or none is idle; return the bytes let go."""

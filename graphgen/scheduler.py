@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -30,7 +30,7 @@ from graphgen.lanes import Lanes, summary_of
 from graphgen.outcome import Outcome
 from graphgen.plan import Plan
 from graphgen.recipe import inputs_by_value
-from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task
+from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task, Used
 from graphgen.wavefront import Values, Wavefront
 
 Source: TypeAlias = Literal["memory", "disk", "equal"]
@@ -89,7 +89,8 @@ class _Job:
 class Execution:
     """One plan being carried out. Call `run` once.
 
-    `pace` remembers, from run to run, what the last call of each kind of node took, in seconds.
+    `pace` remembers, from run to run, what the last call of each kind of node took, in seconds; `used` hears the stamps
+    of model files that nodes use.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Execution:
         control: Control | None = None,
         previews: bool = True,
         pace: MutableMapping[str, float] | None = None,
+        used: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
         self.plan = plan
         self.lanes = lanes
@@ -115,7 +117,7 @@ class Execution:
         self.watched = previews and listen is not None
         self.listen = listen
         self.control = control or Control()
-        self.outcome = Outcome()
+        self.outcome, self.used = Outcome(), used
         self._pace = {} if pace is None else pace
         self._queue: SimpleQueue[tuple[int, Report | None]] = SimpleQueue()
         self._front = Wavefront(plan)
@@ -274,6 +276,10 @@ class Execution:
         job = self._running.get(task)
         if job is None:
             return  # a thread that a node has left behind still talks
+        if isinstance(report, Used):
+            self.outcome.weights.setdefault(job.node.name, set()).update(report.stamps)
+            self.used(report.stamps)
+            return
         if not isinstance(report, _ENDS):
             if self.listen and job.lane:
                 self.listen(_event(job.node.name, job.lane, report))

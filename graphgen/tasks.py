@@ -61,6 +61,13 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """The task is about to use model files, named by their stamps (see filedigests.py), which may have to be loaded."""
+
+    stamps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The task is done. `seconds` is what the call took."""
 
@@ -82,8 +89,8 @@ class Stopped:
     """The task stopped because it was cancelled."""
 
 
-Report: TypeAlias = Started | Progress | Shown | Logged | Finished | Failed | Stopped
-Underway: TypeAlias = Started | Progress | Shown | Logged
+Report: TypeAlias = Started | Progress | Shown | Logged | Used | Finished | Failed | Stopped
+Underway: TypeAlias = Started | Progress | Shown | Logged | Used
 """Reports after which more will come; every other one is a task's last."""
 Listener: TypeAlias = Callable[[int, Report], None]
 """Receives a task's id and a report; may be called from any thread, and must not block."""

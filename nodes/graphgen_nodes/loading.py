@@ -5,8 +5,9 @@ Torch is imported when something is loaded, not before: the loader is registered
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeAlias
 
 from graphgen import Loaded, Loader, Place
@@ -30,6 +31,15 @@ class ModelLoader(Loader):
         wanted = _handle(handle)
         parts = " ".join(f"{weights.part}:{weights.digest}" for weights in _weights(wanted))
         return f"{_family(wanted).name} {wanted.precision} {parts}"
+
+    def files(self, handle: object) -> Sequence[Path]:
+        """Return the files of a handle's networks: weights, configs and tokenizers."""
+        from graphgen_nodes.weights import reopen
+
+        wanted = _handle(handle)
+        found = _family(wanted)
+        parts = [reopen(item, _slot(found, item)) for item in _weights(wanted)]
+        return sorted(set().union(*(part.files for part in parts)))
 
     def load(self, handle: object, place: Place, report: Report) -> Loaded:
         """Load a handle's weights to a place, reporting bytes between tensors.

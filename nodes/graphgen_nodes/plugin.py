@@ -5,7 +5,7 @@ Importing it does not import torch, and neither does anything that is asked befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import is_dataclass
 from functools import cached_property
@@ -38,6 +38,10 @@ class LazyLoader(Loader):
     def identity(self, handle: object) -> str:
         """Return what two handles that can share weights have in common."""
         return self.loader.identity(handle)
+
+    def files(self, handle: object) -> Sequence[Path]:
+        """Return the files that a handle's weights are loaded from."""
+        return self.loader.files(handle)
 
     def load(self, handle: object, place: Place, report: Callable[[int, int], None]) -> Loaded:
         """Load a handle's weights to a place."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphgen import Buffer, BufferCodec
+from graphgen import Buffer, BufferCodec, Distance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,4 +95,13 @@ def _describe(value: object) -> str:
     return f"a {kind} without data" if getattr(value, "is_meta", False) else f"a {kind} with layout {layout}"
 
 
-TENSOR = BufferCodec("torch.Tensor", encode, decode, summarise)
+def difference(one: Buffer, other: Buffer) -> Distance:
+    """Return how far two tensors of one shape are apart."""
+    import torch
+
+    mine, its = (decode(buffer).to(torch.float64) for buffer in (one, other))
+    apart = (mine - its).abs()
+    return Distance(float(apart.max()), float((apart * apart).mean())) if apart.numel() else Distance(0.0, 0.0)
+
+
+TENSOR = BufferCodec("torch.Tensor", encode, decode, summarise, difference)

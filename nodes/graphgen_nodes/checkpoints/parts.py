@@ -79,14 +79,19 @@ class Part:
         """Write where the part is, for errors."""
         return f"{self.path} ({self.kind})" if self.layout == "original" else str(self.path)
 
-    def digest(self) -> str:
-        """Return the identity of the files the part depends on: weights, config.json and, for texts, the tokenizer."""
+    @property
+    def files(self) -> set[Path]:
+        """The files the part depends on: weights, config.json and, for texts, the tokenizer."""
         files = {file for file, _ in self.places.values()}
         if self.config is not None:
             files.add(self.path / "config.json")
         if (tokenizer := tokenizer_folder(self)) is not None:
             files.update(file for file in tokenizer.iterdir() if file.is_file())
-        found = joint_identity(files)
+        return files
+
+    def digest(self) -> str:
+        """Return the identity of the files the part depends on."""
+        found = joint_identity(self.files)
         remember_place(found, self.path)
         return found
 

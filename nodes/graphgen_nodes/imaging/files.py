@@ -11,6 +11,7 @@ import io
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
 import numpy
@@ -50,6 +51,19 @@ def read_picture(path: Path) -> Picture:
             raise ValueError(
                 f"'{path.name}' is a damaged or truncated {picture.format} file; open and save it in another program"
             ) from None
+
+
+def shown(data: bytes) -> Tensor:
+    """Return what the bytes of a picture file show: `planes[4, height, width]` in 0..1, alpha the last.
+
+    Raises:
+        ValueError: they are no picture that can be read.
+    """
+    with TemporaryDirectory() as folder:  # a file, because its header and size are checked there
+        path = Path(folder) / "picture"
+        path.write_bytes(data)
+        picture = read_picture(path)
+    return torch.cat([picture.pixels, picture.alpha[None]])
 
 
 def write_picture(pixels: Tensor, form: Format = "png", quality: int = 92) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -27,6 +27,11 @@ class UpscalerLoader(Loader):
         """Return what handles that can share weights have in common: the file's content and the precision."""
         upscaler = _upscaler(handle)
         return f"upscaler {upscaler.precision} {upscaler.weights.digest}"
+
+    def files(self, handle: object) -> Sequence[Path]:
+        """Return the one file an upscaler is in."""
+        upscaler = _upscaler(handle)
+        return [find_place(upscaler.weights.digest, Path(upscaler.weights.path))]
 
     def load(self, handle: object, place: Place, report: Callable[[int, int], None]) -> Loaded:
         """Load an upscaler to a place; see `Loader.load`."""

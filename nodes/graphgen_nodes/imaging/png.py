@@ -169,4 +169,11 @@ def _write_text(keyword: str, text: str) -> bytes:
     return struct.pack(">I4s", len(content), b"iTXt") + content + struct.pack(">I", crc)
 
 
-PNG = FileFormat(".png", "image/png", embed, read)
+def show(data: bytes) -> object:
+    """Return a PNG file's pixels as a tensor; see files.shown."""
+    from graphgen_nodes.imaging.files import shown
+
+    return shown(data)
+
+
+PNG = FileFormat(".png", "image/png", embed, read, show)

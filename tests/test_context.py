@@ -23,6 +23,7 @@ class Recorder:
         self.shown: list[bytes] = []
         self.stopped = False
         self.watching = True
+        self.kept: dict[tuple[str, str], object] = {}
 
     def cancelled(self) -> bool:
         return self.stopped
@@ -45,6 +46,19 @@ class Recorder:
     def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
         report(1, 2)
         return nullcontext(f"the weights of {handle}")
+
+    def remembers(self) -> bool:
+        return True
+
+    def digest(self, value: object) -> str:
+        return f"the digest of {value}"
+
+    def recall(self, key: str, of: str) -> object | None:
+        return self.kept.get((key, of))
+
+    def remember(self, key: str, value: object, of: str, words: str) -> None:
+        self.kept[key, of] = value
+        self.told.append((0, 0, words))
 
 
 @pytest.fixture
@@ -122,6 +136,18 @@ def test_messages_paths_and_weights_go_through_the_channel() -> None:
     with context.resource("a handle") as module_:
         assert module_ == "the weights of a handle"
     assert (context.device, context.dtype, context.cancelled()) == ("cuda:0", "float16", False)
+
+
+def test_partial_work_goes_through_the_channel() -> None:
+    channel = Recorder()
+    context = Context(channel)
+    assert context.remembers
+    assert context.digest(3) == "the digest of 3"
+    context.remember("half", [1, 2], words="2 of 4")
+    context.remember("half", [3], of="acme.halve")
+    assert channel.told[0] == (0, 0, "2 of 4")
+    assert (context.recall("half"), context.recall("half", of="acme.halve")) == ([1, 2], [3])
+    assert context.recall("whole") is None
 
 
 def test_a_context_of_nobodys_says_what_it_cannot_do() -> None:

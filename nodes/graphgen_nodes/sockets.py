@@ -9,7 +9,7 @@ listing nodes and checking a workflow never import torch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -71,6 +71,14 @@ class Weights:
 class Patch:
     """A change to a loaded network, applied while it is leased (LoRA, attention control, ...); plugins subclass it."""
 
+    def at(self, progress: float) -> Patch | None:  # noqa: ARG002
+        """Return what this patch is at a share of a schedule (0 up to 1): None where it is off, by default itself.
+
+        A patch that acts between two shares returns one that acts always, so that steps it does not differ in are
+        known to be the same.
+        """
+        return self
+
 
 @dataclass(frozen=True)
 class LatentFormat:
@@ -104,6 +112,11 @@ class Denoiser:
     latent: LatentFormat
     precision: Precision = "auto"
     patches: tuple[Patch, ...] = ()
+
+    def at(self, progress: float) -> Denoiser:
+        """Return the handle with the patches that act at a share of a schedule (0 up to 1)."""
+        acting = tuple(found for patch in self.patches if (found := patch.at(progress)) is not None)
+        return replace(self, patches=acting) if self.patches else self
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,10 @@ class Conditioning:
     embeddings: Tensor
     pooled: Tensor | None = None
 
+    def at(self, progress: float) -> Conditioning:  # noqa: ARG002
+        """Return what is conditioned on at a share of a schedule (0 up to 1); a subclass may change on the way."""
+        return self
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -154,6 +171,34 @@ class Noise:
 
     seed: int
     first: int = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One look of a sampler at the denoiser: where it stood and what it saw."""
+
+    sigma: float
+    x: Tensor
+    denoised: Tensor
+    variance: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class SamplerState:
+    """Where a sampler stands: everything the rest of the run depends on, as data.
+
+    `x` is at noise level `schedule.sigmas[step]`; `history` are past evaluations, the latest last, as many as the
+    method needs and at least one after the first step; `draws` is the number of noise draws used so far.
+    """
+
+    x: Tensor
+    step: int = 0
+    history: tuple[Evaluation, ...] = ()
+    draws: int = 1
+
+    def advance(self, x: Tensor, *seen: Evaluation, keep: int = 1, draws: int = 0) -> SamplerState:
+        """Return the state one step on, remembering the last `keep` evaluations."""
+        return SamplerState(x, self.step + 1, (*self.history, *seen)[-keep:], self.draws + draws)
 
 
 # --- the noise process and its discretisation (paths are in sampling/paths.py) ---------------------------------------
@@ -207,6 +252,12 @@ class Schedule:
 class Sampler(ABC):
     """A numerical method that walks a schedule; subclasses are frozen data holding its options."""
 
+    local: ClassVar[bool] = False
+    """Whether step i looks at no more of a schedule than sigmas[i], sigmas[i + 1] and the timesteps of the two.
+
+    Runs on schedules that begin alike then share the states of these steps; otherwise only slices of one schedule do.
+    """
+
     @abstractmethod
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
         """Return the method's `init` and `step` on a schedule (this is where torch is imported)."""
@@ -216,6 +267,16 @@ class Guider(ABC):
     """How predictions for several conditionings become one; subclasses are frozen data."""
 
     denoiser: Denoiser
+
+    def at(self, progress: float) -> Guider:  # noqa: ARG002
+        """Return the guider of the step that begins at a share of a schedule (0 up to 1, not including it).
+
+        Sampling asks this before each step, and uses what it gets, and nothing else, for that step. What it gets also
+        says whether a step is the same as one of an earlier run, whose state can then be gone on from. So return what
+        matters there and nothing more: without its range a guider that acts in a range, and without it another one.
+        The default, itself, is right for guiders that do not change on the way.
+        """
+        return self
 
     @abstractmethod
     def guidance(self) -> Guidance:

@@ -63,6 +63,18 @@ class Room:
         self.leased.append(handle)
         return nullcontext(self.network)
 
+    def remembers(self) -> bool:
+        return False
+
+    def digest(self, value: object) -> str:
+        raise AssertionError(value)
+
+    def recall(self, key: str, of: str) -> object | None:  # noqa: ARG002
+        raise AssertionError(key)
+
+    def remember(self, key: str, value: object, of: str, words: str) -> None:  # noqa: ARG002
+        raise AssertionError(key)
+
 
 def draw(room: Room, *, denoiser: Denoiser = DENOISER, seed: int = 3, batch: int = 1, **settings: Any) -> Latent:
     """Run the graph of a text-to-image workflow by hand."""

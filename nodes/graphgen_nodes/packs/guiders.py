@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from graphgen import Facts, Known, Slider, hookimpl, node
-from graphgen_nodes.facts import check_conditioning, guider_facts
-from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance
+from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.facts import check_conditioning, guider_facts, number_of, switched_facts
+from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance, SwitchedGuidance
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider
 
 
@@ -19,7 +19,14 @@ def _guided(known: Known) -> dict[str, Facts]:
     prompts = {name: known.inputs[name] for name in wired if name in known.inputs}
     for name, prompt in prompts.items():
         check_conditioning(denoiser, prompt, at=name)
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    if start is not None and end is not None and start >= end:
+        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
     return {"guider": guider_facts(denoiser, *prompts.values())}
+
+
+def _switched(known: Known) -> dict[str, Facts]:
+    return {"guider": switched_facts(known.inputs.get("first", {}), known.inputs.get("then", {}))}
 
 
 def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
@@ -39,16 +46,23 @@ def classifier_free(
     rescale: Annotated[
         float, Field(ge=0, le=1, description="Draw back the contrast that a high scale adds."), Slider(step=0.05)
     ] = 0.0,
+    start: Annotated[
+        float, Field(ge=0, le=1, description="Where guidance begins, as a share of the schedule."), Slider(step=0.05)
+    ] = 0.0,
+    end: Annotated[
+        float, Field(ge=0, le=1, description="Where it ends; the steps after it take half the time."), Slider(step=0.05)
+    ] = 1.0,
 ) -> Guider:
     """Follow a prompt and keep away from another by classifier-free guidance (Ho and Salimans 2022).
 
     The prediction is negative + scale * (positive - negative). Scale 1 does not look at the negative prompt, which
-    halves the time. `rescale` is phi of Lin et al. 2024, with 0.7 a usual value.
+    halves the time, and neither do the steps outside `start` to `end` (Kynkäänniemi et al. 2024). `rescale` is phi of
+    Lin et al. 2024, with 0.7 a usual value.
     """
     _check_family(denoiser, positive, "positive")
     if scale != 1:
         _check_family(denoiser, negative, "negative")
-    return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale)
+    return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end)
 
 
 @node(category="guiders", cheap=True, infer=_guided, title="No guidance")
@@ -61,13 +75,30 @@ def none(
     return NoGuidance(denoiser, positive)
 
 
+@node(category="guiders", cheap=True, infer=_switched)
+def switch(
+    first: Annotated[Guider, Field(description="What guides the steps before.")],
+    then: Annotated[Guider, Field(description="What guides the steps from there on.")],
+    *,
+    at: Annotated[
+        float, Field(ge=0, le=1, description="Where to switch, as a share of the schedule."), Slider(step=0.05)
+    ] = 0.5,
+) -> Guider:
+    """Guide the first steps one way and the last ones another: by another prompt, scale or model.
+
+    A step belongs to the one in whose share of the whole schedule it begins. Changing `then` or `at` computes only the
+    steps again that differ.
+    """
+    return SwitchedGuidance(first.denoiser, first, then, at)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the guiders."""
-    return [classifier_free, none]
+    return [classifier_free, none, switch]
 
 
 @hookimpl
 def register_types() -> list[type]:
     """Let the guiders' data travel."""
-    return [ClassifierFreeGuidance, NoGuidance]
+    return [ClassifierFreeGuidance, NoGuidance, SwitchedGuidance]

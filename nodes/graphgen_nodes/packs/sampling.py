@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from graphgen import Context, Facts, Known, hookimpl, node
-from graphgen_nodes.facts import check_run
+from graphgen_nodes.facts import check_run, count_of, refusing, switched_facts
+from graphgen_nodes.sampling.options import SwitchedGuidance
+from graphgen_nodes.sampling.phases import Sampling
 from graphgen_nodes.sockets import Guider, Latent, Noise, Sampler, Schedule
 
 
@@ -27,49 +29,102 @@ def _sampled(known: Known) -> dict[str, Facts]:
     return {"latent": latent, "denoised": latent}
 
 
+def _forked(known: Known) -> dict[str, Facts]:
+    guider, then, sampler, schedule, latent = (
+        known.inputs.get(name, {}) for name in ("guider", "then", "sampler", "schedule", "latent")
+    )
+    check_run(switched_facts(guider, then), sampler, schedule, latent)
+    step, steps = count_of(known.settings, "step"), count_of(schedule, "steps")
+    if step is not None and steps is not None:
+        with refusing("step"):
+            _check_step(step, steps)
+    return {"latent": latent, "denoised": latent}
+
+
+def _check_step(step: int, steps: int) -> None:
+    if step >= steps:
+        cure = f"fork after at most {steps - 1}, or take more steps"
+        raise ValueError(f"is {step}, but the schedule has {steps} steps, so none is left to go on with; {cure}")
+
+
+Guiding = Annotated[Guider, Field(description="The model and the prompts.")]
+Method = Annotated[Sampler, Field(description="The method.")]
+Levels = Annotated[Schedule, Field(description="The noise levels to visit; a slice for image-to-image.")]
+Randomness = Annotated[Noise, Field(description="The seed.")]
+Beginning = Annotated[Latent, Field(description="Where to begin: an empty latent, or a picture's.")]
+AddNoise = Annotated[
+    bool,
+    Field(description="Noise the latent first; off when it comes, still noisy, from the slice of steps before."),
+]
+BatchLimit = Annotated[
+    int, Field(ge=0, le=4096, description="Most images, all prompts counted, in one network call; 0: no limit.")
+]
+Previews = Annotated[bool, Field(description="Show the picture while it forms.")]
+KeepEvery = Annotated[
+    int,
+    Field(ge=0, le=1000, description="Keep the state every so many steps, to go on from when it stops; 0: never."),
+]
+
+
 @node(category="sampling", device="gpu", infer=_sampled)
 def sample(
     context: Context,
-    guider: Annotated[Guider, Field(description="The model and the prompts.")],
-    sampler: Annotated[Sampler, Field(description="The method.")],
-    schedule: Annotated[Schedule, Field(description="The noise levels to visit; a slice for image-to-image.")],
-    noise: Annotated[Noise, Field(description="The seed.")],
-    latent: Annotated[Latent, Field(description="Where to begin: an empty latent, or a picture's.")],
+    guider: Guiding,
+    sampler: Method,
+    schedule: Levels,
+    noise: Randomness,
+    latent: Beginning,
     *,
-    add_noise: Annotated[
-        bool,
-        Field(description="Noise the latent first; off when it comes, still noisy, from the slice of steps before."),
-    ] = True,
-    batch_limit: Annotated[
-        int, Field(ge=0, le=4096, description="Most images, all prompts counted, in one network call; 0: no limit.")
-    ] = 0,
-    preview: Annotated[bool, Field(description="Show the picture while it forms.")] = True,
+    add_noise: AddNoise = True,
+    batch_limit: BatchLimit = 0,
+    preview: Previews = True,
+    keep_every: KeepEvery = 5,
 ) -> Sampled:
     """Denoise a latent along a noise schedule.
 
     A full schedule turns noise into a picture; a slice begins with the latent noised to the slice's first level. The
-    same seed, schedule and method give the same latent, whatever the device (to rounding) and batch.
+    same seed, schedule and method give the same latent, whatever the device (to rounding) and batch. A run that was
+    stopped, or differs from another in its last steps alone, goes on from the last state that is kept.
     """
-    from graphgen_nodes.sampling.protocols import Network
     from graphgen_nodes.sampling.run import run
 
-    with context.resource(guider.denoiser) as network:
-        found = run(
-            context,
-            cast(Network, network),
-            guider,
-            sampler,
-            schedule,
-            noise,
-            latent,
-            add_noise=add_noise,
-            batch_limit=batch_limit,
-            preview=preview,
-        )
-    return Sampled(*found)
+    what = Sampling(sampler, schedule, noise, latent, add_noise, batch_limit)
+    return Sampled(*run(context, guider, what, preview=preview, keep_every=keep_every))
+
+
+@node(category="sampling", device="gpu", infer=_forked)
+def fork(
+    context: Context,
+    guider: Annotated[Guider, Field(description="The model and the prompts of the first steps.")],
+    then: Annotated[Guider, Field(description="Those to go on with.")],
+    sampler: Method,
+    schedule: Levels,
+    noise: Randomness,
+    latent: Beginning,
+    *,
+    step: Annotated[int, Field(ge=0, le=1000, description="After how many steps to go on with `then`.")] = 10,
+    add_noise: AddNoise = True,
+    batch_limit: BatchLimit = 0,
+    preview: Previews = True,
+    keep_every: KeepEvery = 5,
+) -> Sampled:
+    """Sample, but go on with another prompt, guidance or model after some steps.
+
+    Wire it like the `sampling.sample` it is a fork of: the steps the two share are computed once, by whichever runs
+    first. The state at the fork is kept, whatever `keep_every` says, unless it is 0.
+    """
+    from graphgen_nodes.sampling.run import run
+
+    try:
+        _check_step(step, len(schedule.steps))
+    except ValueError as error:
+        raise ValueError(f"sampling.fork.step: {error}") from None
+    forked = SwitchedGuidance(guider.denoiser, guider, then, (schedule.start + step) / len(schedule.timesteps))
+    what = Sampling(sampler, schedule, noise, latent, add_noise, batch_limit)
+    return Sampled(*run(context, forked, what, preview=preview, keep_every=keep_every))
 
 
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute sampling."""
-    return [sample]
+    return [sample, fork]

@@ -63,7 +63,8 @@ class NetworkDenoiser:
     def __call__(self, x: Tensor, sigma: float, conditionings: Sequence[Conditioning]) -> tuple[Prediction, ...]:
         """Return one prediction for each conditioning, from `x[batch, channels, ...]` at noise level sigma."""
         path = self.handle.path
-        seen = (x * path.input_scale(sigma)).to(self.network.dtype)
+        # a state that was kept comes back contiguous, and convolutions of other layouts differ in the last bit
+        seen = (x * path.input_scale(sigma)).to(self.network.dtype).contiguous()
         timestep = self._timesteps[sigma] if sigma in self._timesteps else path.timestep(sigma)
         c_skip, c_out = preconditioning(self.handle.prediction, path, sigma)
         predictions = []

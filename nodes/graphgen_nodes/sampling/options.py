@@ -5,8 +5,8 @@ A plugin adds a method the same way: a frozen subclass of `Sampler` that holds i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Sampler, Schedule
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Euler(Sampler):
     """Euler's method."""
+
+    local: ClassVar[bool] = True
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
         """Return Euler's method on a schedule."""
@@ -29,6 +31,7 @@ class Euler(Sampler):
 class EulerAncestral(Sampler):
     """Euler's method with fresh noise; eta 0 is without, 1 the reverse of the noising chain."""
 
+    local: ClassVar[bool] = True
     eta: float = 1.0
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
@@ -42,6 +45,8 @@ class EulerAncestral(Sampler):
 class Heun(Sampler):
     """Heun's second-order method."""
 
+    local: ClassVar[bool] = True
+
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
         """Return Heun's method on a schedule."""
         from graphgen_nodes.sampling.samplers.heun import HeunAlgorithm
@@ -52,6 +57,8 @@ class Heun(Sampler):
 @dataclass(frozen=True)
 class DPMpp2M(Sampler):
     """DPM-Solver++(2M)."""
+
+    local: ClassVar[bool] = True
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
         """Return the method on a schedule."""
@@ -64,6 +71,7 @@ class DPMpp2M(Sampler):
 class DPMpp2MSDE(Sampler):
     """SDE-DPM-Solver++(2M); eta scales the noise: 0 is the ODE, 1 the reverse SDE."""
 
+    local: ClassVar[bool] = True
     eta: float = 1.0
     solver: Literal["midpoint", "heun"] = "midpoint"
 
@@ -78,6 +86,7 @@ class DPMpp2MSDE(Sampler):
 class DPMppSDE(Sampler):
     """DPM-Solver++ as a single-step SDE solver; `middle` is where it looks between two levels, in lambda."""
 
+    local: ClassVar[bool] = True
     eta: float = 1.0
     middle: float = 0.5
 
@@ -92,6 +101,7 @@ class DPMppSDE(Sampler):
 class LMS(Sampler):
     """Linear multistep of an order up to 4."""
 
+    local: ClassVar[bool] = True
     order: int = 4
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
@@ -105,6 +115,8 @@ class LMS(Sampler):
 class PNDM(Sampler):
     """Pseudo linear multistep (PLMS)."""
 
+    local: ClassVar[bool] = True
+
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
         """Return the method on a schedule."""
         from graphgen_nodes.sampling.samplers.pndm import PNDMAlgorithm
@@ -116,6 +128,7 @@ class PNDM(Sampler):
 class DDIM(Sampler):
     """DDIM; eta 0 adds no noise."""
 
+    local: ClassVar[bool] = True
     eta: float = 0.0
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
@@ -129,6 +142,7 @@ class DDIM(Sampler):
 class DDPM(Sampler):
     """DDPM's ancestral sampling, with the smallest, the largest or the learned variance."""
 
+    local: ClassVar[bool] = True
     variance: Literal["small", "large", "learned"] = "small"
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
@@ -156,6 +170,7 @@ class UniPC(Sampler):
 class LCM(Sampler):
     """Consistency sampling for distilled networks."""
 
+    local: ClassVar[bool] = True
     timestep_scaling: float = 10.0
 
     def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
@@ -173,13 +188,35 @@ SAMPLERS: tuple[type[Sampler], ...] = (
 
 @dataclass(frozen=True)
 class ClassifierFreeGuidance(Guider):
-    """Move the prediction away from the negative one by a scale (Ho and Salimans 2022); see `guidance`."""
+    """Move the prediction away from the negative one by a scale (Ho and Salimans 2022); see `guidance`.
+
+    It acts on the steps that begin at the shares `start` up to `end` of a schedule; the others follow the positive
+    prediction as it is (Kynkäänniemi et al. 2024).
+    """
 
     denoiser: Denoiser
     positive: Conditioning
     negative: Conditioning
     scale: float
     rescale: float = 0.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a range without a step."""
+        if not 0 <= self.start < self.end <= 1:
+            raise ValueError(
+                f"guiders.classifier_free.start: is {self.start:g} and the end {self.end:g}; the start must be less "
+                "than the end, both within 0 to 1; for no guidance at all use guiders.none"
+            )
+
+    def at(self, progress: float) -> Guider:
+        """Return guidance without a range, or none outside the range and at scale 1."""
+        denoiser, positive = self.denoiser.at(progress), self.positive.at(progress)
+        if self.scale == 1 or not self.start <= progress < self.end:
+            return NoGuidance(denoiser, positive)
+        negative = self.negative.at(progress)
+        return replace(self, denoiser=denoiser, positive=positive, negative=negative, start=0.0, end=1.0)
 
     def guidance(self) -> Guidance:
         """Return the function that combines the two predictions."""
@@ -195,8 +232,33 @@ class NoGuidance(Guider):
     denoiser: Denoiser
     positive: Conditioning
 
+    def at(self, progress: float) -> NoGuidance:
+        """Return this with what it predicts from at a share of a schedule."""
+        return NoGuidance(self.denoiser.at(progress), self.positive.at(progress))
+
     def guidance(self) -> Guidance:
         """Return the function that passes the prediction on."""
         from graphgen_nodes.sampling.guidance import Single
 
         return Single(self)
+
+
+@dataclass(frozen=True)
+class SwitchedGuidance(Guider):
+    """Guide the steps before a share of a schedule by one guider, and those from there on by another.
+
+    `denoiser` is the first one's; the two may differ, in latents of one format.
+    """
+
+    denoiser: Denoiser
+    first: Guider
+    then: Guider
+    share: float
+
+    def at(self, progress: float) -> Guider:
+        """Return the one of the two whose turn it is."""
+        return (self.first if progress < self.share else self.then).at(progress)
+
+    def guidance(self) -> Guidance:
+        """Return that of the beginning: sampling asks `at` for the others."""
+        return self.at(0.0).guidance()

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from graphgen_nodes.sockets import Conditioning
+from graphgen_nodes.sockets import Conditioning, SamplerState
+from graphgen_nodes.sockets import Evaluation as Evaluation
+
+State: TypeAlias = SamplerState
 
 
 @dataclass(frozen=True)
@@ -25,34 +28,6 @@ class Prediction:
 
     denoised: Tensor
     variance: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One look of a sampler at the denoiser: where it stood and what it saw."""
-
-    sigma: float
-    x: Tensor
-    denoised: Tensor
-    variance: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a sampler stands: everything the rest of the run depends on, as data.
-
-    `x` is at noise level `schedule.sigmas[step]`; `history` are past evaluations, the latest last, as many as the
-    method needs and at least one after the first step; `draws` is the number of noise draws used so far.
-    """
-
-    x: Tensor
-    step: int = 0
-    history: tuple[Evaluation, ...] = ()
-    draws: int = 1
-
-    def advance(self, x: Tensor, *seen: Evaluation, keep: int = 1, draws: int = 0) -> State:
-        """Return the state one step on, remembering the last `keep` evaluations."""
-        return State(x, self.step + 1, (*self.history, *seen)[-keep:], self.draws + draws)
 
 
 class Network(Protocol):

@@ -1,60 +1,132 @@
-"""One run of `sampling.sample`: values from wires in, latents out, with progress, previews and cancelling."""
+"""One run of `sampling.sample`: values from wires in, latents out, with progress, previews, cancelling and going on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
 
 from graphgen import Context, Preview
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
-from graphgen_nodes.sampling.driver import result, sample
+from graphgen_nodes.sampling.driver import OnStep, result, sample
 from graphgen_nodes.sampling.guidance import guided
 from graphgen_nodes.sampling.noise import NoiseSource
+from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
 from graphgen_nodes.sampling.preview import preview_png
 from graphgen_nodes.sampling.protocols import Network, State
-from graphgen_nodes.sockets import Guider, Latent, LatentFormat, Noise, Sampler, Schedule
+from graphgen_nodes.sampling.resuming import KeptStates, begin_of, due_steps, step_keys
+from graphgen_nodes.sockets import Denoiser, Guider, Latent, LatentFormat
 
 
 def run(
-    context: Context,
-    network: Network,
-    guider: Guider,
-    sampler: Sampler,
-    schedule: Schedule,
-    noise: Noise,
-    latent: Latent,
-    *,
-    add_noise: bool = True,
-    batch_limit: int = 0,
-    preview: bool = True,
+    context: Context, guider: Guider, what: Sampling, *, preview: bool = True, keep_every: int = 0
 ) -> tuple[Latent, Latent]:
-    """Sample with a loaded network; return the latent where the schedule ends and the last clean prediction.
+    """Sample, from the furthest kept state on; return the latent where the schedule ends and the last prediction.
 
     Raises:
         ValueError: the latent or the schedule was made for another model.
         Cancelled: the run was cancelled; at most one step after it was.
     """
-    handle = guider.denoiser
-    if latent.format != handle.latent:
-        raise ValueError(
-            f"sampling.sample.latent: is in the format {latent.format}, but the denoiser works on {handle.latent}; "
-            "make it with this model's own latents.empty or autoencoder"
-        )
-    if schedule.path != handle.path:
-        raise ValueError(
-            f"sampling.sample.schedule: is made for {schedule.path}, but the denoiser was trained on {handle.path}; "
-            "make the schedule with this denoiser"
-        )
-    denoise = guided(NetworkDenoiser(network, handle, schedule, batch_limit=batch_limit), guider.guidance())
-    source = NoiseSource(noise, latent.samples.shape, schedule.path, network.device)
-    context.progress(0, len(schedule.steps))
+    schedule, phases = what.schedule, phases_of(guider, what.schedule)
+    for phase in phases:
+        _check(phase.guider.denoiser, what)
+    kept = _kept_states(context, phases, what, keep_every)
+    state = kept.furthest() if kept else None
+    context.progress(state.step - schedule.start if state else 0, len(schedule.steps))
 
-    def report(state: State, done: int, total: int) -> None:
-        context.progress(done, total, preview=_preview(state, latent.format) if preview else None)
+    def report(state: State, *_: int) -> None:
+        if kept:
+            kept.passed(state)
+        show = _preview(state, what.latent.format) if preview else None
+        context.progress(state.step - schedule.start, len(schedule.steps), preview=show)
 
-    begin = latent.samples.float().to(network.device)
-    end = sample(denoise, sampler, schedule, source, begin, add_noise=add_noise, on_step=report)
+    try:
+        end = _go_through(
+            context, [phase for phase in phases if not state or phase.stop > state.step], what, state, report
+        )
+    except BaseException:  # cancelled, out of memory, or the network's own mistake: what is done is done
+        if kept:
+            kept.rescue()
+        raise
     samples, denoised = result(schedule, end)
-    return Latent(samples.cpu(), latent.format), Latent(denoised.cpu(), latent.format)
+    return Latent(samples.cpu(), what.latent.format), Latent(denoised.cpu(), what.latent.format)
+
+
+def _check(handle: Denoiser, what: Sampling) -> None:
+    if what.latent.format != handle.latent:
+        raise ValueError(
+            f"sampling.sample.latent: is in the format {what.latent.format}, but the denoiser works on "
+            f"{handle.latent}; make it with this model's own latents.empty or autoencoder"
+        )
+    if what.schedule.path != handle.path:
+        raise ValueError(
+            f"sampling.sample.schedule: is made for {what.schedule.path}, but the denoiser was trained on "
+            f"{handle.path}; make the schedule with this denoiser"
+        )
+
+
+def _kept_states(context: Context, phases: Sequence[Phase], what: Sampling, every: int) -> KeptStates | None:
+    if not every or not context.remembers:
+        return None
+    keys = step_keys(context.digest, begin_of(what), what.schedule, phases)
+    return KeptStates(context, what.schedule, keys, due_steps(what.schedule, phases, every))
+
+
+def _go_through(
+    context: Context, phases: Sequence[Phase], what: Sampling, state: State | None, report: OnStep
+) -> State:
+    """Take the steps left, from a state or from the beginning; return the last state."""
+    source: NoiseSource | None = None
+    with closing(_networks(context, phases)) as networks:
+        for phase, network in networks:
+            source = source or NoiseSource(what.noise, what.latent.samples.shape, what.schedule.path, network.device)
+            denoiser = NetworkDenoiser(network, phase.guider.denoiser, what.schedule, batch_limit=what.batch_limit)
+            state = sample(
+                guided(denoiser, phase.guider.guidance()),
+                what.sampler,
+                replace(what.schedule, stop=phase.stop),
+                source,
+                what.latent.samples.float().to(network.device),
+                add_noise=what.add_noise,
+                state=state and _moved(state, network.device),
+                on_step=report,
+            )
+    assert state is not None  # noqa: S101 - a schedule has a step, and what is found comes after one
+    return state
+
+
+def _networks(context: Context, phases: Sequence[Phase]) -> Generator[tuple[Phase, Network]]:
+    """Yield each phase with its network, which is leased again only where it changes."""
+    with ExitStack() as stack:
+        handle, network = None, None
+        for phase in phases:
+            if network is None or not unchanged(handle, phase.guider.denoiser):
+                stack.close()
+                handle = phase.guider.denoiser
+                network = cast(Network, stack.enter_context(context.resource(handle)))
+            yield phase, network
+
+
+def _moved(state: State, device: torch.device) -> State:
+    """Return a state on a device, in memory of torch's own: how memory is aligned may show in the last bit."""
+
+    def moved(tensor: Tensor) -> Tensor:
+        return tensor.to(device, copy=True)
+
+    history = tuple(
+        replace(
+            seen,
+            x=moved(seen.x),
+            denoised=moved(seen.denoised),
+            variance=None if seen.variance is None else moved(seen.variance),
+        )
+        for seen in state.history
+    )
+    return replace(state, x=moved(state.x), history=history)
 
 
 def _preview(state: State, latent_format: LatentFormat) -> Callable[[], Preview]:

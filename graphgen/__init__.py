@@ -7,9 +7,12 @@ from graphgen.codec import Buffer, BufferCodec, Distance
 from graphgen.context import Context, Preview
 from graphgen.engine import run, run_async
 from graphgen.errors import Cancelled, GraphgenError, Refusal, ResourceError, RunFailed, WorkflowError
+from graphgen.expansion import Expansion
 from graphgen.files import Files, OutputFile
 from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped, hookimpl
+from graphgen.lazy import Lazy
 from graphgen.node import node
+from graphgen.novalue import NoValue
 from graphgen.residency import Loaded, Loader, Place
 from graphgen.spec import Facts, Known, Migration
 from graphgen.types import Family
@@ -17,9 +20,10 @@ from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 
 # fmt: off
 __all__ = [
-    "Buffer", "BufferCodec", "Cancelled", "Context", "DeviceInfo", "Diagnosis", "Distance", "Facts", "Family",
-    "File", "FileFormat", "Files", "GraphgenError", "Known", "Loaded", "Loader", "Migration", "OutputFile", "Place",
-    "Preview", "Refusal", "ResourceError", "RunFailed", "Seed", "Shipped", "Slider", "TextArea", "Wireable",
-    "WorkflowError", "hookimpl", "node", "run", "run_async",
+    "Buffer", "BufferCodec", "Cancelled", "Context", "DeviceInfo", "Diagnosis", "Distance", "Expansion", "Facts",
+    "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Loaded", "Loader", "Migration",
+    "NoValue",
+    "OutputFile", "Place", "Preview", "Refusal", "ResourceError", "RunFailed", "Seed", "Shipped", "Slider",
+    "TextArea", "Wireable", "WorkflowError", "hookimpl", "node", "run", "run_async",
 ]
 # fmt: on

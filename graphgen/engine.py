@@ -23,6 +23,7 @@ from typing import TypeAlias
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
+from graphgen.control import Control
 from graphgen.crew import Crew, choose_devices, make_lanes
 from graphgen.effects import check_folder, write_files
 from graphgen.errors import Cancelled, Problem, RunFailed, WorkflowError
@@ -30,7 +31,7 @@ from graphgen.events import Event
 from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
 from graphgen.filedigests import FileDigests
 from graphgen.files import Files
-from graphgen.graph import Graph, build_graph
+from graphgen.graph import Graph, build_body, build_graph
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes
 from graphgen.ledger import Ledger
@@ -42,7 +43,7 @@ from graphgen.plugins import find_plugins
 from graphgen.provenance import TEXT_KEY, VIEW_KEY, Archive, Chronicle, read_view
 from graphgen.registry import Registry, build_registry
 from graphgen.report import Report, finished, report_of
-from graphgen.scheduler import Control, Execution
+from graphgen.scheduler import Execution
 from graphgen.widgets import RootName
 from graphgen.workflow import FormError, Workflow, from_json, parse, read_workflow
 
@@ -202,6 +203,7 @@ class Engine:
             previews=previews,
             pace=self._pace,
             used=self._archive.digests.begin,
+            expand=lambda subgraph: build_body(subgraph, plan.graph.workflow, self.registry, self.path_of),
         )
         chronicle = Chronicle(plan, execution.outcome, parameters or {}, self._archive)
         outcome = execution.run()

@@ -5,16 +5,18 @@ Every lane calls nodes through here, in whatever thread or process it runs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from graphgen.context import Context
 from graphgen.errors import GraphgenError
+from graphgen.lazy import Lazy
+from graphgen.novalue import NoValue
 from graphgen.settings import complete_settings
-from graphgen.spec import NodeSpec, OutputSpec
-from graphgen.types import TypeTable, accepts
+from graphgen.spec import InputSpec, NodeSpec, OutputSpec
+from graphgen.types import TypeTable, accepts, class_name
 from graphgen.validation import problems_of
 
 
@@ -32,12 +34,19 @@ class Call:
 
 
 def prepare(
-    spec: NodeSpec, settings: Mapping[str, object], inputs: Mapping[str, Sequence[object]], context: Context | None
+    spec: NodeSpec,
+    settings: Mapping[str, object],
+    inputs: Mapping[str, Sequence[object]],
+    context: Context | None,
+    waiting: Collection[str] = (),
+    types: TypeTable = TypeTable(),  # noqa: B008 - frozen
 ) -> Call:
     """Put a node's arguments in place; wired settings are among `inputs`, the context is for nodes that want one.
 
+    `waiting` are lazy inputs that are wired, but not there.
+
     Raises:
-        CallError: a wired setting has a value that is not allowed.
+        CallError: a wire brings a value of another type, or one that a setting does not allow.
     """
     wired = {name: values[0] for name, values in inputs.items() if spec.setting(name)}
     keywords = settle(spec, settings, wired)
@@ -49,8 +58,20 @@ def prepare(
             arguments.append(context)
         elif (socket := spec.input(name)) is not None:
             values = inputs.get(name, ())
-            arguments.extend(values if socket.many else (values[0] if values else None,))
+            _check_input(socket, values, types)
+            if socket.lazy and (values or name in waiting):
+                arguments.append(Lazy(values[0]) if values else Lazy(missing=name))
+            else:
+                arguments.extend(values if socket.many else (values[0] if values else None,))
     return Call(spec.function, arguments, keywords)
+
+
+def _check_input(socket: InputSpec, values: Sequence[object], types: TypeTable) -> None:
+    """Check what outputs of any type could not promise."""
+    for value in values:
+        if not accepts(socket.type, value, types):
+            found: type = type(value)
+            raise CallError(f"its input '{socket.name}' is given a {class_name(found)}; it takes {socket.type}")
 
 
 def settle(spec: NodeSpec, settings: Mapping[str, object], wired: Mapping[str, object]) -> dict[str, object]:
@@ -78,6 +99,8 @@ def outputs_of(spec: NodeSpec, returned: object, types: TypeTable) -> dict[str, 
         if returned is not None:
             raise CallError(f"returned a {type(returned).__name__}, but its signature says '-> None'")
         return {}
+    if isinstance(returned, NoValue):
+        return dict.fromkeys((output.name for output in spec.outputs), returned)
     values = returned if len(spec.outputs) > 1 or _named_tuple_of_one(spec, returned) else (returned,)
     if not isinstance(values, tuple) or len(values) != len(spec.outputs):
         names = ", ".join(output.name for output in spec.outputs)
@@ -92,5 +115,5 @@ def _named_tuple_of_one(spec: NodeSpec, returned: object) -> bool:
 
 
 def _check_output(output: OutputSpec, value: object, types: TypeTable) -> None:
-    if not accepts(output.type, value, types):
+    if not isinstance(value, NoValue) and not accepts(output.type, value, types):
         raise CallError(f"its output '{output.name}' is a {type(value).__name__}; it promises {output.type}")

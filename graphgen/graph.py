@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.inference import PathOf, infer_node
 from graphgen.jsontypes import JSON
@@ -23,8 +25,10 @@ from graphgen.settings import read_settings
 from graphgen.spec import Facts, NodeSpec
 from graphgen.subgraphs import Flat, check_boundaries, write_out
 from graphgen.types import SocketType
+from graphgen.validation import problems_of
 from graphgen.wires import Wire, nowhere, wire_of
-from graphgen.workflow import Workflow
+from graphgen.workflow import LoopClause, MapClause, Subgraph, Workflow
+from graphgen.zones import INPUTS_TYPE, Zone, label, make_body
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -45,6 +49,19 @@ class GraphNode:
     wires: Mapping[str, tuple[Wire, ...]]
     wired_settings: frozenset[str]
     facts: Mapping[str, Facts] = field(default_factory=dict)
+    lazy: frozenset[str] = frozenset()
+    """The wired sockets whose values are computed only when the node asks for them."""
+    zone: Inside | None = None
+    """What is repeated, if the node is a zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The inside of a zone: its clause, its body as a graph, and whether anything in it writes files."""
+
+    clause: MapClause | LoopClause
+    graph: Graph
+    effects: bool
 
 
 @dataclass(frozen=True)
@@ -79,19 +96,20 @@ class Graph:
         return made
 
 
-def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf) -> Graph:
+def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: tuple[str, ...] = ()) -> Graph:
     """Check a workflow against what is installed.
 
     Args:
         workflow: The file, in good form.
         registry: What is installed.
         path_of: Resolves a file's name inside a root, or raises PathError.
+        trail: The subgraphs that the workflow stands in, where it is the body of a zone.
 
     Raises:
         WorkflowError: with every problem found.
     """
     problems = check_requirements(workflow, registry)
-    flat = write_out(workflow, registry, problems)
+    flat = write_out(workflow, registry, problems, trail)
     resolved = resolve_nodes(flat, registry, problems)
     check_boundaries(flat, resolved, registry, problems)
     arranged = Arrangement(flat.nodes, resolved, registry.types)
@@ -99,7 +117,10 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf) -> Grap
         arranged.add(resolved[name], problems)
     nodes: dict[str, GraphNode] = {}
     for name, node in arranged.nodes.items():
-        nodes[name] = _check_node(node, nodes, path_of, problems)
+        if node.zone:
+            nodes[name] = _check_zone(node, node.zone, registry, path_of, flat.trails.get(name, ()), problems)
+        else:
+            nodes[name] = _check_node(node, nodes, path_of, problems)
     outputs = _check_outputs(flat, resolved, arranged, problems)
     _check_parameters(flat, resolved, problems)
     targets = _targets(nodes, outputs)
@@ -108,6 +129,20 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf) -> Grap
     if problems:
         raise WorkflowError(problems)
     return Graph(workflow, nodes, outputs, targets, arranged.left_out)
+
+
+def build_body(document: Mapping[str, JSON], workflow: Workflow, registry: Registry, path_of: PathOf) -> Graph:
+    """Check a subgraph that a node returned, which may use those of its workflow.
+
+    Raises:
+        WorkflowError: with every problem found.
+    """
+    try:
+        subgraph = Subgraph.model_validate(dict(document))
+    except ValidationError as error:
+        raise WorkflowError(problems_of(error)) from error
+    body, inputs = make_body(subgraph, workflow.subgraphs)
+    return build_graph(body, replace(registry, nodes={**registry.nodes, INPUTS_TYPE: inputs}), path_of)
 
 
 def _no_target(arranged: Arrangement) -> Problem:
@@ -125,11 +160,34 @@ def _check_node(
     spec, name = node.spec, node.name
     wired = frozenset(filter(spec.setting, node.inputs))
     settings = read_settings(spec, node.settings, wired, name, problems)
-    checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired)
+    lazy = frozenset(item.name for item in spec.inputs if item.lazy and item.name in node.wires)
+    checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired, lazy=lazy)
     if (spec.infer or wired) and node.sound and settings.sound:
         facts = infer_node(checked, nodes, path_of, problems)
         return replace(checked, facts=facts) if facts else checked
     return checked
+
+
+def _check_zone(
+    node: ResolvedNode,
+    zone: Zone,
+    registry: Registry,
+    path_of: PathOf,
+    trail: tuple[str, ...],
+    problems: list[Problem],
+) -> GraphNode:
+    """Check the body of a zone as a workflow of its own; what is wrong there is reported under the zone's name."""
+    made = GraphNode(node.name, node.spec, {}, "", node.wires, frozenset())
+    try:
+        graph = build_graph(zone.body, zone.registry(registry), path_of, trail)
+    except WorkflowError as error:
+        problems.extend(replace(item, place=label(node.name, item.place)) for item in error.problems)
+        return made
+    parts = [(part.spec, part.zone) for part in graph.nodes.values()]
+    pure = all(spec.pure and not spec.effect and spec.fingerprint is None for spec, _ in parts)
+    effects = any(spec.effect or (inside is not None and inside.effects) for spec, inside in parts)
+    # What looks outside or writes files has to be gone into each time: its own nodes know what is cached.
+    return replace(made, spec=replace(node.spec, pure=pure), zone=Inside(zone.clause, graph, effects))
 
 
 def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> list[str]:
@@ -198,6 +256,8 @@ def _check_parameters(flat: Flat, nodes: Mapping[str, ResolvedNode], problems: l
                     problems.append(nowhere("parameter_to_nowhere", place, "sets", target, tuple(flat.nodes)))
                 continue
             setting = node.renamed_settings.get(setting, setting)
+            if node.zone and setting in node.zone.parameters:
+                continue
             if node.spec.setting(setting) is None:
                 known = tuple(item.name for item in node.spec.settings)
                 message = f"sets '{target}', but {node.spec.id} has no setting '{setting}'"
@@ -211,5 +271,5 @@ def _check_parameters(flat: Flat, nodes: Mapping[str, ResolvedNode], problems: l
 
 def _targets(nodes: Mapping[str, GraphNode], outputs: Mapping[str, Wire]) -> tuple[str, ...]:
     wanted = [wire.node for wire in outputs.values()]
-    wanted += [name for name, node in nodes.items() if node.spec.effect]
+    wanted += [name for name, node in nodes.items() if node.spec.effect or (node.zone and node.zone.effects)]
     return tuple(dict.fromkeys(wanted))

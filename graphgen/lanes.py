@@ -20,14 +20,18 @@ from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
 from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
 from graphgen.execution import Call, outputs_of, prepare
+from graphgen.expansion import Expansion
 from graphgen.filedigests import stamp_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
+from graphgen.lazy import InputNeeded
 from graphgen.partial import Partials, note_key, partial_key
 from graphgen.registry import Registry
 from graphgen.residency import Residency
 from graphgen.spec import NodeSpec
 from graphgen.tasks import (
+    Asked,
+    Expanded,
     Failed,
     Finished,
     Lane,
@@ -192,16 +196,22 @@ class Job:
         inputs = {socket: [value.load() for value in values] for socket, values in self.task.inputs.items()}
         device = self._workshop.device
         context = Context(self, device=device.name, dtype=device.dtype) if spec.context else None
-        return prepare(spec, self.task.settings, inputs, context)
+        return prepare(spec, self.task.settings, inputs, context, self.task.lazy, self._workshop.registry.types)
 
     def _finish(self, returned: object, seconds: float) -> None:
-        registry = self._workshop.registry
+        registry, wrap = self._workshop.registry, self._workshop.wrap
+        if isinstance(returned, Expansion):
+            given = {name: wrap(value) for name, value in returned.inputs.items()}
+            self.report(Expanded(dict(returned.subgraph), given, seconds))
+            return
         values = outputs_of(registry.nodes[self.task.type], returned, registry.types)
-        self.report(Finished({name: self._workshop.wrap(value) for name, value in values.items()}, seconds))
+        self.report(Finished({name: wrap(value) for name, value in values.items()}, seconds))
 
     def _end(self, error: BaseException) -> None:
         """Report an end that is none of the node's: stopped if somebody asked for it, failed otherwise."""
-        if self.stop and isinstance(error, Cancelled | KeyboardInterrupt | _loop_cancelled()):
+        if isinstance(error, InputNeeded):
+            self.report(Asked(error.socket))
+        elif self.stop and isinstance(error, Cancelled | KeyboardInterrupt | _loop_cancelled()):
             self.report(Stopped())
         else:
             trace = "".join(traceback.format_exception(error))

@@ -16,14 +16,18 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from graphgen.context import Context
 from graphgen.errors import DefinitionError
+from graphgen.expansion import Expansion
 from graphgen.files import Files
+from graphgen.lazy import Lazy
+from graphgen.novalue import NoValue
 from graphgen.spec import Device, Fingerprint, Infer, InputSpec, Migration, NodeSpec, OutputSpec, SettingSpec
 from graphgen.types import SCALARS, SocketType, class_name, classes_of, socket_type
 from graphgen.validation import phrase
@@ -171,6 +175,10 @@ def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
             f"{name}: the annotation {error.name!r} cannot be read at run time; import it outside TYPE_CHECKING"
         ) from error
     returned = hints.get("return")
+    # Any output may be blocked, any node may return a graph; saying so is for type checkers.
+    others = [part for part in get_args(returned) if part not in (NoValue, Expansion)]
+    if len(others) == 1 and len(get_args(returned)) > 1 and get_origin(returned) in (Union, UnionType):
+        returned = hints["return"] = others[0]
     if isinstance(returned, type) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
         hints |= {f"return {field}": hint for field, hint in get_type_hints(returned, include_extras=True).items()}
     return hints
@@ -189,7 +197,8 @@ def _annotation(parameter: inspect.Parameter, hints: Mapping[str, object], name:
 
 
 def _read_input(parameter: inspect.Parameter, annotation: object, name: str) -> InputSpec:
-    kind = _socket(annotation, parameter.name, name)
+    inner = _within_lazy(annotation)
+    kind = _socket(annotation if inner is None else inner, parameter.name, name)
     if parameter.default is None:
         kind = replace(kind, optional=True)
     elif parameter.default is not parameter.empty:
@@ -198,7 +207,20 @@ def _read_input(parameter: inspect.Parameter, annotation: object, name: str) -> 
             "a wire may default to None only, or make it a setting by moving it after the star"
         )
     many = parameter.kind is parameter.VAR_POSITIONAL
-    return InputSpec(parameter.name, kind, _description(annotation), many)
+    if many and inner is not None:
+        raise DefinitionError(f"{name}: '*{parameter.name}' cannot be lazy; only single wires can")
+    return InputSpec(parameter.name, kind, _description(annotation), many, inner is not None)
+
+
+def _within_lazy(annotation: object) -> object | None:
+    """Return what stands inside `Lazy[...]`, itself or within Annotated or a union with None; None if nothing does."""
+    if get_origin(annotation) is Lazy:
+        inside: object = get_args(annotation)[0]
+        return inside
+    if get_origin(annotation) is Annotated:
+        return _within_lazy(get_args(annotation)[0])
+    inner = [found for part in get_args(annotation) if (found := _within_lazy(part)) is not None]
+    return inner[0] | None if inner else None  # type: ignore[operator]  # a class, of which a union can be made
 
 
 def _read_setting(parameter: inspect.Parameter, annotation: object, name: str) -> SettingSpec:

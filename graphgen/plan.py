@@ -6,17 +6,18 @@ wanted nodes upwards and stops at what is cached, so what lies above a cached no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from graphgen.cache import Result
+from graphgen.cache import Result, StoredValue
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf, known_of, told_by
-from graphgen.recipe import Recipe, inputs_by_recipe, recipe_of
+from graphgen.recipe import Recipe, Trace, follow_asks, inputs_by_recipe, recipe_of
+from graphgen.subgraphs import INPUTS
 
 State: TypeAlias = Literal["cached", "run", "may run", "equal", "not needed"]
 
@@ -45,6 +46,10 @@ class Plan:
     cached: Mapping[str, Result]
     order: tuple[str, ...]
     equal: Mapping[str, str]
+    asked: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """For nodes with lazy inputs that run: those they are known to ask for."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Where the graph is the body of a zone: the digests of what comes in from outside."""
 
     def state(self, name: str) -> State:
         """Tell what will happen to a node."""
@@ -68,6 +73,7 @@ def make_plan(
     path_of: PathOf,
     targets: Sequence[str] | None = None,
     force: Collection[str] = (),
+    given: Mapping[str, StoredValue] | None = None,
 ) -> Plan:
     """Decide what has to run so that the targets' values are there.
 
@@ -78,26 +84,35 @@ def make_plan(
         path_of: Resolves a file's name inside a root, for nodes that read files.
         targets: Node names; the graph's own targets by default.
         force: Nodes that run even if they are cached.
+        given: What comes in from outside, where the graph is the body of a zone.
 
     Raises:
         WorkflowError: a target does not exist, or a file that a node reads is not there.
     """
     wanted = _check_targets(graph, graph.targets if targets is None else targets)
-    needed = _needed(graph, wanted)
+    needed, surely = _needed(graph, wanted)
     problems: list[Problem] = []
     recipes: dict[str, Recipe] = {}
     keys: dict[str, str | None] = {}
+    digests = {name: value.digest for name, value in given.items()} if given else {}
+    if given is not None:
+        needed = [name for name in needed if name != INPUTS]
     for name in needed:
         node = graph.nodes[name]
-        fingerprint = _fingerprint(node, graph, path_of, problems)
+        # What is only reached through a lazy input may be wrong as long as nobody asks for it.
+        fingerprint = _fingerprint(node, graph, path_of, problems if name in surely else [])
         recipe = recipes[name] = recipe_of(node, device, fingerprint or "")
-        inputs = inputs_by_recipe(node, keys) if node.spec.pure and fingerprint is not None else None
+        inputs = inputs_by_recipe(node, keys, digests) if node.spec.pure and fingerprint is not None else None
         keys[name] = None if inputs is None else recipe.key(inputs)
     if problems:
         raise WorkflowError(problems)
-    cached, running = _demand(graph, wanted, needed, keys, cache, frozenset(force))
-    order, equal = _merge_equal(running, keys)
-    return Plan(graph, wanted, device, recipes, keys, cached, order, equal)
+    plan = Plan(graph, wanted, device, recipes, keys, {}, (), {}, {}, digests)
+    found = demand(plan, wanted, needed, cache, frozenset(force))
+    order, equal = _merge_equal(found.order, keys)
+    cached = dict(found.cached)
+    if given is not None:
+        cached[INPUTS] = Result(given, 0.0, "memory")
+    return replace(plan, cached=cached, order=order, equal=equal, asked=found.asked)
 
 
 def _check_targets(graph: Graph, targets: Sequence[str]) -> tuple[str, ...]:
@@ -115,17 +130,30 @@ def _check_targets(graph: Graph, targets: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(targets))
 
 
-def _needed(graph: Graph, targets: Sequence[str]) -> list[str]:
-    """Return the targets and all they depend on, in topological order."""
+def _needed(graph: Graph, targets: Sequence[str]) -> tuple[list[str], Collection[str]]:
+    """Return the targets and all they may need, in topological order, and those that are needed in any case."""
+    surely, lazily = _reach(graph, targets, lazy=False)
+    found = _reach(graph, targets, lazy=True)[0] if lazily else surely
+    return [name for name in graph.nodes if name in found], surely
+
+
+def _reach(graph: Graph, targets: Sequence[str], *, lazy: bool) -> tuple[set[str], bool]:
+    """Return what the targets depend on, by lazy inputs too if wanted, and whether there are any of those."""
     found = set(targets)
     waiting = list(targets)
+    any_lazy = False
     while waiting:
-        for wires in graph.nodes[waiting.pop()].wires.values():
+        node = graph.nodes[waiting.pop()]
+        for socket, wires in node.wires.items():
+            if node.lazy and socket in node.lazy:
+                any_lazy = True
+                if not lazy:
+                    continue
             for wire in wires:
                 if wire.node not in found:
                     found.add(wire.node)
                     waiting.append(wire.node)
-    return [name for name in graph.nodes if name in found]
+    return found, any_lazy
 
 
 def _fingerprint(node: GraphNode, graph: Graph, path_of: PathOf, problems: list[Problem]) -> str | None:
@@ -142,31 +170,81 @@ def _fingerprint(node: GraphNode, graph: Graph, path_of: PathOf, problems: list[
     return None
 
 
-def _demand(
-    graph: Graph,
-    targets: Sequence[str],
+class Demand(NamedTuple):
+    """What has to happen so that some nodes' values are there; `asked` as in Plan."""
+
+    cached: Mapping[str, Result]
+    order: Sequence[str]
+    asked: Mapping[str, frozenset[str]]
+
+
+def demand(
+    plan: Plan,
+    wanted: Collection[str],
     needed: Sequence[str],
-    keys: Mapping[str, str | None],
     cache: Lookup | None,
-    force: frozenset[str],
-) -> tuple[dict[str, Result], list[str]]:
-    """Walk upwards from the targets, stopping at what is cached."""
-    demanded = set(targets)
+    force: frozenset[str] = frozenset(),
+    known: Container[str] = (),
+) -> Demand:
+    """Walk upwards from the wanted nodes, stopping at what is cached, and at `known` nodes, which others see to.
+
+    `needed` are nodes in topological order; those that nobody demands are passed over.
+    """
+    demanded = set(wanted)
     cached: dict[str, Result] = {}
     running: list[str] = []
+    asked: dict[str, frozenset[str]] = {}
     for name in reversed(needed):
-        if name not in demanded:
+        if name not in demanded or name in known:
             continue
-        key = keys[name]
-        result = cache.fetch(key) if cache and key and name not in force else None
+        node, key = plan.graph.nodes[name], plan.keys[name]
+        fetch = cache.fetch if cache and name not in force else _nowhere
+        if node.lazy:
+            trace = trace_of(node, plan, fetch)
+            result, asked[name] = trace.result, trace.asked
+        else:
+            result = fetch(key) if key else None
         if result is not None:
             cached[name] = result
             continue
         running.append(name)
-        for wires in graph.nodes[name].wires.values():
-            demanded.update(wire.node for wire in wires)
+        for socket, wires in node.wires.items():
+            if not node.lazy or socket not in node.lazy or socket in asked[name]:
+                demanded.update(wire.node for wire in wires)
     running.reverse()
-    return {name: cached[name] for name in reversed(cached)}, running
+    return Demand({name: cached[name] for name in reversed(cached)}, running, asked)
+
+
+def demand_more(plan: Plan, wanted: Sequence[str], cache: Lookup | None, known: Container[str]) -> Demand:
+    """Do as `demand` for nodes that turn out to be needed while the plan is carried out; costs what is new."""
+    return demand(plan, wanted, _upstream(plan.graph, wanted, known), cache, known=known)
+
+
+def _upstream(graph: Graph, wanted: Sequence[str], known: Container[str]) -> list[str]:
+    """Return nodes and all they may need, without known ones, in topological order."""
+    order: dict[str, None] = {}
+    waiting = [(name, False) for name in wanted]
+    while waiting:
+        name, entered = waiting.pop()
+        if entered:
+            order[name] = None
+        elif name not in order and name not in known:
+            waiting.append((name, True))
+            waiting += [(wire.node, False) for wires in graph.nodes[name].wires.values() for wire in wires]
+    return list(order)
+
+
+def trace_of(node: GraphNode, plan: Plan, fetch: Callable[[str], Result | None]) -> Trace:
+    """Tell by recipe keys how far a node with lazy inputs is known."""
+
+    def inputs(asked: frozenset[str]) -> str | None:
+        return inputs_by_recipe(node, plan.keys, plan.given, node.lazy - asked) if node.spec.pure else None
+
+    return follow_asks(plan.recipes[node.name], inputs, fetch)
+
+
+def _nowhere(_: str) -> None:
+    return None
 
 
 def _merge_equal(running: Sequence[str], keys: Mapping[str, str | None]) -> tuple[tuple[str, ...], dict[str, str]]:

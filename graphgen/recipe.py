@@ -8,14 +8,20 @@ linear in nodes and wires.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
-from graphgen.graph import GraphNode
+from graphgen.cache import Result
+from graphgen.graph import GraphNode, Inside
 from graphgen.hookspecs import DeviceInfo
-from graphgen.jsontypes import JSON, canonical
+from graphgen.jsontypes import JSON, canonical, json_digest
+from graphgen.lazy import ASKS
 from graphgen.spec import NodeSpec
+from graphgen.subgraphs import INPUTS
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Recipe(NamedTuple):
@@ -42,7 +48,24 @@ class Recipe(NamedTuple):
 def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:
     """Collect a node's recipe."""
     spec = node.spec
+    if node.zone is not None:
+        settings: dict[str, JSON] = {
+            "clause": node.zone.clause.model_dump(exclude_defaults=True),
+            "body": _body_digest(node.zone, device),
+        }
+        return Recipe(spec.id, spec.version, None, canonical(settings), "", "")
     return Recipe(spec.id, spec.version, spec.source, node.canonical, environment_of(spec, device), fingerprint)
+
+
+def _body_digest(zone: Inside, device: DeviceInfo) -> str:
+    """Identify what a zone repeats: the keys of its ends, over inputs that are known by their names alone."""
+    keys: dict[str, str | None] = {INPUTS: None}
+    given = {output.name: output.name for output in zone.graph.nodes[INPUTS].spec.outputs}
+    for name, node in zone.graph.nodes.items():
+        if name != INPUTS:
+            keys[name] = recipe_of(node, device, "").key(inputs_by_recipe(node, keys, given) or "")
+    ends = {name: f"{keys[wire.node] or INPUTS}.{wire.output}" for name, wire in zone.graph.outputs.items()}
+    return json_digest(ends)
 
 
 def environment_of(spec: NodeSpec, device: DeviceInfo) -> str:
@@ -50,16 +73,55 @@ def environment_of(spec: NodeSpec, device: DeviceInfo) -> str:
     return f"{device.kind}/{device.dtype}" if spec.device == "gpu" else ""
 
 
-def inputs_by_recipe(node: GraphNode, keys: Mapping[str, str | None]) -> str | None:
-    """Write a node's inputs by the recipe keys they come from; None when one of them is not known."""
+def inputs_by_recipe(
+    node: GraphNode,
+    keys: Mapping[str, str | None],
+    given: Mapping[str, str] = _NOTHING,
+    left_out: Collection[str] = (),
+) -> str | None:
+    """Write a node's inputs by the recipe keys they come from; None when one of them is not known.
+
+    `given` are the digests of what comes into a body from outside, by name. `left_out` are sockets that do not count.
+    """
     parts: list[str] = []
     for socket, wires in sorted(node.wires.items()):
+        if left_out and socket in left_out:
+            continue
         for wire in wires:
+            if given and wire.node == INPUTS:
+                parts.append(f"{socket}:{given[wire.output]}")
+                continue
             key = keys[wire.node]
             if key is None:
                 return None
             parts.append(f"{socket}={key}.{wire.output}")
     return ",".join(parts)
+
+
+class Trace(NamedTuple):
+    """How far a node with lazy inputs is known: the key of what it asked for so far, and what is kept there."""
+
+    key: str | None
+    asked: frozenset[str]
+    result: Result | None
+
+
+def follow_asks(
+    recipe: Recipe, inputs: Callable[[frozenset[str]], str | None], fetch: Callable[[str], Result | None]
+) -> Trace:
+    """Go along what a node asked for when it ran with the same inputs, as far as that is known.
+
+    `inputs(asked)` writes the inputs that count when those lazy ones are asked for. Under the key over these lie
+    either the node's outputs or what it asked for next.
+    """
+    asked: frozenset[str] = frozenset()
+    while (text := inputs(asked)) is not None:
+        key = recipe.key(text)
+        result = fetch(key)
+        if result is None or ASKS not in result.values:
+            return Trace(key, asked, result)
+        asked |= set(cast("list[str]", result.values[ASKS].load()))
+    return Trace(None, asked, None)
 
 
 def inputs_by_value(digests: Mapping[str, Sequence[str]]) -> str:

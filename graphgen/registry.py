@@ -24,6 +24,7 @@ from graphgen.files import Files, OutputFile
 from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped
 from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
+from graphgen.novalue import NoValue
 from graphgen.plugins import BrokenPlugin, Plugin, broken
 from graphgen.residency import Loader
 from graphgen.spec import NodeSpec
@@ -157,7 +158,7 @@ def _accept(new: _Contribution, accepted: Sequence[_Contribution]) -> _Contribut
     return new
 
 
-_CORE_TYPES = (Files, OutputFile)
+_CORE_TYPES = (Files, OutputFile, NoValue)
 
 
 def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Registry:

@@ -14,10 +14,11 @@ from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, SettingSpec
-from graphgen.subgraphs import Flat
+from graphgen.subgraphs import Flat, find_subgraph
 from graphgen.types import SocketType, fits
 from graphgen.wires import Wire, misfit, wire_of
 from graphgen.workflow import Mode, Node
+from graphgen.zones import Zone, make_zone
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -38,6 +39,7 @@ class ResolvedNode(NamedTuple):
     renamed_outputs: Mapping[str, str] = _NOTHING
     wires: Mapping[str, tuple[Wire, ...]] = _NOTHING
     sound: bool = True
+    zone: Zone | None = None
 
 
 def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
@@ -47,11 +49,25 @@ def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> di
         if node.mode == "mute" or name in flat.refused:
             continue  # nobody minds what is wrong with a muted one, not even that its plugin is missing
         spec = registry.nodes.get(node.type)
-        if spec is None:
+        if node.repeated:
+            if found := _resolve_zone(name, node, flat, registry, problems):
+                nodes[name] = found
+        elif spec is None:
             problems.extend([_unknown_node(name, node.type, registry)] if node.type else [])  # told by its form
         elif resolved := _migrate(name, node, spec, problems):
             nodes[name] = resolved
     return {name: _resolve_wires(node, flat, nodes, registry, problems) for name, node in nodes.items()}
+
+
+def _resolve_zone(
+    name: str, node: Node, flat: Flat, registry: Registry, problems: list[Problem]
+) -> ResolvedNode | None:
+    """Resolve a node that is repeated; its settings are its body's."""
+    if node.type not in registry.nodes and not find_subgraph(node.type, flat, registry):
+        problems.append(_unknown_node(name, node.type, registry))
+        return None
+    made = make_zone(name, node, flat, registry, problems)
+    return ResolvedNode(name, made[0], {}, node.inputs, node.mode, zone=made[1]) if made else None
 
 
 def _unknown_node(name: str, type_: str, registry: Registry) -> Problem:

@@ -11,26 +11,47 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from itertools import count
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Literal, TypeAlias, cast
 
 from graphgen import events
-from graphgen.cache import Cache, Claim, StoredValue
+from graphgen.cache import Cache, StoredValue
+from graphgen.control import Control
 from graphgen.errors import NodeError, error_line
 from graphgen.events import Event
 from graphgen.execution import settle
-from graphgen.graph import GraphNode
+from graphgen.graph import Graph, GraphNode
 from graphgen.inference import PathOf, known_of
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes, summary_of
+from graphgen.lazy import ASKS
+from graphgen.novalue import reason_in
+from graphgen.openings import Openings
 from graphgen.outcome import Outcome
-from graphgen.plan import Plan
-from graphgen.recipe import inputs_by_value
-from graphgen.tasks import Failed, Finished, Lane, Logged, Progress, Report, Shown, Started, Stopped, Task, Used
+from graphgen.plan import Plan, demand_more
+from graphgen.recipe import inputs_by_recipe, inputs_by_value
+from graphgen.scope import Job, Scope
+from graphgen.subgraphs import INPUTS
+from graphgen.tasks import (
+    Asked,
+    Expanded,
+    Failed,
+    Finished,
+    Lane,
+    Logged,
+    Progress,
+    Report,
+    Shown,
+    Started,
+    Stopped,
+    Task,
+    Used,
+)
+from graphgen.turns import begin_zone
 from graphgen.wavefront import Values, Wavefront
 
 Source: TypeAlias = Literal["memory", "disk", "equal"]
@@ -43,54 +64,16 @@ _POLL = 0.05
 _WORTH_A_CLAIM = 0.002
 """Seconds of work: what took less the last time is done twice, if need be, rather than claimed on disk."""
 
-_ENDS = (Finished, Failed, Stopped)
+_ENDS = (Finished, Asked, Expanded, Failed, Stopped)
 
 _ids = count(1)
-
-
-class Control:
-    """The handle by which a run is cancelled, from any thread or signal handler."""
-
-    def __init__(self) -> None:
-        self._cancelled = False
-        self._wake: Callable[[], None] = lambda: None
-
-    @property
-    def cancelled(self) -> bool:
-        """Tell whether the run was cancelled."""
-        return self._cancelled
-
-    def cancel(self) -> None:
-        """Cancel the run: nothing new starts, what runs is asked to stop, what is finished is kept."""
-        self._cancelled = True
-        self._wake()
-
-    def attach(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called when the run is cancelled."""
-        self._wake = wake
-
-
-@dataclass(slots=True)
-class _Job:
-    """A node about to run or running: what it is given, and the keys its result is kept under (its value key first)."""
-
-    node: GraphNode
-    inputs: Mapping[str, tuple[StoredValue, ...]]
-    keys: tuple[str, ...] = ()
-    fingerprint: str = ""
-    claim: Claim | None = None
-    lane: Lane | None = None
-    waits: bool = False
-    """Somebody else has claimed it."""
-    followers: list[_Job] = field(default_factory=list)
-    """Jobs with the same value key, which wait for this one's result."""
 
 
 class Execution:
     """One plan being carried out. Call `run` once.
 
-    `pace` remembers, from run to run, what the last call of each kind of node took, in seconds; `used` hears the stamps
-    of model files that nodes use.
+    `pace` remembers, from run to run, what the last call of each kind of node took, in seconds. `used` hears the stamps
+    of model files that nodes use; `expand` checks a graph that a node returned.
     """
 
     def __init__(
@@ -107,6 +90,7 @@ class Execution:
         previews: bool = True,
         pace: MutableMapping[str, float] | None = None,
         used: Callable[[Iterable[str]], None] = lambda _: None,
+        expand: Callable[[Mapping[str, JSON]], Graph] | None = None,
     ) -> None:
         self.plan = plan
         self.lanes = lanes
@@ -120,16 +104,18 @@ class Execution:
         self.outcome, self.used = Outcome(), used
         self._pace = {} if pace is None else pace
         self._queue: SimpleQueue[tuple[int, Report | None]] = SimpleQueue()
-        self._front = Wavefront(plan)
-        self._ready = deque(self._front.first())
-        self._running: dict[int, _Job] = {}
-        self._by_value: dict[str, _Job] = {}
+        self._openings = Openings(self, expand)
+        self._root = Scope(plan)
+        self._root.strayed = self.outcome.strayed
+        self._ready: deque[tuple[Scope, str]] = deque()
+        self._over: deque[Scope] = deque()
+        """Scopes of which nothing is left."""
+        self._running: dict[int, Job] = {}
+        self._by_value: dict[str, Job] = {}
         """The running jobs that others may follow, by value key."""
-        self._elsewhere: list[_Job] = []
+        self._elsewhere: list[Job] = []
         self._looked = 0.0
         self._stopping = False
-        self._strayed = self.outcome.strayed
-        self._targets = frozenset(plan.targets)
 
     def run(self) -> Outcome:
         """Carry the plan out. Ctrl-C cancels; a second one interrupts.
@@ -138,8 +124,7 @@ class Execution:
         """
         self.control.attach(lambda: self._queue.put((0, None)))
         try:
-            for name, result in self.plan.cached.items():
-                self._take(name, result.values, result.source)
+            self.begin(self._root)
             try:
                 self._loop()
             except KeyboardInterrupt:
@@ -147,14 +132,21 @@ class Execution:
                 self._loop()
         finally:
             self._abandon()
-        self._give_up()
+        self._give_up_rest()
+        self.outcome.values = self._root.values
         return self.outcome
 
     def _loop(self) -> None:
         """Start what is ready, take in one report, and again, until nothing runs."""
         while True:
-            while self._ready and not self.control.cancelled:
-                self._start(self.plan.graph.nodes[self._ready.popleft()])
+            while (self._ready or self._over) and not self.control.cancelled:
+                if self._over:
+                    scope = self._over.popleft()
+                    if scope.ended:
+                        scope.ended(scope)
+                else:
+                    scope, name = self._ready.popleft()
+                    self._start(scope, scope.plan.graph.nodes[name])
             if self.control.cancelled and not self._stopping:
                 self._stop_running()
             if not self._running and not self._elsewhere:
@@ -185,56 +177,97 @@ class Execution:
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
-    def _start(self, node: GraphNode) -> None:
+    def begin(self, scope: Scope) -> None:
+        """Take in what a scope's plan found, and make ready what waits for nothing."""
+        self._ready.extend((scope, name) for name in scope.front.first())
+        for name, result in scope.plan.cached.items():
+            self._take(scope, name, result.values, result.source)
+        self._settle(scope)
+
+    def _settle(self, scope: Scope) -> None:
+        """Note a scope's end."""
+        if scope.ended and not scope.over and not scope.front.left:
+            scope.over = True
+            self._over.append(scope)
+
+    def _start(self, scope: Scope, node: GraphNode) -> None:
         """Look a node's value key up, and run it if nothing is found and nobody else is at it."""
-        spec, job = node.spec, _Job(node, self._front.inputs(node))
-        planned = self._planned_key(node)
+        spec, job = node.spec, Job(scope, node, scope.front.inputs(node))
+        planned = self._planned_key(scope, node)
         if not spec.pure:
             self._submit(job)
             return
-        if spec.cheap and spec.fingerprint is None:  # looking it up takes longer than doing it
+        if spec.cheap and spec.fingerprint is None and not node.lazy:  # looking it up takes longer than doing it
             job.keys = (planned,) if planned else ()
             self._submit(job)
             return
         try:
             job.fingerprint = self._fingerprint(job)
         except Exception as error:  # a plugin's look at the outside world may raise anything
-            self._fail(node, _failed(error))
+            self.fail(job, _failed(error))
             return
-        recipe = self.plan.recipes[node.name]
+        recipe = scope.plan.recipes[node.name]
         if job.fingerprint != recipe.fingerprint:
-            self._strayed.add(node.name)
+            scope.strayed.add(node.name)
             recipe, planned = recipe._replace(fingerprint=job.fingerprint), None
         digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
         by_value = recipe.key(inputs_by_value(digests))
         job.keys = (by_value, planned) if planned else (by_value,)
         self._obtain(job)
 
-    def _obtain(self, job: _Job) -> None:
+    def _obtain(self, job: Job) -> None:
         """Take a job's result from where it is, or wait for whoever is at it, or make it."""
         key = job.keys[0]
         if leader := self._by_value.get(key):
-            leader.followers.append(job)
+            if job.scope.stands_in(leader):
+                self.fail(job, Failed("it needs its own result: the same node, with the same inputs", "", ""))
+            else:
+                leader.followers.append(job)
         elif self.look_up and (result := self.cache.fetch(key)):
             self.cache.keep(job.keys, result.values, result.seconds, durable=True)
-            self._take(job.node.name, result.values, result.source)
-        elif not self.look_up or self._claim(job):
+            if job.node.lazy and ASKS in result.values:
+                self._ask(job, cast("list[str]", result.values[ASKS].load()))
+            else:
+                self._take(job.scope, job.node.name, result.values, result.source)
+        elif not self.look_up or job.node.zone or self._claim(job):
             self._by_value[key] = job
             self._submit(job)
         else:
             if self.listen and not job.waits:
-                self.listen(events.NodeWaiting(job.node.name))
+                self.listen(events.NodeWaiting(job.label))
             job.waits = True
             self._elsewhere.append(job)
 
-    def _planned_key(self, node: GraphNode) -> str | None:
-        """Return the recipe key that the plan gave a node, if what lies above it came out as the plan assumed."""
-        if self._strayed and any(wire.node in self._strayed for wires in node.wires.values() for wire in wires):
-            self._strayed.add(node.name)
-            return None
-        return self.plan.keys[node.name]
+    def _ask(self, job: Job, sockets: Sequence[str]) -> None:
+        """See to the lazy inputs a node asks for, and start it again when they are there."""
+        scope, node, front = job.scope, job.node, job.scope.front
+        for socket in sockets:
+            if lost := front.lost_by(node.name, socket):
+                self._skip_with(scope, node.name, f"'{scope.label(lost)}' has no value")
+                return
+        wanted = [wire.node for socket in sockets for wire in node.wires[socket] if not front.knows(wire.node)]
+        more = demand_more(scope.plan, wanted, self.cache if self.look_up else None, _Known(front))
+        first = front.extend(more)
+        there = [front.ask(node.name, socket) for socket in sockets]
+        self._ready.extend((scope, name) for name in first)
+        if all(there):
+            self._ready.append((scope, node.name))
+        for name, result in more.cached.items():
+            self._take(scope, name, result.values, result.source)
 
-    def _claim(self, job: _Job) -> bool:
+    def _planned_key(self, scope: Scope, node: GraphNode) -> str | None:
+        """Return the recipe key that the plan gave a node, if what lies above it came out as the plan assumed."""
+        strayed = scope.strayed
+        if strayed and any(wire.node in strayed for wires in node.wires.values() for wire in wires):
+            strayed.add(node.name)
+            return None
+        if node.lazy:
+            asked = scope.front.asked(node.name)
+            text = inputs_by_recipe(node, scope.plan.keys, scope.plan.given, node.lazy - asked)
+            return None if text is None else scope.plan.recipes[node.name].key(text)
+        return scope.plan.keys[node.name]
+
+    def _claim(self, job: Job) -> bool:
         """Claim a job among all runs and processes, if it is worth it; False when another one has it."""
         if self._pace.get(job.node.spec.id, _WORTH_A_CLAIM) < _WORTH_A_CLAIM:
             return True
@@ -248,23 +281,29 @@ class Execution:
         for job in waiting:
             self._obtain(job)
 
-    def _submit(self, job: _Job) -> None:
+    def _submit(self, job: Job) -> None:
         node = job.node
+        if node.zone is not None:
+            if self.listen:
+                self.listen(events.NodeStarted(job.label, "zone"))
+            begin_zone(job, node.zone, self._openings)
+            return
         job.lane = self.lanes.lane_for(node.spec)
         key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
-        task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key)
+        lazy = tuple(node.lazy - job.inputs.keys()) if node.lazy else ()
+        task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key, lazy)
         self._running[task.id] = job
         job.lane.submit(task, self._post)
 
     def _post(self, task: int, report: Report) -> None:
         self._queue.put((task, report))
 
-    def _fingerprint(self, job: _Job) -> str:
+    def _fingerprint(self, job: Job) -> str:
         """Identify what the node reads from outside, now that all its settings are known."""
         node = job.node
         if node.spec.fingerprint is None:
             return ""
-        known = known_of(node, self.plan.graph.nodes, self.path_of)
+        known = known_of(node, job.scope.plan.graph.nodes, self.path_of)
         if node.wired_settings:
             wired = {name: job.inputs[name][0].load() for name in node.wired_settings}
             known = replace(known, settings=cast(Mapping[str, JSON], settle(node.spec, node.settings, wired)))
@@ -277,45 +316,65 @@ class Execution:
         if job is None:
             return  # a thread that a node has left behind still talks
         if isinstance(report, Used):
-            self.outcome.weights.setdefault(job.node.name, set()).update(report.stamps)
+            self.outcome.weights.setdefault(job.label, set()).update(report.stamps)
             self.used(report.stamps)
             return
         if not isinstance(report, _ENDS):
             if self.listen and job.lane:
-                self.listen(_event(job.node.name, job.lane, report))
+                self.listen(_event(job.label, job.lane, report))
             return
         del self._running[task]
-        if job.keys and self._by_value.get(job.keys[0]) is job:
-            del self._by_value[job.keys[0]]
+        if isinstance(report, Expanded):
+            self._openings.enter(job, report)
+            return
+        self.retire(job)
         try:
             if isinstance(report, Finished):
-                self._finish(job, report)
+                self.finish(job, report.values, report.seconds)
+            elif isinstance(report, Asked):
+                self._note(job, report)
             elif isinstance(report, Failed):
-                self._fail(job.node, report)
+                self.fail(job, report)
         finally:
             if job.claim:
                 job.claim.release()
+        self.serve_followers(job, report if isinstance(report, Finished) else None)
+
+    def retire(self, job: Job) -> None:
+        """Let nobody follow a job any more."""
+        if job.keys and self._by_value.get(job.keys[0]) is job:
+            del self._by_value[job.keys[0]]
+
+    def serve_followers(self, job: Job, result: Finished | None) -> None:
+        """Give those who followed a job what it gave, or let them try themselves."""
         for follower in job.followers:
-            if isinstance(report, Finished) and job.node.name not in self._strayed:
-                self.cache.keep(follower.keys, report.values, report.seconds, durable=True)
-                self._take(follower.node.name, report.values, "equal")
+            if result and job.node.name not in job.scope.strayed:
+                self.cache.keep(follower.keys, result.values, result.seconds, durable=True)
+                self._take(follower.scope, follower.node.name, result.values, "equal")
             elif not self.control.cancelled:
                 self._obtain(follower)
 
-    def _finish(self, job: _Job, report: Finished) -> None:
-        node = job.node
-        self.outcome.ran += 1
-        self.outcome.seconds[node.name] = self._pace[node.spec.id] = report.seconds
-        if not self._unchanged(job):
-            self._strayed.add(node.name)
-        elif job.keys:
-            self.cache.keep(job.keys, report.values, report.seconds, durable=not node.spec.cheap)
-        if self.listen:
-            summaries = {name: summary_of(value) for name, value in report.values.items()}
-            self.listen(events.NodeFinished(node.name, report.seconds, summaries))
-        self._complete(node, report.values)
+    def _note(self, job: Job, report: Asked) -> None:
+        """Keep what a node asked for in place of its outputs, and see to it."""
+        if job.keys:
+            self.cache.keep(job.keys, {ASKS: self.cache.wrap([report.socket])}, 0.0, durable=True)
+        if not self.control.cancelled:
+            self._ask(job, [report.socket])
 
-    def _unchanged(self, job: _Job) -> bool:
+    def finish(self, job: Job, values: Values, seconds: float) -> None:
+        """Take in what a job gave, keep it, and go on with what waited for it."""
+        node, name = job.node, job.label
+        self.outcome.ran += 1
+        self.outcome.seconds[name] = self._pace[node.spec.id] = seconds
+        if not self._unchanged(job):
+            job.scope.strayed.add(node.name)
+        elif job.keys:
+            self.cache.keep(job.keys, values, seconds, durable=not node.spec.cheap)
+        if self.listen:
+            self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
+        self._complete(job.scope, node, values)
+
+    def _unchanged(self, job: Job) -> bool:
         """Tell whether what the node read is still what its key says; if not, its result is not kept."""
         if job.node.spec.fingerprint is None or not job.node.spec.pure:
             return True
@@ -324,62 +383,97 @@ class Execution:
         except Exception:  # it went away while it was read: the values serve this run and are not kept
             return False
 
-    def _take(self, name: str, values: Values, source: Source) -> None:
+    def _take(self, scope: Scope, name: str, values: Values, source: Source) -> None:
         """Take in values that did not have to be computed."""
-        self.outcome.cached += 1
-        if self.listen:
-            self.listen(events.NodeCached(name, source))
-        self._complete(self.plan.graph.nodes[name], values)
+        if not (scope.prefix and name == INPUTS):
+            self.outcome.cached += 1
+            if self.listen:
+                self.listen(events.NodeCached(scope.label(name), source))
+        self._complete(scope, scope.plan.graph.nodes[name], values)
 
-    def _complete(self, node: GraphNode, values: Values) -> None:
+    def _complete(self, scope: Scope, node: GraphNode, values: Values) -> None:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
-        name = node.name
-        self.outcome.digests[name] = {output: value.digest for output, value in values.items()}
-        if node.spec.effect and not self._perform(node, values):
+        name, front = node.name, scope.front
+        if not scope.prefix:
+            self.outcome.digests[name] = {output: value.digest for output, value in values.items()}
+        if node.spec.effect and not self._perform(scope, node, values):
             return
-        if name in self._targets:
-            self.outcome.values[name] = values
-        for dependant in self._front.arrive(name, values):
-            if dependant in self.plan.equal:
-                if name in self._strayed:
-                    self._strayed.add(dependant)
-                self._take(dependant, values, "equal")
+        if name in scope.targets:
+            scope.values[name] = values
+        for dependant, reason in front.stopped_by(name, values):
+            self._skip_with(scope, dependant, f"'{scope.label(name)}' gives no value: {reason}")
+        equal = scope.plan.equal
+        for dependant in front.arrive(name, values):
+            if dependant in equal:
+                if name in scope.strayed:
+                    scope.strayed.add(dependant)
+                self._take(scope, dependant, values, "equal")
             else:
-                self._ready.append(dependant)
-        self._front.leave(name)
+                self._ready.append((scope, dependant))
+        front.leave(name)
+        self._settle(scope)
 
-    def _perform(self, node: GraphNode, values: Values) -> bool:
+    def _perform(self, scope: Scope, node: GraphNode, values: Values) -> bool:
         """Write an effect node's files; what goes wrong there fails the node."""
+        files = values[node.spec.outputs[0].name]
+        if reason_in(files.document) is not None:
+            return True
         try:
-            self.outcome.files.extend(self.effect(node.name, values[node.spec.outputs[0].name]))
+            self.outcome.files.extend(self.effect(node.name, files))
         except Exception as error:  # the disk, or a plugin's file format
-            self._fail(node, _failed(error))
+            self.fail(Job(scope, node, {}), _failed(error))
             return False
         return True
 
     # --- endings ----------------------------------------------------------------------------------------------------
 
-    def _fail(self, node: GraphNode, report: Failed) -> None:
+    def fail(self, job: Job, report: Failed) -> None:
         """Note a failure, and skip what depends on the node."""
-        name, spec = node.name, node.spec
-        failure = NodeError(name, spec.id, report.error, traceback=report.traceback, inputs=report.inputs)
-        self.outcome.failures.append(failure)
+        name, scope, spec = job.label, job.scope, job.node.spec
+        if not scope.tolerant:
+            self.outcome.failures.append(
+                NodeError(name, spec.id, report.error, traceback=report.traceback, inputs=report.inputs)
+            )
+        scope.failed.append(f"'{name}' failed: {report.error}" if scope.prefix else name)
         if self.listen:
             self.listen(events.NodeFailed(name, spec.id, report.error, report.traceback, report.inputs))
-        for dependant in self._front.doom(name):
-            self._skip(dependant, f"'{name}' failed")
+        for dependant in scope.front.doom(job.node.name):
+            self._skip(scope, dependant, f"'{name}' failed")
+        self._settle(scope)
 
-    def _skip(self, name: str, because: str) -> None:
-        self.outcome.undone.append(name)
+    def _skip_with(self, scope: Scope, name: str, because: str) -> None:
+        """Skip a node and what depends on it."""
+        if name not in scope.front.left:
+            return
+        dependants = list(scope.front.doom(name))
+        self._skip(scope, name, because)
+        for dependant in dependants:
+            self._skip(scope, dependant, f"'{scope.label(name)}' was skipped")
+        self._settle(scope)
+
+    def _skip(self, scope: Scope, name: str, because: str) -> None:
+        self.outcome.undone.append(scope.label(name))
         if self.listen:
-            self.listen(events.NodeSkipped(name, because))
+            self.listen(events.NodeSkipped(scope.label(name), because))
 
-    def _give_up(self) -> None:
+    def _give_up_rest(self) -> None:
         """Report what a cancelled run left undone."""
-        self.outcome.cancelled = bool(self._front.left)
-        for name in (*self.plan.order, *self.plan.equal):
-            if name in self._front.left:
-                self._skip(name, "the run was cancelled")
+        left = self._root.front.left
+        self.outcome.cancelled = bool(left)
+        for name in (*self.plan.order, *self.plan.equal, *left):
+            if name in left:
+                left.discard(name)
+                self._skip(self._root, name, "the run was cancelled")
+
+
+class _Known(Container[str]):
+    """The nodes a wavefront sees to."""
+
+    def __init__(self, front: Wavefront) -> None:
+        self._front = front
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._front.knows(name)
 
 
 def _failed(error: Exception) -> Failed:
@@ -387,7 +481,7 @@ def _failed(error: Exception) -> Failed:
     return Failed(error_line(error), "".join(traceback.format_exception(error)), "")
 
 
-def _event(name: str, lane: Lane, report: Started | Progress | Shown | Logged) -> Event:
+def _event(name: str, lane: Lane, report: Report) -> Event:
     """Say what a report means for the run."""
     match report:
         case Started(place):
@@ -398,3 +492,5 @@ def _event(name: str, lane: Lane, report: Started | Progress | Shown | Logged) -
             return events.NodePreview(name, preview.media_type, preview.data)
         case Logged(level, message):
             return events.NodeLog(name, level, message)
+        case _:
+            raise AssertionError(report)

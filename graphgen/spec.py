@@ -52,6 +52,8 @@ class InputSpec:
     type: SocketType
     description: str = ""
     many: bool = False
+    lazy: bool = False
+    """It is computed only when the node asks for it."""
 
     @property
     def required(self) -> bool:

@@ -51,22 +51,28 @@ class Flat:
     """Nodes that were reported already."""
     faces: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The outputs of each node that stood for a subgraph."""
+    trails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For nodes that are repeated: the subgraphs they stand in, outermost first."""
+    subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
 
 
-def find_subgraph(type_: str, workflow: Workflow, registry: Registry) -> Subgraph | None:
+def find_subgraph(type_: str, workflow: Workflow | Flat, registry: Registry) -> Subgraph | None:
     """Return the subgraph a node's type stands for: one of the file, or one that a plugin ships."""
     if type_.startswith(PREFIX):
         return workflow.subgraphs.get(type_.removeprefix(PREFIX))
     return registry.subgraphs.get(type_)
 
 
-def write_out(workflow: Workflow, registry: Registry, problems: list[Problem]) -> Flat:
-    """Replace every node that stands for a subgraph by the subgraph's nodes; report what is wrong at its face."""
+def write_out(workflow: Workflow, registry: Registry, problems: list[Problem], trail: tuple[str, ...] = ()) -> Flat:
+    """Replace every node that stands for a subgraph by the subgraph's nodes; report what is wrong at its face.
+
+    Nodes that are repeated stay as they are. `trail` are the subgraphs that the workflow itself stands in.
+    """
     parameters = {name: parameter.sets for name, parameter in workflow.parameters.items()}
     outputs = {name: output.source for name, output in workflow.outputs.items()}
     if not workflow.subgraphs and not any(node.type in registry.subgraphs for node in workflow.nodes.values()):
         return Flat(workflow.nodes, outputs, parameters)
-    return _Writer(workflow, registry, problems).write(outputs, parameters)
+    return _Writer(workflow, registry, problems).write(outputs, parameters, trail)
 
 
 @dataclass
@@ -96,16 +102,20 @@ class _Writer:
         """What a parameter of a subgraph node sets."""
         self.refused: set[str] = set()
         self.faces: dict[str, Subgraph] = {}
+        self.trails: dict[str, tuple[str, ...]] = {}
         self.full = False
 
-    def write(self, outputs: Mapping[str, str], parameters: Mapping[str, Sequence[str]]) -> Flat:
-        self.add(self.workflow.nodes, _Frame())
+    def write(
+        self, outputs: Mapping[str, str], parameters: Mapping[str, Sequence[str]], trail: tuple[str, ...]
+    ) -> Flat:
+        self.add(self.workflow.nodes, _Frame(trail=trail))
         nodes = {name: self._rewired(node) for name, node in self.nodes.items()}
         boundaries = [item._replace(source=self.follow(item.source)) for item in self.boundaries]
         sets = {name: self._reach_all(name, targets) for name, targets in parameters.items()}
         ends = {name: self.follow(source) for name, source in outputs.items()}
         faces = {name: tuple(subgraph.outputs) for name, subgraph in self.faces.items()}
-        return Flat(nodes, ends, sets, boundaries, frozenset(self.refused), faces)
+        refused, subgraphs = frozenset(self.refused), self.workflow.subgraphs
+        return Flat(nodes, ends, sets, boundaries, refused, faces, self.trails, subgraphs)
 
     def follow(self, source: str) -> str:
         """Return the output behind a subgraph's; a circle of bypassed ones ends where it began."""
@@ -139,17 +149,27 @@ class _Writer:
             full = frame.prefix + name
             inside = self._enter(node, name, full, frame)
             subgraph = find_subgraph(node.type, self.workflow, self.registry)
-            if subgraph is not None and not self.full:
+            if node.repeated:
+                self._keep_zone(full, inside, subgraph, frame)
+            elif subgraph is not None and not self.full:
                 self._expand(full, inside, subgraph, frame)
             else:
                 self._keep(full, inside, frame)
 
-    def _keep(self, full: str, node: Node, frame: _Frame) -> None:
-        if node.type.startswith(PREFIX) and not self.full:
-            known = tuple(PREFIX + name for name in self.workflow.subgraphs)
-            cure = did_you_mean(node.type, known) or 'add it under "subgraphs"'
+    def _keep_zone(self, full: str, node: Node, subgraph: Subgraph | None, frame: _Frame) -> None:
+        """Keep a node that is repeated; its body is written out when its graph is built."""
+        self.trails[full] = frame.trail
+        if subgraph is not None and (trouble := self._refusal(full, node, subgraph, frame)):
+            self.problems.append(trouble)
+            self.refused.add(full)
+        self._keep(full, node, frame, known=subgraph is not None)
+
+    def _keep(self, full: str, node: Node, frame: _Frame, *, known: bool = False) -> None:
+        if node.type.startswith(PREFIX) and not self.full and not known:
+            names = tuple(PREFIX + name for name in self.workflow.subgraphs)
+            cure = did_you_mean(node.type, names) or 'add it under "subgraphs"'
             message = f"the file has no subgraph '{node.type.removeprefix(PREFIX)}'"
-            self.problems.append(Problem("unknown_subgraph", full, message, node.type, one_of(known), cure))
+            self.problems.append(Problem("unknown_subgraph", full, message, node.type, one_of(names), cure))
             self.refused.add(full)
         if len(self.nodes) >= LARGEST and not self.full:
             self.full = True

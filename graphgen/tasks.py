@@ -27,6 +27,8 @@ class Task:
     """Whether somebody looks at previews."""
     key: str = ""
     """The key that its result will be kept under, if it will be."""
+    lazy: tuple[str, ...] = ()
+    """Inputs that are wired and will be computed if the node asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,22 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The task needs a lazy input, and has ended; it is to be run again when that is there."""
+
+    socket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """The task gave a graph to run in its place, and the values that go into it."""
+
+    subgraph: Mapping[str, JSON]
+    values: Mapping[str, StoredValue]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The task raised: what, where, and what it was given."""
 
@@ -89,7 +107,7 @@ class Stopped:
     """The task stopped because it was cancelled."""
 
 
-Report: TypeAlias = Started | Progress | Shown | Logged | Used | Finished | Failed | Stopped
+Report: TypeAlias = Started | Progress | Shown | Logged | Used | Finished | Asked | Expanded | Failed | Stopped
 Underway: TypeAlias = Started | Progress | Shown | Logged | Used
 """Reports after which more will come; every other one is a task's last."""
 Listener: TypeAlias = Callable[[int, Report], None]
@@ -97,7 +115,7 @@ Listener: TypeAlias = Callable[[int, Report], None]
 
 
 class Lane(Protocol):
-    """Runs tasks. `submit` and `cancel` return at once; each task ends with Finished, Failed or Stopped."""
+    """Runs tasks. `submit` and `cancel` return at once; a task ends as Finished, Asked, Expanded, Failed or Stopped."""
 
     name: str
 

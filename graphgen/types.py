@@ -57,6 +57,7 @@ class TypeTable:
         """Return the rules of `fits` as data, for a browser that refuses impossible wires while they are dragged."""
         return {
             "widenings": {"int": ["float"]},
+            "anything": "any",
             "ancestors": {name: sorted(names) for name, names in sorted(self.ancestors.items()) if names},
         }
 
@@ -66,12 +67,14 @@ def fits(out: SocketType, into: SocketType, table: TypeTable) -> bool:
 
     It may when the types are the same, when `out` is a subclass, when it is an int and a float is wanted (never a bool
     for an int), and for lists by element. An optional output fits only an optional input; two sets of families must
-    share a member.
+    share a member. What an output of any type gives (a switch, say) is checked when it arrives.
     """
     if into.name == "any":
         return into.optional or not out.optional
     if out.optional and not into.optional:
         return False
+    if out.name == "any":
+        return True
     if out.families and into.families and not set(out.families) & set(into.families):
         return False
     if out.item is not None or into.item is not None:

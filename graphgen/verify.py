@@ -21,7 +21,7 @@ from graphgen.hookspecs import FileFormat
 from graphgen.jsontypes import JSON
 from graphgen.provenance import RECORD_KEY
 from graphgen.record import Difference, RunRecord, differences, read_run_record
-from graphgen.scheduler import Control
+from graphgen.control import Control
 
 
 @dataclass(frozen=True, slots=True)

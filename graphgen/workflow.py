@@ -77,6 +77,37 @@ Mode: TypeAlias = Literal["mute", "bypass", "pin"]
 _CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class MapClause(BaseModel):
+    """Run a node once for each item of the lists that are wired into the inputs `over`.
+
+    `zip` goes through the lists side by side, `product` through all combinations. With `failures` "skip", items that
+    fail are left out. `index` names an input that is given the item's number, from 0.
+    """
+
+    model_config = _CONFIG
+    over: list[str] = Field(min_length=1)
+    how: Literal["zip", "product"] = "zip"
+    failures: Literal["stop", "skip"] = "stop"
+    index: str | None = None
+
+
+class LoopClause(BaseModel):
+    """Run a node again and again: `times`, `while` one of its outputs is true, or once for each item of `over`.
+
+    `carry` hands outputs to inputs of the next turn (`{"image": "image"}`: input, output). The outputs are those of the
+    last turn; those named in `collect` become lists over all turns.
+    """
+
+    model_config = _CONFIG
+    over: list[str] = Field(default_factory=list)
+    carry: dict[str, str] = Field(default_factory=dict)
+    times: int | None = Field(default=None, ge=0, le=1_000_000)
+    go_on: str | None = Field(default=None, alias="while")
+    at_most: int = Field(default=1000, ge=1, le=1_000_000)
+    collect: list[str] = Field(default_factory=list)
+    index: str | None = None
+
+
 class Node(BaseModel):
     """One node of a workflow: its type, the wires that come in (`node.output`) and its settings."""
 
@@ -86,6 +117,13 @@ class Node(BaseModel):
     inputs: dict[str, Wires] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     mode: Mode | None = None
+    map: MapClause | None = None
+    loop: LoopClause | None = None
+
+    @property
+    def repeated(self) -> bool:
+        """Tell whether the node is a zone."""
+        return self.map is not None or self.loop is not None
 
 
 class Parameter(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from packs import maths, probe
+from packs import maths, probe, steering
 
 from graphgen import events
 from graphgen.config import Config, Roots
@@ -19,15 +19,15 @@ from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.report import Report
-from graphgen.scheduler import Control
+from graphgen.control import Control
 
 HERE = Path(__file__).parent
 
 
 @cache
 def registry() -> Registry:
-    """The nodes `maths.*` and `probe.*`."""
-    made = build_registry(module_plugins({"maths": maths, "probe": probe}))
+    """The nodes `maths.*`, `probe.*` and `steering.*`."""
+    made = build_registry(module_plugins({"maths": maths, "probe": probe, "steering": steering}))
     assert not made.broken, made.broken
     return made
 

@@ -22,7 +22,7 @@ from graphgen.events import Event
 from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import build_registry
-from graphgen.scheduler import Control
+from graphgen.control import Control
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from random_graphs import Sketch, as_workflow, calls, evaluate, random_sketches
 
 from graphgen import events
 from graphgen.events import Event
-from graphgen.scheduler import Control
+from graphgen.control import Control
 
 RELAXED = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

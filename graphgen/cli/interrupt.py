@@ -7,7 +7,7 @@ import signal
 from threading import current_thread, main_thread
 from types import FrameType, TracebackType
 
-from graphgen.scheduler import Control
+from graphgen.control import Control
 
 _TOLD = "cancelling: what is finished is kept; Ctrl-C again stops at once\n"
 

@@ -27,6 +27,7 @@ from graphgen.cli.progress import Progress, summary
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
+from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.events import Event, event_json
@@ -34,7 +35,6 @@ from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
 from graphgen.plan import Plan
 from graphgen.report import Report
-from graphgen.scheduler import Control
 from graphgen.workflow import Workflow
 
 _STATES = {

@@ -17,7 +17,7 @@ from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.graph import Graph
 from graphgen.record import Difference
-from graphgen.scheduler import Control
+from graphgen.control import Control
 from graphgen.verify import Verdict, psnr, read_record_of, verify
 
 _MOST = 8

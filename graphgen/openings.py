@@ -1,0 +1,156 @@
+"""Scopes inside a run: the turns of zones, and graphs that nodes return, opened and brought to their end.
+
+In: a job whose node is a zone, or that returned a graph. Out: that job's values, handed back to the scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from time import monotonic, perf_counter
+from typing import Protocol
+
+from graphgen import events
+from graphgen.cache import Cache, StoredValue
+from graphgen.errors import WorkflowError
+from graphgen.events import Event
+from graphgen.execution import CallError
+from graphgen.graph import Graph
+from graphgen.inference import PathOf
+from graphgen.jsontypes import JSON
+from graphgen.novalue import NoValue
+from graphgen.plan import Plan, make_plan
+from graphgen.scope import Job, Scope
+from graphgen.tasks import Expanded, Failed, Finished
+from graphgen.wavefront import Values
+from graphgen.workflow import MapClause
+
+TOLD = 0.1
+"""Seconds between two reports of a zone's progress at least."""
+DEEPEST = 32
+"""Graphs in graphs that nodes returned."""
+MOST_EXPANSIONS = 10_000
+"""Graphs that nodes may return in one run."""
+
+
+class Host(Protocol):
+    """The scheduler, as far as scopes inside a run go."""
+
+    plan: Plan
+    cache: Cache
+    path_of: PathOf
+    look_up: bool
+    listen: Callable[[Event], None] | None
+
+    def begin(self, scope: Scope) -> None:
+        """Carry out a scope."""
+
+    def finish(self, job: Job, values: Values, seconds: float) -> None:
+        """Take in what a job gave."""
+
+    def fail(self, job: Job, report: Failed) -> None:
+        """Note that a job failed."""
+
+    def retire(self, job: Job) -> None:
+        """Let nobody follow a job any more."""
+
+    def serve_followers(self, job: Job, result: Finished | None) -> None:
+        """Give those who followed a job what it gave, or let them try themselves."""
+
+
+class Openings:
+    """Opens scopes inside a run. `expand` checks a graph that a node returned."""
+
+    def __init__(self, host: Host, expand: Callable[[Mapping[str, JSON]], Graph] | None) -> None:
+        self._host = host
+        self._expand = expand
+        self._expansions = 0
+        self._told: dict[str, float] = {}
+
+    def wrap(self, value: object) -> StoredValue:
+        """Turn a value into one that travels."""
+        return self._host.cache.wrap(value)
+
+    def open(self, job: Job, turn: int, given: Values, ended: Callable[[Scope], None]) -> None:
+        """Carry out the body of a zone once; `ended` is called with its scope."""
+        zone = job.node.zone
+        assert zone is not None  # noqa: S101 - only zones have turns
+        tolerant = job.scope.tolerant or (isinstance(zone.clause, MapClause) and zone.clause.failures == "skip")
+        self._open(job, zone.graph, given, f"{job.label}/{turn}", ended, tolerant=tolerant)
+
+    def turned(self, job: Job, done: int, total: int) -> None:
+        """Tell that a turn is over; a total of 0 says that nobody knows."""
+        now = monotonic()
+        if self._host.listen and (done == total or now - self._told.get(job.label, 0.0) >= TOLD):
+            self._told[job.label] = now
+            self._host.listen(events.NodeProgress(job.label, done, total, "turns"))
+
+    def close(self, job: Job, values: Values, left_out: Sequence[str]) -> None:
+        """Give a zone its values; `left_out` are items that failed, each with the reason."""
+        if left_out and self._host.listen:
+            message = f"{len(left_out)} items failed and were left out; {left_out[0]}"
+            self._host.listen(events.NodeLog(job.label, "warning", message))
+        if left_out:
+            job.keys = ()  # the next run tries them again
+        self._conclude(job, values)
+
+    def give_up(self, job: Job, reason: str) -> None:
+        """Fail a zone, or a node whose expansion failed."""
+        self._host.retire(job)
+        self._host.fail(job, Failed(reason, "", ""))
+        if job.claim:
+            job.claim.release()
+        self._host.serve_followers(job, None)
+
+    def _conclude(self, job: Job, values: Values) -> None:
+        seconds = perf_counter() - job.began
+        self._host.retire(job)
+        self._host.finish(job, values, seconds)
+        if job.claim:
+            job.claim.release()
+        self._host.serve_followers(job, Finished(values, seconds))
+
+    def _open(
+        self, job: Job, graph: Graph, given: Values, prefix: str, ended: Callable[[Scope], None], *, tolerant: bool
+    ) -> None:
+        cache = self._host.cache if self._host.look_up else None
+        try:
+            plan = make_plan(graph, cache, self._host.plan.device, self._host.path_of, given=given)
+        except WorkflowError as error:
+            job.scope.failed.append(str(error))
+            self.give_up(job, "; ".join(str(replace(item, place="")) for item in error.problems))
+            return
+        self._host.begin(Scope(plan, prefix, ended, tolerant=tolerant, owner=job))
+
+    def enter(self, job: Job, report: Expanded) -> None:
+        """Carry out the graph that a node returned, in its place."""
+        self._expansions += 1
+        if job.scope.depth >= DEEPEST or self._expansions > MOST_EXPANSIONS or self._expand is None:
+            limit = f"{DEEPEST} deep" if job.scope.depth >= DEEPEST else f"{MOST_EXPANSIONS:,} times in a run"
+            self.give_up(job, f"the node returned a graph to run in its place, more than {limit}; stop earlier")
+            return
+        try:
+            graph = self._expand(report.subgraph)
+            _check_ends(job, graph)
+        except (WorkflowError, CallError) as error:
+            self.give_up(job, f"the graph that the node returned cannot run: {error}")
+            return
+
+        def ended(scope: Scope) -> None:
+            values = scope.outputs()
+            if scope.failed:
+                self.give_up(job, scope.failed[0])
+            elif len(values) < len(job.node.spec.outputs):
+                blocked = self.wrap(NoValue("a part of its graph was skipped"))
+                self._conclude(job, {item.name: values.get(item.name, blocked) for item in job.node.spec.outputs})
+            else:
+                self._conclude(job, values)
+
+        self._open(job, graph, report.values, job.label, ended, tolerant=job.scope.tolerant)
+
+
+def _check_ends(job: Job, graph: Graph) -> None:
+    """Check that a returned graph gives what the node promises."""
+    promised = [output.name for output in job.node.spec.outputs]
+    if sorted(graph.outputs) != sorted(promised):
+        raise CallError(f"it gives {', '.join(graph.outputs)}; the node promises {', '.join(promised)}")

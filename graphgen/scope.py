@@ -1,0 +1,86 @@
+"""One graph being carried out: a run's own, one turn of a zone, or what a node returned to run in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from graphgen.cache import Claim, StoredValue
+from graphgen.graph import GraphNode
+from graphgen.plan import Plan
+from graphgen.tasks import Lane
+from graphgen.wavefront import Values, Wavefront
+from graphgen.zones import label
+
+
+class Scope:
+    """A plan under way. `prefix` is what its nodes' names begin with; `ended` is called once nothing is left of it.
+
+    `tolerant`: a node that fails here is told, but does not fail the run. `owner` is the job it belongs to.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        prefix: str = "",
+        ended: Callable[[Scope], None] | None = None,
+        *,
+        tolerant: bool = False,
+        owner: Job | None = None,
+    ) -> None:
+        self.plan = plan
+        self.prefix = prefix
+        self.ended = ended
+        self.tolerant = tolerant
+        self.owner = owner
+        self.depth: int = owner.scope.depth + 1 if owner else 0
+        self.front = Wavefront(plan)
+        self.targets = frozenset(plan.targets)
+        self.values: dict[str, Values] = {}
+        """The targets' values."""
+        self.over = False
+        """Whether its end was noted."""
+        self.failed: list[str] = []
+        """What went wrong, in short."""
+        self.strayed: set[str] = set()
+        """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
+
+    def label(self, name: str) -> str:
+        """Return what a node is called in the whole run."""
+        return label(self.prefix, name) if self.prefix else name
+
+    def stands_in(self, job: Job) -> bool:
+        """Tell whether this scope belongs to a job, or to one inside it."""
+        owner = self.owner
+        while owner is not None and owner is not job:
+            owner = owner.scope.owner
+        return owner is job
+
+    def outputs(self) -> dict[str, StoredValue]:
+        """Return the graph's outputs that were reached, by name."""
+        ends = self.plan.graph.outputs
+        return {name: self.values[wire.node][wire.output] for name, wire in ends.items() if wire.node in self.values}
+
+
+@dataclass(slots=True)
+class Job:
+    """A node about to run or running: what it is given, and the keys its result is kept under (its value key first)."""
+
+    scope: Scope
+    node: GraphNode
+    inputs: Mapping[str, tuple[StoredValue, ...]]
+    keys: tuple[str, ...] = ()
+    fingerprint: str = ""
+    claim: Claim | None = None
+    lane: Lane | None = None
+    waits: bool = False
+    """Somebody else has claimed it."""
+    began: float = field(default_factory=perf_counter)
+    followers: list[Job] = field(default_factory=list)
+    """Jobs with the same value key, which wait for this one's result."""
+
+    @property
+    def label(self) -> str:
+        """The node's name in the whole run."""
+        return self.scope.label(self.node.name)

@@ -15,6 +15,7 @@ from PIL import Image as Picture
 import graphgen
 from graphgen.config import Config
 from graphgen.engine import Engine
+from graphgen.events import Event, NodeLog
 from graphgen.jsontypes import JSON
 from graphgen.report import Report
 from graphgen_nodes import Image
@@ -22,6 +23,7 @@ from graphgen_nodes import Image
 WORKFLOWS = sorted((Path(__file__).parent.parent / "workflows").glob("*.json"))
 TEXT_TO_IMAGE = Path(__file__).parent.parent / "workflows" / "text_to_image.json"
 IMAGE_TO_IMAGE = TEXT_TO_IMAGE.with_name("image_to_image.json")
+FORK = TEXT_TO_IMAGE.with_name("fork.json")
 
 
 @pytest.fixture
@@ -136,3 +138,20 @@ def test_text_to_image_on_a_gpu_in_half_precision() -> None:
         assert gpu.device.dtype in ("float16", "bfloat16")
         one, other = picture(cpu.run(TEXT_TO_IMAGE, parameters)), picture(gpu.run(TEXT_TO_IMAGE, parameters))
     assert np.abs(one - other).mean() < 0.05
+
+
+def test_fork_draws_both_pictures_and_shares_their_beginning(engine: Engine) -> None:
+    """A red apple, and a green one in its place; when the fork comes late, nearly the same twice."""
+    said: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, NodeLog):
+            said.append(event.message)
+
+    both = picture(engine.run(FORK, listen=listen))
+    assert said == ["goes on from step 5 of 20"], "whichever of the two runs first"
+    red, green = both[:, :, 96:160, 96:160].mean(axis=(2, 3))
+    assert (red.argmax(), green.argmax()) == (0, 1)
+    late = picture(engine.run(FORK, {"fork": 19}))
+    assert np.array_equal(late[0], both[0])
+    assert 0 < np.abs(late[1] - late[0]).mean() < 0.02

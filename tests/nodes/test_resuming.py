@@ -17,7 +17,7 @@ from nodes.test_driver import ALL
 from nodes.test_sampling_pack import Room
 from torch import Tensor
 
-from graphgen import Context, ResourceError
+from graphgen import Context, Refusal, ResourceError
 from graphgen.codec import Encoded, ValueCodec
 from graphgen.errors import Cancelled
 from graphgen.plugins import find_plugins
@@ -338,7 +338,7 @@ def test_a_fork_of_a_slice_counts_its_own_steps() -> None:
     part, shelf = schedules.slice(ten(), start=0.3), Shelf()
     draw(shelf, guide(), schedule=part, fork=(guide(positive=C), 2))
     assert shelf.words == ["step 2 of 7", "step 4 of 7", "step 6 of 7"]
-    with pytest.raises(ValueError, match=r"sampling\.fork\.step: is 7, but the schedule has 7 steps, so none is left"):
+    with pytest.raises(Refusal, match="is 7, but the schedule has 7 steps, so that none is left to go on with"):
         draw(Shelf(), guide(), schedule=part, fork=(guide(), 7))
 
 

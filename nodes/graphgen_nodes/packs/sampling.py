@@ -7,8 +7,8 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from graphgen import Context, Facts, Known, hookimpl, node
-from graphgen_nodes.facts import check_run, count_of, refusing, switched_facts
+from graphgen import Context, Facts, Known, Refusal, hookimpl, node
+from graphgen_nodes.facts import check_run, count_of, switched_facts
 from graphgen_nodes.sampling.options import SwitchedGuidance
 from graphgen_nodes.sampling.phases import Sampling
 from graphgen_nodes.sockets import Guider, Latent, Noise, Sampler, Schedule
@@ -36,15 +36,18 @@ def _forked(known: Known) -> dict[str, Facts]:
     check_run(switched_facts(guider, then), sampler, schedule, latent)
     step, steps = count_of(known.settings, "step"), count_of(schedule, "steps")
     if step is not None and steps is not None:
-        with refusing("step"):
-            _check_step(step, steps)
+        _check_step(step, steps)
     return {"latent": latent, "denoised": latent}
 
 
 def _check_step(step: int, steps: int) -> None:
     if step >= steps:
-        cure = f"fork after at most {steps - 1}, or take more steps"
-        raise ValueError(f"is {step}, but the schedule has {steps} steps, so none is left to go on with; {cure}")
+        raise Refusal(
+            f"is {step}, but the schedule has {steps} steps, so that none is left to go on with",
+            at="step",
+            allowed=f"0 to {steps - 1}",
+            cure="fork earlier, or take more steps",
+        )
 
 
 Guiding = Annotated[Guider, Field(description="The model and the prompts.")]
@@ -115,10 +118,7 @@ def fork(
     """
     from graphgen_nodes.sampling.run import run
 
-    try:
-        _check_step(step, len(schedule.steps))
-    except ValueError as error:
-        raise ValueError(f"sampling.fork.step: {error}") from None
+    _check_step(step, len(schedule.steps))
     forked = SwitchedGuidance(guider.denoiser, guider, then, (schedule.start + step) / len(schedule.timesteps))
     what = Sampling(sampler, schedule, noise, latent, add_noise, batch_limit)
     return Sampled(*run(context, forked, what, preview=preview, keep_every=keep_every))

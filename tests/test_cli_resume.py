@@ -1,0 +1,82 @@
+"""`graphgen run` after it was stopped: by Ctrl-C, by kill -9, with nodes in this process and in workers."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from cli_kit import Answer, Terminal
+from PIL import Image
+
+WORKFLOWS = Path(__file__).parent.parent / "workflows"
+STEPS = ("--set", "steps=60", "--set", "prompt=a green frog", "--set", "seed=4")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The picture of a run that nobody stops."""
+    terminal = Terminal(tmp_path_factory.mktemp("whole"), (), complete=True)
+    return picture(terminal, run(terminal))
+
+
+def run(terminal: Terminal, *more: str, **environment: str) -> Answer:
+    """Run the workflow for text to image to its end."""
+    answer = terminal.call("run", str(WORKFLOWS / "text_to_image.json"), *STEPS, "--json", *more, **environment)
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def picture(terminal: Terminal, answer: Answer) -> bytes:
+    """Return the pixels of the picture that a run wrote."""
+    (file,) = answer.events("run_finished")[0]["files"]
+    with Image.open(terminal.folder / file) as opened:
+        return opened.tobytes()
+
+
+def stop_in_sampling(terminal: Terminal, number: signal.Signals, **environment: str) -> int:
+    """Stop a run after some steps of sampling; return its exit code."""
+    process = terminal.start("run", str(WORKFLOWS / "text_to_image.json"), *STEPS, "--json", **environment)
+    assert process.stdout
+    for line in process.stdout:
+        event = json.loads(line)
+        told = (event["event"], event.get("node"), event.get("stage"))
+        if told == ("node_progress", "sample", "") and event["done"] >= 12:
+            break
+    else:
+        raise AssertionError(process.stderr and process.stderr.read())
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "workers"),
+    [(signal.SIGINT, 130, "thread"), (signal.SIGKILL, -9, "thread"), (signal.SIGINT, 130, "process")],
+)
+def test_sampling_goes_on_where_it_was_stopped(
+    tmp_path: Path, whole: bytes, number: signal.Signals, code: int, workers: str
+) -> None:
+    terminal = Terminal(tmp_path, (), complete=True)
+    assert stop_in_sampling(terminal, number, GRAPHGEN_WORKERS=workers) == code
+    explained = run(terminal, "--explain", GRAPHGEN_WORKERS=workers)
+    (sample,) = [line for line in explained.lines if line["node"] == "sample"]
+    found = re.fullmatch(r"goes on from step (\d+) of 60", sample["reasons"][-1])
+    assert found, sample
+    assert int(found[1]) >= (12 if number == signal.SIGINT else 5), "a step that is finished, or one that was written"
+    again = run(terminal, GRAPHGEN_WORKERS=workers)
+    assert [event["message"] for event in again.events("node_log")] == [found[0]]
+    assert picture(terminal, again) == whole
+
+
+@pytest.mark.slow
+def test_nothing_is_gone_on_from_without_a_cache(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, (), complete=True)
+    few = ("--set", "steps=6", "--only", "sample")
+    run(terminal, *few)
+    later = run(terminal, *few, "--no-cache")
+    assert later.events("node_log") == []
+    assert "sample" in {event["node"] for event in later.events("node_finished")}

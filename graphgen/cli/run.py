@@ -25,6 +25,7 @@ from graphgen.cli.interrupt import Interrupt
 from graphgen.cli.parameters import show_parameters, show_values
 from graphgen.cli.progress import Progress, summary
 from graphgen.cli.screen import Screen, style
+from graphgen.cli.stdout import reserved_stdout
 from graphgen.cli.words import count
 from graphgen.config import Config
 from graphgen.control import Control
@@ -51,7 +52,8 @@ def parser() -> Parser:
     made = Parser(
         "run",
         "Run a workflow. What has not changed since an earlier run is not computed again.",
-        "FILE [--set name=value ...] [-o DIR] [--only NODE ...] [--explain] [--no-cache] [--json] [--verbose]",
+        "FILE [--set name=value ...] [-o DIR] [--only NODE ...] [--explain] [--no-cache] [--workers HOW] [--json] "
+        "[--verbose]",
         add_help=False,
     )
     made.add_argument("file", metavar="FILE", nargs="?", help="a workflow, a picture graphgen made, or - for stdin")
@@ -60,6 +62,9 @@ def parser() -> Parser:
     made.add_argument("--only", metavar="NODE", action="append", help="run this node and what it needs, nothing else")
     made.add_argument("--explain", action="store_true", help="say what would run and why, and run nothing")
     made.add_argument("--no-cache", action="store_true", help="compute everything, keep nothing")
+    made.add_argument(
+        "--workers", metavar="HOW", help="run nodes as `thread`s, or each `process` apart, safe from crashes"
+    )
     made.add_json("an object for each event")
     made.add_argument("--verbose", action="store_true", help="show tracebacks, and each node of a large workflow")
     made.add_argument("-h", "--help", action="store_true", help="show this, and FILE's own parameters")
@@ -79,7 +84,9 @@ def execute(arguments: Sequence[str]) -> int:
     given = read_assignments(call.set)
     places: dict[str, str] = {}
     try:
-        with Engine(Config.load({"outputs": call.outputs}), use_cache=not call.no_cache) as engine:
+        with Engine(
+            Config.load({"outputs": call.outputs, "workers": call.workers}), use_cache=not call.no_cache
+        ) as engine:
             workflow = read_source(engine, call.file)
             if call.help:
                 return _help(screen, engine, workflow)
@@ -120,7 +127,8 @@ def _run(screen: Screen, engine: Engine, plan: Plan, values: Mapping[str, JSON],
 
     with Interrupt(control, live=screen.live and not call.json) as interrupt:
         if call.json:
-            report = execute(_emit_event)
+            with reserved_stdout() as write:
+                report = execute(lambda event: write(json.dumps(event_json(event)) + "\n"))
         else:
             _show_head(screen, engine, plan, call.file)
             with Progress(screen, [*plan.recipes], verbose=call.verbose) as progress:
@@ -197,10 +205,6 @@ def _compared(engine: Engine, call: Namespace) -> str:
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------
-
-
-def _emit_event(event: Event) -> None:
-    _emit(event_json(event))
 
 
 def _emit(line: JSON) -> None:

@@ -31,6 +31,16 @@ def test_a_node_goes_on_where_it_failed_after_a_restart(tmp_path: Path, kind: st
         assert report.outputs["climb"] == [3, 4, 5]
 
 
+def test_the_latest_work_under_a_key_is_what_is_found(tmp_path: Path) -> None:
+    def push(to: int) -> dict[str, JSON]:
+        return workflow({"push": N("probe.push", {"to": to})}, "push.ints")
+
+    for to, pushed in ((3, [1, 2, 3]), (5, [4, 5]), (6, [6])):
+        with engine(tmp_path) as machine:
+            report, _ = carry_out(machine, push(to))
+            assert report.outputs["push"] == pushed
+
+
 def test_nothing_is_kept_without_a_cache(tmp_path: Path) -> None:
     with engine(tmp_path, use_cache=False) as machine:
         carry_out(machine, climb(tire_at=2))

@@ -25,8 +25,8 @@ from graphgen.registry import build_registry
 from graphgen.types import build_table
 from graphgen_nodes.packs import guiders, sampling, schedules
 from graphgen_nodes.sampling.options import DDPM, LMS, DPMpp2M, DPMppSDE, Euler, EulerAncestral, UniPC
-from graphgen_nodes.sampling.phases import Phase, phases_of, unchanged
-from graphgen_nodes.sampling.resuming import due_steps, step_keys
+from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
+from graphgen_nodes.sampling.resuming import begin_of, due_steps, step_keys
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Latent, Noise, Patch, Sampler, SamplerState, Schedule
 
 Make = Callable[..., Schedule]
@@ -316,6 +316,33 @@ def test_keys_part_where_the_network_first_looks_at_another_level(numbers: str) 
         for it in (schedule, replace(schedule, **changes))
     )
     assert [one[step] == other[step] for step in range(1, 7)] == [True, True, False, False, False, False]
+
+
+def test_the_first_key_is_of_all_that_a_run_begins_with() -> None:
+    schedule, latent = ten(), Latent(torch.zeros(SHAPE), FORMAT)
+    run = Sampling(Euler(), schedule, Noise(5), latent)
+    others = [
+        replace(run, sampler=EulerAncestral()),
+        replace(run, sampler=EulerAncestral(eta=0.5)),
+        replace(run, noise=Noise(5, first=1)),
+        replace(run, latent=Latent(torch.ones(SHAPE), FORMAT)),
+        replace(run, latent=Latent(torch.zeros(1, *SHAPE[1:]), FORMAT)),
+        replace(run, add_noise=False),
+        replace(run, batch_limit=1),
+        *(replace(run, schedule=replace(schedule, **change)) for change in CHANGED_BEGINNINGS),
+    ]
+    digests = [codec().encode(begin_of(one)).digest for one in (run, *others)]
+    assert len(set(digests)) == len(digests)
+    later = replace(run, schedule=replace(schedule, stop=5))
+    assert codec().encode(begin_of(later)).digest == digests[0], "where it ends is not among it"
+
+
+CHANGED_BEGINNINGS: tuple[dict[str, Any], ...] = (
+    {"start": 1},
+    {"noise_scale": 3.0},
+    {"path": PATHS["exploding"]},
+    {"sigmas": tuple(sigma * 1.01 for sigma in ten().sigmas)},
+)
 
 
 # --- forks ------------------------------------------------------------------------------------------------------------

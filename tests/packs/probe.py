@@ -179,6 +179,15 @@ def climb(
 
 
 @node(category="partial")
+def push(context: Context, *, to: int = 5) -> list[int]:
+    """Push step by step, keeping each in place of the one before; give the steps of this call."""
+    done = cast(int, context.recall("stone") or 0)
+    for step in range(done, to):
+        context.remember("stone", step + 1)
+    return list(range(done + 1, to + 1))
+
+
+@node(category="partial")
 async def climb_async(context: Context, *, to: int = 5, tire_at: int = 0) -> list[int]:
     """Climb on the loop."""
     return climb(context, to=to, tire_at=tire_at)
@@ -319,7 +328,7 @@ def register_formats() -> list[FileFormat]:
 def register_nodes() -> list[Callable[..., object]]:
     return [
         chatter, climb, climb_async, clock, count, die, double, double_in_thread, fail, fail_async,
-        fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, nothing, numbers,
+        fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, nothing, numbers, push,
         read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, talk, wait,
         wait_async, where,
     ]  # fmt: skip

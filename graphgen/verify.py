@@ -12,6 +12,7 @@ from math import inf, log10
 from pathlib import Path
 
 from graphgen.codec import Distance, ValueCodec
+from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.errors import NodeError, Problem, WorkflowError
 from graphgen.events import Event, RunStatus
@@ -21,7 +22,6 @@ from graphgen.hookspecs import FileFormat
 from graphgen.jsontypes import JSON
 from graphgen.provenance import RECORD_KEY
 from graphgen.record import Difference, RunRecord, differences, read_run_record
-from graphgen.control import Control
 
 
 @dataclass(frozen=True, slots=True)

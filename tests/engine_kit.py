@@ -12,6 +12,7 @@ from packs import maths, probe, steering
 
 from graphgen import events
 from graphgen.config import Config, Roots
+from graphgen.control import Control
 from graphgen.engine import Engine, Source
 from graphgen.errors import Problem, WorkflowError
 from graphgen.events import Event
@@ -19,7 +20,6 @@ from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.report import Report
-from graphgen.control import Control
 
 HERE = Path(__file__).parent
 

@@ -17,12 +17,12 @@ from random_graphs import as_workflow, evaluate, random_sketches
 
 from graphgen import Context, events, hookimpl, node
 from graphgen.cache import StoredValue
+from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.events import Event
 from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import build_registry
-from graphgen.control import Control
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from random_graphs import Sketch, as_workflow, calls, evaluate, random_sketches
 
 from graphgen import events
-from graphgen.events import Event
 from graphgen.control import Control
+from graphgen.events import Event
 
 RELAXED = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -13,11 +13,11 @@ from graphgen.cli.progress import Progress
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
+from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.graph import Graph
 from graphgen.record import Difference
-from graphgen.control import Control
 from graphgen.verify import Verdict, psnr, read_record_of, verify
 
 _MOST = 8

@@ -20,12 +20,25 @@ from time import monotonic
 from typing import Any
 
 from graphgen.cache.crossing import Image, receive_file, receive_value, send_value
-from graphgen.cache.stored import Backing
+from graphgen.cache.stored import Backing, StoredValue
 from graphgen.codec import ValueCodec
 from graphgen.context import Preview
 from graphgen.errors import LaneError
 from graphgen.jsontypes import JSON
-from graphgen.tasks import Failed, Finished, Logged, Progress, Report, Shown, Started, Stopped, Task, Used
+from graphgen.tasks import (
+    Asked,
+    Expanded,
+    Failed,
+    Finished,
+    Logged,
+    Progress,
+    Report,
+    Shown,
+    Started,
+    Stopped,
+    Task,
+    Used,
+)
 
 _HEAD = Struct(">IQI")
 _CHUNK = 1 << 20  # bytes read at once
@@ -155,7 +168,7 @@ def task_frame(task: Task, **more: JSON) -> Frame:
     images: list[Image] = []
     inputs: JSON = {socket: [send_value(one, images) for one in values] for socket, values in task.inputs.items()}
     fields = {"task": task.id, "type": task.type, "settings": task.settings, "inputs": inputs}
-    return Frame({**fields, "watched": task.watched, "key": task.key, **more}, images)
+    return Frame({**fields, "watched": task.watched, "key": task.key, "lazy": list(task.lazy), **more}, images)
 
 
 def read_task(frame: Frame, codec: ValueCodec) -> Task:
@@ -169,7 +182,7 @@ def read_task(frame: Frame, codec: ValueCodec) -> Task:
         socket: tuple(receive_value(one, frame.images, codec) for one in values)
         for socket, values in said["inputs"].items()
     }
-    return Task(said["task"], said["type"], said["settings"], inputs, said["watched"], said["key"])
+    return Task(said["task"], said["type"], said["settings"], inputs, said["watched"], said["key"], tuple(said["lazy"]))
 
 
 def report_frame(task: int, report: Report, **more: JSON) -> Frame:
@@ -188,8 +201,12 @@ def report_frame(task: int, report: Report, **more: JSON) -> Frame:
         case Used(stamps):
             fields = {"report": "used", "stamps": list(stamps)}
         case Finished(values, seconds):
-            said: JSON = {name: send_value(value, images) for name, value in values.items()}
-            fields = {"report": "finished", "values": said, "seconds": seconds}
+            fields = {"report": "finished", "values": _send_values(values, images), "seconds": seconds}
+        case Asked(socket):
+            fields = {"report": "asked", "socket": socket}
+        case Expanded(subgraph, values, seconds):
+            fields = {"report": "expanded", "values": _send_values(values, images), "seconds": seconds}
+            fields["subgraph"] = dict(subgraph)
         case Failed(error, traceback, inputs):
             fields = {"report": "failed", "error": error, "traceback": traceback, "inputs": inputs}
         case Stopped():
@@ -218,8 +235,11 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
             case "used":
                 return Used(tuple(map(str, said["stamps"])))
             case "finished":
-                values = {name: receive_value(one, frame.images, codec) for name, one in said["values"].items()}
-                return Finished(values, said["seconds"])
+                return Finished(_receive_values(frame, codec), said["seconds"])
+            case "asked":
+                return Asked(said["socket"])
+            case "expanded":
+                return Expanded(said["subgraph"], _receive_values(frame, codec), said["seconds"])
             case "failed":
                 return Failed(said["error"], said["traceback"], said["inputs"])
             case "stopped":
@@ -227,3 +247,11 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise LaneError(f"a worker sent a report that cannot be read: {said}") from error
     raise LaneError(f"a worker sent an unknown report: {said['report']!r}")
+
+
+def _send_values(values: Mapping[str, StoredValue], images: list[Image]) -> JSON:
+    return {name: send_value(value, images) for name, value in values.items()}
+
+
+def _receive_values(frame: Frame, codec: ValueCodec) -> dict[str, StoredValue]:
+    return {name: receive_value(one, frame.images, codec) for name, one in frame.fields["values"].items()}

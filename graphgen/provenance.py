@@ -128,7 +128,8 @@ class Chronicle:
         return Made(self.outcome.digests[name], tuple(sorted(self.outcome.weights.get(name, ()))), environment)
 
     def _key(self, name: str) -> str:
-        return "" if name in self.outcome.strayed else self.plan.keys[name] or ""
+        """Return the key a node was planned under; nodes of graphs that came up while the run went on have none."""
+        return "" if name in self.outcome.strayed else self.plan.keys.get(name) or ""
 
     def _node(self, name: str, made: Made, environment: int | None) -> NodeRecord:
         recipe = self.plan.recipes[name]

@@ -38,12 +38,12 @@ def new_id() -> int:
 
 ENDS = (Finished, Failed, Stopped)
 WORKER = {"PYTHONPATH": os.pathsep.join(filter(None, [*PACKS, os.environ.get("PYTHONPATH")]))}
-OURS = ("maths", "probe", "perils")
+OURS = ("maths", "probe", "steering", "perils")
 
 
 @cache
 def installed() -> Registry:
-    """The packs `maths`, `probe` and `perils`, found as workers find them."""
+    """The packs `maths`, `probe`, `steering` and `perils`, found as workers find them."""
     sys.path[:0] = PACKS
     try:
         made = build_registry(find_plugins(others()))

@@ -177,7 +177,7 @@ class Engine:
         Raises:
             PathError: the plan makes files, and the outputs folder cannot be written to.
         """
-        if take is None and any(plan.graph.nodes[name].spec.effect for name in plan.recipes):
+        if take is None and any(plan.graph.nodes[name].writes_files for name in plan.recipes):
             check_folder(self.config.roots.outputs)
         run, began = token_hex(8), perf_counter()
         if listen:

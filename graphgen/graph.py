@@ -54,6 +54,11 @@ class GraphNode:
     zone: Inside | None = None
     """What is repeated, if the node is a zone."""
 
+    @property
+    def writes_files(self) -> bool:
+        """Tell whether the node, or one inside it, writes files."""
+        return self.spec.effect or (self.zone is not None and self.zone.effects)
+
 
 @dataclass(frozen=True, slots=True)
 class Inside:
@@ -76,6 +81,12 @@ class Graph:
     outputs: Mapping[str, Wire]
     targets: tuple[str, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def looks_outside(self) -> bool:
+        """Tell whether a node looks outside or writes files: then only the nodes themselves know what is cached."""
+        specs = (node.spec for node in self.nodes.values())
+        return any(not spec.pure or spec.effect or spec.fingerprint is not None for spec in specs)
 
     def output_type(self, wire: Wire) -> SocketType:
         """Return the type of what a wire carries."""
@@ -183,11 +194,9 @@ def _check_zone(
     except WorkflowError as error:
         problems.extend(replace(item, place=label(node.name, item.place)) for item in error.problems)
         return made
-    parts = [(part.spec, part.zone) for part in graph.nodes.values()]
-    pure = all(spec.pure and not spec.effect and spec.fingerprint is None for spec, _ in parts)
-    effects = any(spec.effect or (inside is not None and inside.effects) for spec, inside in parts)
-    # What looks outside or writes files has to be gone into each time: its own nodes know what is cached.
-    return replace(made, spec=replace(node.spec, pure=pure), zone=Inside(zone.clause, graph, effects))
+    effects = any(part.writes_files for part in graph.nodes.values())
+    spec = replace(node.spec, pure=not graph.looks_outside)
+    return replace(made, spec=spec, zone=Inside(zone.clause, graph, effects))
 
 
 def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> list[str]:
@@ -271,5 +280,5 @@ def _check_parameters(flat: Flat, nodes: Mapping[str, ResolvedNode], problems: l
 
 def _targets(nodes: Mapping[str, GraphNode], outputs: Mapping[str, Wire]) -> tuple[str, ...]:
     wanted = [wire.node for wire in outputs.values()]
-    wanted += [name for name, node in nodes.items() if node.spec.effect or (node.zone and node.zone.effects)]
+    wanted += [name for name, node in nodes.items() if node.writes_files]
     return tuple(dict.fromkeys(wanted))

@@ -90,8 +90,7 @@ class Openings:
         if left_out and self._host.listen:
             message = f"{len(left_out)} items failed and were left out; {left_out[0]}"
             self._host.listen(events.NodeLog(job.label, "warning", message))
-        if left_out:
-            job.keys = ()  # the next run tries them again
+        job.fleeting |= bool(left_out)  # the next run tries them again
         self._conclude(job, values)
 
     def give_up(self, job: Job, reason: str) -> None:
@@ -113,14 +112,21 @@ class Openings:
     def _open(
         self, job: Job, graph: Graph, given: Values, prefix: str, ended: Callable[[Scope], None], *, tolerant: bool
     ) -> None:
-        cache = self._host.cache if self._host.look_up else None
+        cache, device = self._host.cache if self._host.look_up else None, self._host.plan.device
+        failed = []
         try:
-            plan = make_plan(graph, cache, self._host.plan.device, self._host.path_of, given=given)
-        except WorkflowError as error:
-            job.scope.failed.append(str(error))
-            self.give_up(job, "; ".join(str(replace(item, place="")) for item in error.problems))
-            return
-        self._host.begin(Scope(plan, prefix, ended, tolerant=tolerant, owner=job))
+            plan = make_plan(graph, cache, device, self._host.path_of, given=given)
+        except WorkflowError as error:  # a file that is not there; it ends where all scopes do
+            failed.append("; ".join(str(replace(item, place="")) for item in error.problems))
+            plan = Plan(graph, (), device, {}, {}, {}, (), {})
+
+        def over(scope: Scope) -> None:
+            job.fleeting |= bool(scope.strayed)
+            ended(scope)
+
+        scope = Scope(plan, prefix, over, tolerant=tolerant, owner=job)
+        scope.failed += failed
+        self._host.begin(scope)
 
     def enter(self, job: Job, report: Expanded) -> None:
         """Carry out the graph that a node returned, in its place."""
@@ -135,6 +141,7 @@ class Openings:
         except (WorkflowError, CallError) as error:
             self.give_up(job, f"the graph that the node returned cannot run: {error}")
             return
+        job.fleeting = graph.looks_outside
 
         def ended(scope: Scope) -> None:
             values = scope.outputs()

@@ -168,12 +168,12 @@ class Execution:
                 job.lane.cancel(task)
 
     def _abandon(self) -> None:
-        """After an error, let nobody wait for what this run had begun."""
+        """Let nobody wait for what this run had begun and did not end."""
         if self._running:
             self._stop_running()
-            for job in self._running.values():
-                if job.claim:
-                    job.claim.release()
+        for job in (*self._running.values(), *self._by_value.values()):  # the latter may have returned a graph
+            if job.claim:
+                job.claim.release()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -211,6 +211,8 @@ class Execution:
             scope.strayed.add(node.name)
             recipe, planned = recipe._replace(fingerprint=job.fingerprint), None
         digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
+        if node.lazy:  # having asked in vain is not the same as not having asked
+            digests |= {socket: ["blocked"] for socket in scope.front.asked(node.name) - digests.keys()}
         by_value = recipe.key(inputs_by_value(digests))
         job.keys = (by_value, planned) if planned else (by_value,)
         self._obtain(job)
@@ -242,8 +244,9 @@ class Execution:
         """See to the lazy inputs a node asks for, and start it again when they are there."""
         scope, node, front = job.scope, job.node, job.scope.front
         for socket in sockets:
-            if lost := front.lost_by(node.name, socket):
-                self._skip_with(scope, node.name, f"'{scope.label(lost)}' has no value")
+            if withheld := front.withheld(node.name, socket):
+                lost, reason = withheld
+                self._skip_with(scope, node.name, f"'{scope.label(lost)}' gives no value: {reason}")
                 return
         wanted = [wire.node for socket in sockets for wire in node.wires[socket] if not front.knows(wire.node)]
         more = demand_more(scope.plan, wanted, self.cache if self.look_up else None, _Known(front))
@@ -290,7 +293,7 @@ class Execution:
             return
         job.lane = self.lanes.lane_for(node.spec)
         key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
-        lazy = tuple(node.lazy - job.inputs.keys()) if node.lazy else ()
+        lazy = tuple(node.lazy - job.scope.front.asked(node.name)) if node.lazy else ()
         task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key, lazy)
         self._running[task.id] = job
         job.lane.submit(task, self._post)
@@ -366,7 +369,7 @@ class Execution:
         node, name = job.node, job.label
         self.outcome.ran += 1
         self.outcome.seconds[name] = self._pace[node.spec.id] = seconds
-        if not self._unchanged(job):
+        if job.fleeting or not self._unchanged(job):
             job.scope.strayed.add(node.name)
         elif job.keys:
             self.cache.keep(job.keys, values, seconds, durable=not node.spec.cheap)
@@ -419,7 +422,7 @@ class Execution:
         if reason_in(files.document) is not None:
             return True
         try:
-            self.outcome.files.extend(self.effect(node.name, files))
+            self.outcome.files.extend(self.effect(scope.outermost(node), files))
         except Exception as error:  # the disk, or a plugin's file format
             self.fail(Job(scope, node, {}), _failed(error))
             return False

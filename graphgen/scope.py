@@ -50,6 +50,13 @@ class Scope:
         """Return what a node is called in the whole run."""
         return label(self.prefix, name) if self.prefix else name
 
+    def outermost(self, node: GraphNode) -> str:
+        """Return the node of the run's own graph that this one is, or is inside of."""
+        name, owner = node.name, self.owner
+        while owner is not None:
+            name, owner = owner.node.name, owner.scope.owner
+        return name
+
     def stands_in(self, job: Job) -> bool:
         """Tell whether this scope belongs to a job, or to one inside it."""
         owner = self.owner
@@ -76,6 +83,8 @@ class Job:
     lane: Lane | None = None
     waits: bool = False
     """Somebody else has claimed it."""
+    fleeting: bool = False
+    """What it gives serves this run only, because its keys do not say all that it depends on."""
     began: float = field(default_factory=perf_counter)
     followers: list[Job] = field(default_factory=list)
     """Jobs with the same value key, which wait for this one's result."""

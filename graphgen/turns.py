@@ -14,6 +14,7 @@ from graphgen.cache import StoredValue
 from graphgen.graph import Inside
 from graphgen.novalue import NoValue, reason_in
 from graphgen.scope import Job, Scope
+from graphgen.types import class_name
 from graphgen.workflow import LoopClause, MapClause
 
 OPEN_TURNS = 16
@@ -42,6 +43,10 @@ class Opener(Protocol):
 def begin_zone(job: Job, inside: Inside, opener: Opener) -> None:
     """Open the first turns of a zone."""
     feeds = Feeds(job, inside, opener)
+    for name, items in feeds.lists.items():
+        if not isinstance(items, list):  # an output of any type could not promise a list
+            opener.give_up(job, f"its input '{name}' is given a {class_name(type(items))}; it takes a list")
+            return
     if isinstance(inside.clause, MapClause):
         MapTurns(job, inside.clause, feeds, opener).begin()
     else:
@@ -67,7 +72,7 @@ class Feeds:
         """Return what a turn is given: item `places[name]` of each list, and everything else."""
         given = dict(self._same)
         given |= {name: self._opener.wrap(self.lists[name][place]) for name, place in places.items()}
-        given |= {name: self._opener.wrap(None) for name in self._absent}
+        given |= {name: self._opener.wrap(NoValue("nothing came in")) for name in self._absent}
         if self._index is not None:
             given[self._index] = self._opener.wrap(turn)
         return given
@@ -178,13 +183,7 @@ class LoopTurns:
             self._opener.give_up(self.job, f"turn {turn}: {scope.failed[0]}")
             return
         if len(values) < len(self.job.node.spec.outputs) or any(map(_blocked, values.values())):
-            reason = next(
-                (found for value in values.values() if (found := reason_in(value.document))), "it was skipped"
-            )
-            values = dict.fromkeys(
-                (output.name for output in self.job.node.spec.outputs), self._opener.wrap(NoValue(reason))
-            )
-            self._opener.close(self.job, values, ())
+            self._block(values)
             return
         self._last = values
         for name, items in self._collected.items():
@@ -220,7 +219,7 @@ class LoopTurns:
                 values[name] = self._opener.wrap(self._collected[name])
             elif self._last:
                 values[name] = self._last[name]
-            elif name in given:
+            elif given.get(name) in self.job.inputs:
                 values[name] = self.job.inputs[given[name]][0]
             else:
                 values[name] = self._opener.wrap(NoValue("the loop made no turn"))

@@ -103,10 +103,16 @@ class Wavefront:
         self._await(name, [wire.node for wire in self._plan.graph.nodes[name].wires[socket]])
         return not self._missing[name]
 
-    def lost_by(self, name: str, socket: str) -> str | None:
-        """Return the node without a value, if there is one, that a socket is wired to."""
-        wires = self._plan.graph.nodes[name].wires[socket]
-        return next((wire.node for wire in wires if wire.node in self._lost), None)
+    def withheld(self, name: str, socket: str) -> tuple[str, str] | None:
+        """Return who keeps a lazy input from coming, if somebody does, and the reason."""
+        node = self._plan.graph.nodes[name]
+        for wire in node.wires[socket]:
+            if wire.node in self._lost:
+                return wire.node, "it failed or was skipped"
+            value = self._values.get(wire.node, {}).get(wire.output)
+            if value and _needs(node, socket) and (reason := reason_in(value.document)) is not None:
+                return wire.node, reason
+        return None
 
     def leave(self, name: str) -> None:
         """Let go of what a node that came to its end was given, unless others need it too."""

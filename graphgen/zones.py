@@ -112,7 +112,7 @@ def make_body(subgraph: Subgraph, subgraphs: Mapping[str, Subgraph]) -> tuple[Wo
 
 def label(prefix: str, name: str) -> str:
     """Return what a node of a body is called in the whole run: `each/3` is the body itself, `each/3/blur` inside it."""
-    return prefix + name.removeprefix(BODY) if prefix else name
+    return prefix + (f"/{name}" if name == INPUTS else name.removeprefix(BODY)) if prefix else name
 
 
 def _around(socket: Socket, mapped: bool, wired: bool) -> SocketType:
@@ -225,6 +225,9 @@ def _loop_mistakes(
             yield _nowhere(place, socket, "input", tuple(sockets))
         elif output not in outputs:
             yield _nowhere(place, output, "output", tuple(outputs))
+        elif sockets[socket].many:
+            message = f"'{socket}' takes any number of wires"
+            yield Problem("bad_clause", place, message, socket, cure="carry into an input that takes one")
         elif socket not in node.inputs or socket in clause.over:
             message = f"'{socket}' has nothing to begin with" if socket not in node.inputs else f"'{socket}' is a list"
             yield Problem("bad_clause", place, message, socket, cure="wire in what the first turn is given")

@@ -93,6 +93,12 @@ def astray(value: int) -> int | Expansion:
 
 
 @node(category="steering")
+def reads(value: int) -> str | Expansion:
+    """Return a graph that reads `note.txt`."""
+    return Expansion({"outputs": {"str": {"from": "read.str"}}, "nodes": {"read": {"type": "probe.read"}}})
+
+
+@node(category="steering")
 def endless(value: int, *, rise: int = 1) -> int | Expansion:
     """Return itself for ever, with the same number or a higher one."""
     inside: JSON = {"type": "steering.endless", "settings": {"rise": rise}, "inputs": {"value": "inputs.value"}}
@@ -118,4 +124,4 @@ def _next_step() -> dict[str, JSON]:
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the nodes."""
-    return [counted, choose, sides, below, numbers, not_three, summed, anything, countdown, astray, endless]
+    return [counted, choose, sides, below, numbers, not_three, summed, anything, countdown, astray, endless, reads]

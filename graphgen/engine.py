@@ -32,6 +32,7 @@ from graphgen.explain import Explanation, explain, read_record, recorded_at, wri
 from graphgen.filedigests import FileDigests
 from graphgen.files import Files
 from graphgen.graph import Graph, build_body, build_graph
+from graphgen.heap import growing
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes
 from graphgen.ledger import Ledger
@@ -84,6 +85,7 @@ class Engine:
 
     # --- the stages -------------------------------------------------------------------------------------------------
 
+    @growing()
     def read(self, source: Source) -> Workflow:
         """Return the workflow that `source` is or holds.
 
@@ -118,6 +120,7 @@ class Engine:
         except (OSError, ValueError) as error:
             raise WorkflowError([Problem("unreadable", str(path), str(error), cure="name an existing file")]) from error
 
+    @growing()
     def check(self, source: Source, parameters: Mapping[str, JSON] | None = None) -> Graph:
         """Check a workflow, its parameters set.
 
@@ -136,6 +139,7 @@ class Engine:
             return WorkflowError([*error.problems, *(item for item in more.problems if item.code != "no_target")])
         return error
 
+    @growing()
     def plan(self, graph: Graph, targets: Sequence[str] | None = None, force: Collection[str] = ()) -> Plan:
         """Decide what has to run for the targets (the graph's own by default).
 

@@ -28,6 +28,9 @@ class Lookup(Protocol):
     def fetch(self, key: str) -> Result | None:
         """Return a verified result, or None."""
 
+    def among(self, keys: Sequence[str]) -> set[str]:
+        """Return those of many keys that `fetch` may find something under."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -190,6 +193,7 @@ def demand(
 
     `needed` are nodes in topological order; those that nobody demands are passed over.
     """
+    search = _Search(cache, plan.keys, needed)
     demanded = set(wanted)
     cached: dict[str, Result] = {}
     running: list[str] = []
@@ -198,12 +202,11 @@ def demand(
         if name not in demanded or name in known:
             continue
         node, key = plan.graph.nodes[name], plan.keys[name]
-        fetch = cache.fetch if cache and name not in force else _nowhere
         if node.lazy:
-            trace = trace_of(node, plan, fetch)
+            trace = trace_of(node, plan, cache.fetch if cache and name not in force else _nowhere)
             result, asked[name] = trace.result, trace.asked
         else:
-            result = fetch(key) if key else None
+            result = search.fetch(key) if key and name not in force else None
         if result is not None:
             cached[name] = result
             continue
@@ -213,6 +216,28 @@ def demand(
                 demanded.update(wire.node for wire in wires)
     running.reverse()
     return Demand({name: cached[name] for name in reversed(cached)}, running, asked)
+
+
+class _Search:
+    """Looks keys up one by one until one is missed, then asks for all the others at once which are worth a look.
+
+    So a workflow that is cached costs a look at its ends, and one of many nodes that are not costs one question.
+    """
+
+    def __init__(self, cache: Lookup | None, keys: Mapping[str, str | None], needed: Sequence[str]) -> None:
+        self._cache = cache
+        self._keys = keys
+        self._needed = needed
+        self._there: set[str] | None = None
+
+    def fetch(self, key: str) -> Result | None:
+        """Return what is kept under the key of a needed node, or None."""
+        if self._cache is None or (self._there is not None and key not in self._there):
+            return None
+        result = self._cache.fetch(key)
+        if result is None and self._there is None:
+            self._there = self._cache.among([other for name in self._needed if (other := self._keys[name])])
+        return result
 
 
 def demand_more(plan: Plan, wanted: Sequence[str], cache: Lookup | None, known: Container[str]) -> Demand:

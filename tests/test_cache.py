@@ -78,6 +78,20 @@ def test_nothing_is_found_that_was_not_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "looking makes no files"
 
 
+def test_many_keys_are_looked_up_at_once(tmp_path: Path) -> None:
+    cache = make_cache(tmp_path)
+    assert cache.among([key("absent")]) == set()
+    assert not list(tmp_path.iterdir()), "looking makes no files"
+    for i in range(3000):
+        keep(cache, i, i)
+    cache.close()
+    again = make_cache(tmp_path)
+    keep(again, "here", 1, durable=False)
+    names = [*range(0, 3000, 2), "absent", "here"]
+    assert again.among([key(name) for name in names]) == {key(name) for name in names if name != "absent"}
+    again.close()
+
+
 def test_what_is_not_durable_stays_in_memory(tmp_path: Path) -> None:
     cache = make_cache(tmp_path)
     keep(cache, "here", 1, durable=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +110,9 @@ class TestDemand:
                 asked.append(key)
                 return machine.cache.fetch(key)
 
+            def among(self, keys: Sequence[str]) -> set[str]:
+                raise AssertionError(f"nothing else is asked for: {keys}")
+
         plan = make_plan(machine.check(source), Watching(), machine.device, machine.path_of)
         assert asked == [plan.keys["n4"]]
         assert states(plan) == {
@@ -119,6 +122,31 @@ class TestDemand:
             "n3": "not needed",
             "n4": "cached",
         }
+
+    def test_after_a_miss_all_the_rest_is_looked_up_at_once(self, machine: Engine) -> None:
+        def source(*, last: int) -> dict[str, JSON]:
+            nodes: dict[str, JSON] = {"n0": N("maths.number", {"value": 1})}
+            nodes |= {f"n{i}": N("maths.add", {"extra": 1}, a=f"n{i - 1}.int") for i in range(1, 5)}
+            return workflow({**nodes, "last": N("maths.add", {"extra": last}, a="n4.int")}, "last.int")
+
+        carry_out(machine, source(last=1))
+        asked: list[str] = []
+        questions: list[Sequence[str]] = []
+
+        class Watching:
+            def fetch(self, key: str) -> Result | None:
+                asked.append(key)
+                return machine.cache.fetch(key)
+
+            def among(self, keys: Sequence[str]) -> set[str]:
+                questions.append(keys)
+                return machine.cache.among(keys)
+
+        plan = make_plan(machine.check(source(last=2)), Watching(), machine.device, machine.path_of)
+        assert states(plan)["n4"] == "cached"
+        assert asked == [plan.keys["last"], plan.keys["n4"]]
+        assert len(questions) == 1
+        assert set(questions[0]) == set(plan.keys.values())
 
     def test_targets_may_be_chosen_and_nodes_forced(self, machine: Engine) -> None:
         nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int"), "three": N("maths.add", a="two.int")}

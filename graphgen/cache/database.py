@@ -56,6 +56,8 @@ class Database:
 
     def among(self, keys: Iterable[str]) -> set[str]:
         """Return those keys under which there are results: all in one question, 1 µs each."""
+        if not self.path.exists():
+            return set()
         question = "SELECT key FROM results WHERE key IN (SELECT value FROM json_each(?))"
         return {str(row[0]) for row in self._select(question, json.dumps(list(keys)))}
 

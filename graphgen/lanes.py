@@ -215,7 +215,10 @@ class Job:
             self.report(Stopped())
         else:
             trace = "".join(traceback.format_exception(error))
-            self.report(Failed(error_line(error), trace, summarise_inputs(self.task)))
+            words = error_line(error)
+            if isinstance(error, SystemExit):
+                words = f"{words}; the node called sys.exit, which ends it alone; let it raise an error instead"
+            self.report(Failed(words, trace, summarise_inputs(self.task)))
 
 
 def _loop_cancelled() -> type[BaseException]:

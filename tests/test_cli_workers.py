@@ -59,7 +59,7 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("raise", "SystemExit: enough"),
+        ("raise", "SystemExit: enough; the node called sys.exit, which ends it alone; "),
         ("exit", "LaneError: its worker process ended with exit code 9; "),
         ("kill", "LaneError: its worker process was killed (SIGKILL); most likely the system had no memory left; "),
         (

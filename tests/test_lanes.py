@@ -87,7 +87,10 @@ class TestEveryLane:
         ("kind", "message"),
         [
             ("fail", "ValueError: no such luck"),
-            ("leave", "SystemExit: 3"),
+            (
+                "leave",
+                "SystemExit: 3; the node called sys.exit, which ends it alone; let it raise an error instead",
+            ),
             ("give_up", "Cancelled: I do not want to"),
             ("lie", "CallError: its output 'int' is a str; it promises int"),
             ("hide", "DefinitionError: the type packs.probe.Secret is not registered; return it from register_types()"),

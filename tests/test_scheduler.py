@@ -125,7 +125,10 @@ class TestFailures:
             ("fail", "ValueError: no such luck"),
             ("fail_inline", "ValueError: no luck inline"),
             ("fail_async", "ValueError: no luck on the loop"),
-            ("leave", "SystemExit: 3"),
+            (
+                "leave",
+                "SystemExit: 3; the node called sys.exit, which ends it alone; let it raise an error instead",
+            ),
             ("interrupt", "KeyboardInterrupt"),
             ("give_up", "Cancelled: I do not want to"),
             ("lie", "CallError: its output 'int' is a str; it promises int"),

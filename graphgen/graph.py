@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
@@ -33,9 +34,10 @@ from graphgen.zones import INPUTS_TYPE, Zone, label, make_body
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
+_NOTHING: Mapping[str, Facts] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class GraphNode:
+
+class GraphNode(NamedTuple):
     """A node that can run: its spec, the settings typed in (validated, defaults filled in), and its wires.
 
     `wires` maps a socket to the wires that come in, in order; `wired_settings` are those of them that feed settings.
@@ -48,7 +50,7 @@ class GraphNode:
     canonical: str
     wires: Mapping[str, tuple[Wire, ...]]
     wired_settings: frozenset[str]
-    facts: Mapping[str, Facts] = field(default_factory=dict)
+    facts: Mapping[str, Facts] = _NOTHING
     lazy: frozenset[str] = frozenset()
     """The wired sockets whose values are computed only when the node asks for them."""
     zone: Inside | None = None
@@ -171,11 +173,11 @@ def _check_node(
     spec, name = node.spec, node.name
     wired = frozenset(filter(spec.setting, node.inputs))
     settings = read_settings(spec, node.settings, wired, name, problems)
-    lazy = frozenset(item.name for item in spec.inputs if item.lazy and item.name in node.wires)
+    lazy = spec.lazy.intersection(node.wires)
     checked = GraphNode(name, spec, settings.values, settings.canonical, node.wires, wired, lazy=lazy)
     if (spec.infer or wired) and node.sound and settings.sound:
         facts = infer_node(checked, nodes, path_of, problems)
-        return replace(checked, facts=facts) if facts else checked
+        return checked._replace(facts=facts) if facts else checked
     return checked
 
 
@@ -196,7 +198,7 @@ def _check_zone(
         return made
     effects = any(part.writes_files for part in graph.nodes.values())
     spec = replace(node.spec, pure=not graph.looks_outside)
-    return replace(made, spec=spec, zone=Inside(zone.clause, graph, effects))
+    return made._replace(spec=spec, zone=Inside(zone.clause, graph, effects))
 
 
 def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> list[str]:

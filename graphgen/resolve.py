@@ -196,8 +196,8 @@ def _misfits(
 
 
 def _missing(node: ResolvedNode, registry: Registry) -> Iterable[Problem]:
-    for item in node.spec.inputs:
-        if item.required and item.name not in node.inputs:
+    for name in node.spec.required:
+        if name not in node.inputs and (item := node.spec.input(name)):
             sources = [
                 f"{spec.id}.{output.name}"
                 for spec in registry.nodes.values()
@@ -206,4 +206,4 @@ def _missing(node: ResolvedNode, registry: Registry) -> Iterable[Problem]:
             ]
             cure = f"wire one in, for example from {' or '.join(sources[:3])}" if sources else "wire one in"
             message = f"nothing is wired here; it takes a value of type {item.type}"
-            yield Problem("missing_input", f"{node.name}.{item.name}", message, cure=cure)
+            yield Problem("missing_input", f"{node.name}.{name}", message, cure=cure)

@@ -6,8 +6,9 @@ Settings that are wired have no value yet; the rest is checked without them, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -17,8 +18,7 @@ from graphgen.spec import NodeSpec
 from graphgen.validation import problems_of
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedSettings:
+class CheckedSettings(NamedTuple):
     """Settings as the node will see them, or `sound=False` when a Problem was reported."""
 
     values: Mapping[str, JSON]
@@ -33,13 +33,23 @@ def read_settings(
     model = _without(spec.model, wired) if wired else spec.model
     unwired = {key: value for key, value in given.items() if key not in wired} if wired else given
     try:
-        values = vars(model.model_validate(unwired))  # settings are JSON as they are: @node sees to that
-        return CheckedSettings(values, canonical(values))
+        return _validated(model, unwired) if unwired else _defaults(model)
     except ValidationError as error:
         known = tuple(item.name for item in spec.settings)
         found = problems_of(error, name, known=lambda _: known)
         problems.extend(_about_setting(problem, spec) for problem in found)
         return CheckedSettings({}, "", sound=False)
+
+
+def _validated(model: type[BaseModel], given: Mapping[str, JSON]) -> CheckedSettings:
+    values = vars(model.model_validate(given))  # settings are JSON as they are: @node sees to that
+    return CheckedSettings(values, canonical(values))
+
+
+@lru_cache(maxsize=1024)
+def _defaults(model: type[BaseModel]) -> CheckedSettings:
+    """Return the settings of all nodes that were given none."""
+    return _validated(model, {})
 
 
 def _about_setting(problem: Problem, spec: NodeSpec) -> Problem:

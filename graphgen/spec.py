@@ -139,6 +139,16 @@ class NodeSpec:
         return self._outputs.get(name)
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The inputs into which a wire must come."""
+        return tuple(item.name for item in self.inputs if item.required)
+
+    @cached_property
+    def lazy(self) -> frozenset[str]:
+        """The inputs that are computed only when the node asks for them."""
+        return frozenset(item.name for item in self.inputs if item.lazy)
+
+    @cached_property
     def _inputs(self) -> Mapping[str, InputSpec]:
         return {item.name: item for item in self.inputs}
 

@@ -155,3 +155,15 @@ def test_fork_draws_both_pictures_and_shares_their_beginning(engine: Engine) -> 
     late = picture(engine.run(FORK, {"fork": 19}))
     assert np.array_equal(late[0], both[0])
     assert 0 < np.abs(late[1] - late[0]).mean() < 0.02
+
+
+def test_seeds_draw_a_picture_each_and_more_seeds_draw_only_the_new_ones(engine: Engine) -> None:
+    first = engine.run(WORKFLOWS[0].with_name("seeds.json"), {"count": 2})
+    assert first.status == "done"
+    assert len(first.files) == 2
+    more = engine.run(WORKFLOWS[0].with_name("seeds.json"), {"count": 3})
+    one, two, three = (image.pixels for image in more.outputs["pictures"])  # type: ignore[attr-defined]
+    assert len(more.files) == 3
+    assert more.ran < first.ran
+    assert not np.allclose(one, two)
+    assert not np.allclose(two, three)

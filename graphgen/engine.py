@@ -20,13 +20,13 @@ from time import perf_counter
 from types import TracebackType
 from typing import TypeAlias
 
-from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
 from graphgen.control import Control
 from graphgen.crew import Crew, choose_devices, make_lanes
 from graphgen.effects import check_folder, write_files
 from graphgen.errors import Cancelled, Problem, RunFailed, WorkflowError
+from graphgen.estimates import Costs, Estimate, ranks
 from graphgen.events import Event
 from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
 from graphgen.filedigests import FileDigests
@@ -43,7 +43,7 @@ from graphgen.plan import Plan, make_plan
 from graphgen.plugins import find_plugins
 from graphgen.provenance import TEXT_KEY, VIEW_KEY, Archive, Chronicle, read_view
 from graphgen.registry import Registry, build_registry
-from graphgen.report import Report, finished, report_of
+from graphgen.report import Report, finished, report_of, started
 from graphgen.scheduler import Execution
 from graphgen.widgets import RootName
 from graphgen.workflow import FormError, Workflow, from_json, parse, read_workflow
@@ -81,6 +81,9 @@ class Engine:
         self._pace: dict[str, float] = {}
         ledger = Ledger(directory)
         self._archive = Archive(ledger, FileDigests(ledger), self.registry.environment, self._name_of)
+        self._costs = Costs(ledger)
+        self._loaded: set[str] = set()
+        """Weights that runs of this engine have loaded, by identity."""
         self._allowed: set[str] = set()
 
     # --- the stages -------------------------------------------------------------------------------------------------
@@ -156,6 +159,10 @@ class Engine:
         """Return when the run ended that `explain` compares with; None where none is recorded."""
         return recorded_at(self.config.roots.cache, identity) if self.use_cache else None
 
+    def estimate(self, plan: Plan) -> Estimate:
+        """Say what a plan will take, from what its kinds of nodes took in earlier runs."""
+        return self._costs.estimate(plan, self._loaded, self.config.threads)
+
     def execute(
         self,
         plan: Plan,
@@ -184,8 +191,9 @@ class Engine:
         if take is None and any(plan.graph.nodes[name].writes_files for name in plan.recipes):
             check_folder(self.config.roots.outputs)
         run, began = token_hex(8), perf_counter()
+        estimate = self.estimate(plan)
         if listen:
-            listen(events.RunStarted(run, len(plan.order), len(plan.cached), plan.targets))
+            listen(started(run, plan, estimate))
 
         def effect(node: str, stored: StoredValue) -> tuple[str, ...]:
             files = stored.load()
@@ -208,10 +216,13 @@ class Engine:
             pace=self._pace,
             used=self._archive.digests.begin,
             expand=lambda subgraph: build_body(subgraph, plan.graph.workflow, self.registry, self.path_of),
+            ranks=ranks(plan, estimate.nodes),
         )
         chronicle = Chronicle(plan, execution.outcome, parameters or {}, self._archive)
         outcome = execution.run()
         chronicle.keep()
+        self._costs.learn(plan, outcome)
+        self._loaded.update(identity for cost in outcome.costs.values() for identity in cost.weights)
         self.cache.flush()
         if identity and self.use_cache and outcome.ran:
             with suppress(OSError):  # the cache has warned of a folder it cannot write; `explain` does without

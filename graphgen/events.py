@@ -20,12 +20,18 @@ RunStatus = Literal["done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A plan begins: how many nodes may run, how many of them are already cached."""
+    """A plan begins: how many nodes may run, how many of them are already cached, and what it will take, about.
+
+    `seconds` is the estimate of what is known: all but `unknown` nodes. `peak_bytes` of memory: None if not known.
+    """
 
     run: str
     nodes: int
     cached: int
     targets: tuple[str, ...]
+    seconds: float = 0.0
+    unknown: int = 0
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

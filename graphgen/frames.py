@@ -31,6 +31,7 @@ from graphgen.tasks import (
     Failed,
     Finished,
     Logged,
+    Measured,
     Progress,
     Report,
     Shown,
@@ -200,6 +201,9 @@ def report_frame(task: int, report: Report, **more: JSON) -> Frame:
             fields = {"report": "logged", "level": level, "message": message}
         case Used(stamps):
             fields = {"report": "used", "stamps": list(stamps)}
+        case Measured(loading, working, weights):
+            costs: JSON = {name: list(cost) for name, cost in weights.items()}
+            fields = {"report": "measured", "loading": loading, "working": working, "weights": costs}
         case Finished(values, seconds):
             fields = {"report": "finished", "values": _send_values(values, images), "seconds": seconds}
         case Asked(socket):
@@ -234,6 +238,9 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
                 return Logged(said["level"], said["message"])
             case "used":
                 return Used(tuple(map(str, said["stamps"])))
+            case "measured":
+                weights = {name: (int(size), float(seconds)) for name, (size, seconds) in said["weights"].items()}
+                return Measured(said["loading"], said["working"], weights)
             case "finished":
                 return Finished(_receive_values(frame, codec), said["seconds"])
             case "asked":

@@ -118,3 +118,11 @@ def describe_environment() -> Mapping[str, str]:  # type: ignore[empty-body]
 
     Asked for all plugins of a distribution together. It must not import heavy libraries.
     """
+
+
+@hookspec
+def measure_memory(device: str) -> Callable[[], int] | None:
+    """Begin to measure a device's memory; return what tells the most bytes taken since, None for devices of others.
+
+    Called before each task on a device. It must not import heavy libraries: what is not imported takes no memory.
+    """

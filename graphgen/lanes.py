@@ -16,6 +16,7 @@ from threading import Lock, Thread, current_thread, main_thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, cast
 
+from graphgen.account import Account
 from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
 from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
@@ -70,7 +71,7 @@ class Workshop:
 class Job:
     """A task at work: the channel its context speaks through. Set `stop` to ask it to end."""
 
-    __slots__ = ("_began", "_listen", "_workshop", "begun", "stop", "task")
+    __slots__ = ("_account", "_began", "_listen", "_workshop", "begun", "stop", "task")
 
     def __init__(self, task: Task, workshop: Workshop, listen: Listener) -> None:
         self.task = task
@@ -79,6 +80,7 @@ class Job:
         self._began = 0.0
         self._workshop = workshop
         self._listen = listen
+        self._account: Account | None = None
 
     def report(self, report: Report) -> None:
         """Send a report."""
@@ -115,7 +117,7 @@ class Job:
             cure = "mark the node @node(device='gpu')"
             raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
         self._tell_files(residency, handle)
-        return residency.lease(handle, report)
+        return self._account.lease(handle, report) if self._account else residency.lease(handle, report)
 
     def remembers(self) -> bool:
         """Tell whether partial work is kept."""
@@ -164,7 +166,10 @@ class Job:
             began = perf_counter()
             call = self._prepare()
             returned = call.function(*call.arguments, **call.settings)
-            self._finish(returned, perf_counter() - began)
+            seconds = perf_counter() - began
+            if self._account is not None:
+                self.report(self._account.close())
+            self._finish(returned, seconds)
         except KeyboardInterrupt as error:
             if current_thread() is main_thread():
                 self.report(Stopped())
@@ -188,6 +193,9 @@ class Job:
         if self.stop:
             raise Cancelled("the run was cancelled")
         self.begun = True
+        registry, residency = self._workshop.registry, self._workshop.residency
+        if residency is not None and registry.nodes[self.task.type].device == "gpu":
+            self._account = Account(residency, registry.meter(self._workshop.device))
         self._began = perf_counter()
         self.report(Started())
 

@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     import sqlite3  # takes as long to import as a cached run has in all, and a cached run needs none of this
 
 Rows: TypeAlias = list[tuple[str, ...]]
+_Many: TypeAlias = tuple[str, Sequence[tuple[str, ...]]]
 
 MOST = 100_000
 """How many results are remembered, and how many files' digests."""
 
+SAMPLES = 32
+"""How many samples are remembered of each kind of node."""
+
 _SCHEMA = """
     PRAGMA synchronous = OFF;
     CREATE TABLE IF NOT EXISTS made (key TEXT PRIMARY KEY, given TEXT NOT NULL, files TEXT, environment TEXT);
+    CREATE TABLE IF NOT EXISTS costs (kind TEXT NOT NULL, sample TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS costs_by_kind ON costs (kind);
     CREATE TABLE IF NOT EXISTS files (stamp TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 _ASK = "SELECT key, given, files, environment FROM made WHERE key IN (SELECT value FROM json_each(?))"
@@ -34,7 +40,25 @@ _TELL = """
     SET given = excluded.given, files = excluded.files, environment = excluded.environment
     WHERE given <> excluded.given OR (environment = '{}' AND excluded.environment <> '{}')
 """
+_SAMPLES = "SELECT kind, sample FROM costs WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY rowid"
+_OLD_SAMPLES = """
+    DELETE FROM costs WHERE kind = ?1 AND rowid NOT IN
+    (SELECT rowid FROM costs WHERE kind = ?1 ORDER BY rowid DESC LIMIT ?2)
+"""
 _FORGET = "DELETE FROM {0} WHERE rowid <= (SELECT max(rowid) FROM {0}) - {1}"
+
+
+class Sample(NamedTuple):
+    """One call of a node: its own seconds, without loading, and the sizes it worked on.
+
+    `working` is the most bytes it took, without weights, None if unknown; `weights` are those it leased, by identity:
+    their bytes and the seconds that loading them took.
+    """
+
+    seconds: float
+    sizes: Mapping[str, float] = {}
+    working: int | None = None
+    weights: Mapping[str, tuple[int, float]] = {}
 
 
 class Made(NamedTuple):
@@ -82,6 +106,27 @@ class Ledger:
         """Remember a file's digest."""
         self._change("files", "INSERT OR REPLACE INTO files VALUES (?, ?)", [(stamp, digest)])
 
+    def samples(self, kinds: Iterable[str]) -> dict[str, list[Sample]]:
+        """Return the samples of kinds of nodes, the latest last."""
+        asked = json.dumps(list(kinds))
+        found: dict[str, list[Sample]] = {}
+        for kind, text in self._act(lambda connection: connection.execute(_SAMPLES, (asked,)).fetchall()):
+            with suppress(ValueError, TypeError, LookupError):
+                seconds, sizes, working, weights = json.loads(text)
+                costs = {name: (int(size), float(took)) for name, (size, took) in weights.items()}
+                found.setdefault(kind, []).append(Sample(float(seconds), sizes, working, costs))
+        return found
+
+    def learn(self, samples: Iterable[tuple[str, Sample]]) -> None:
+        """Remember samples; of each kind the latest are kept."""
+        rows = [
+            (kind, json.dumps([sample.seconds, sample.sizes, sample.working, sample.weights]))
+            for kind, sample in samples
+        ]
+        if rows:
+            kinds = [(kind, str(SAMPLES)) for kind in sorted({kind for kind, _ in rows})]
+            self._change("costs", "INSERT INTO costs VALUES (?, ?)", rows, [(_OLD_SAMPLES, kinds)])
+
     def close(self) -> None:
         """Let the file go; what comes after opens it again."""
         with self._lock:
@@ -89,10 +134,12 @@ class Ledger:
                 self._connection.close()
                 self._connection = None
 
-    def _change(self, table: str, statement: str, rows: Sequence[tuple[str, ...]]) -> None:
+    def _change(self, table: str, statement: str, rows: Sequence[tuple[str, ...]], then: Sequence[_Many] = ()) -> None:
         def act(connection: sqlite3.Connection) -> Rows:
             with connection:
                 connection.executemany(statement, rows)
+                for following, values in then:
+                    connection.executemany(following, values)
                 connection.execute(_FORGET.format(table, MOST))
             return []
 

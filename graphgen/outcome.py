@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphgen.errors import NodeError
 from graphgen.events import RunStatus
+from graphgen.tasks import Measured, Used
 from graphgen.wavefront import Values
 
 
@@ -24,12 +25,26 @@ class Outcome:
     cancelled: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     """What each node that ran took."""
-    digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    """The digests of the values of each node that came to its end, by output."""
+    digests: dict[str, Sequence[str]] = field(default_factory=dict)
+    """The digests of the values of each node that came to its end, in the order of its outputs."""
     weights: dict[str, set[str]] = field(default_factory=dict)
     """The stamps of the model files that nodes which ran have used."""
+    costs: dict[str, Measured] = field(default_factory=dict)
+    """What else nodes have cost that ran on a device."""
     strayed: set[str] = field(default_factory=set)
     """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
+
+    def account(self, name: str, report: Used | Measured) -> None:
+        """Take in what a node tells of its costs."""
+        if isinstance(report, Used):
+            self.weights.setdefault(name, set()).update(report.stamps)
+        else:
+            self.costs[name] = report
+
+    def seconds_again(self, name: str) -> float:
+        """Return what a node that ran would take again: its weights are loaded once for many."""
+        cost, seconds = self.costs.get(name), self.seconds[name]
+        return max(0.0, seconds - cost.loading) if cost else seconds
 
     @property
     def skipped(self) -> int:

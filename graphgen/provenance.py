@@ -116,7 +116,7 @@ class Chronicle:
                 others[name] = self._key(name)
         recalled = self.archive.ledger.recall(filter(None, others.values())) if others else {}
         for name, key in others.items():
-            values, found = self.outcome.digests.get(name), recalled.get(key)
+            values, found = self._values(name), recalled.get(key)
             if found and values in (None, found.values):
                 made[name] = found
             elif values is not None:
@@ -125,7 +125,15 @@ class Chronicle:
 
     def _made_now(self, name: str) -> Made:
         environment = self.archive.environment_of(self.plan.graph.nodes[name].spec.id)
-        return Made(self.outcome.digests[name], tuple(sorted(self.outcome.weights.get(name, ()))), environment)
+        stamps = set(self.outcome.weights.get(name, ()))
+        if self.plan.graph.nodes[name].zone is not None:  # what was used inside
+            stamps.update(*(used for label, used in self.outcome.weights.items() if label.startswith(f"{name}/")))
+        return Made(self._values(name) or {}, tuple(sorted(stamps)), environment)
+
+    def _values(self, name: str) -> dict[str, str] | None:
+        digests = self.outcome.digests.get(name)
+        outputs = (output.name for output in self.plan.graph.nodes[name].spec.outputs)
+        return None if digests is None else dict(zip(outputs, digests, strict=True))
 
     def _key(self, name: str) -> str:
         """Return the key a node was planned under; nodes of graphs that came up while the run went on have none."""

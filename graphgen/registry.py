@@ -13,11 +13,12 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from platform import machine, python_version, system
+from typing import cast
 
 import pluggy
 from pydantic import ValidationError
 
-from graphgen import hookspecs
+from graphgen import hookspecs, meter
 from graphgen.codec import BufferCodec, ValueCodec
 from graphgen.errors import DefinitionError, did_you_mean, error_line, nearest
 from graphgen.files import Files, OutputFile
@@ -93,6 +94,18 @@ class Registry:
     def environment(self, type_: str) -> Mapping[str, str]:
         """Return what a node's values depend on besides its inputs: versions, as its run record names them."""
         return self._environments[type_.partition(".")[0]]
+
+    def meter(self, device: DeviceInfo) -> Callable[[], int | None]:
+        """Begin to measure a device's memory; return what tells the most that was taken since, None if nobody knows."""
+        for hooks in self._meters:
+            with suppress(Exception):  # a figure less is no reason to fail a task
+                for found in hooks.measure_memory(device=device.name):
+                    return cast(Callable[[], int | None], found)
+        return meter.begin() if device.kind == "cpu" else lambda: None
+
+    @cached_property
+    def _meters(self) -> list[pluggy.HookRelay]:
+        return [_hooks(plugin) for plugin in self.plugins if hasattr(plugin.module, "measure_memory")]
 
     @cached_property
     def _environments(self) -> Mapping[str, Mapping[str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphgen import events
 from graphgen.errors import NodeError
+from graphgen.estimates import Estimate
 from graphgen.events import RunStatus
 from graphgen.outcome import Outcome
 from graphgen.outputs import Outputs
@@ -49,6 +50,19 @@ def report_of(run_id: str, plan: Plan, outcome: Outcome, seconds: float, record:
         outcome.skipped,
         seconds,
         record,
+    )
+
+
+def started(run_id: str, plan: Plan, estimate: Estimate) -> events.RunStarted:
+    """Say as an event that a plan begins, and what it will take."""
+    return events.RunStarted(
+        run_id,
+        len(plan.order),
+        len(plan.cached),
+        plan.targets,
+        estimate.seconds,
+        len(estimate.unknown),
+        estimate.peak_bytes,
     )
 
 

@@ -166,6 +166,14 @@ class Residency:
         """
         return self._loader_for(handle).files(handle)
 
+    def identity(self, handle: object) -> str:
+        """Return what handles that share weights with this one have in common.
+
+        Raises:
+            ResourceError: no loader knows the handle's class.
+        """
+        return self._loader_for(handle).identity(handle)
+
     def free(self, bytes: int) -> int:  # noqa: A002
         """Let idle weights go until at least so many bytes are free or none is idle; return the bytes let go."""
         freed = 0

@@ -33,6 +33,7 @@ from graphgen.novalue import reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
 from graphgen.plan import Plan, demand_more
+from graphgen.ready import Ready
 from graphgen.recipe import inputs_by_recipe, inputs_by_value
 from graphgen.scope import Job, Scope
 from graphgen.subgraphs import INPUTS
@@ -43,6 +44,7 @@ from graphgen.tasks import (
     Finished,
     Lane,
     Logged,
+    Measured,
     Progress,
     Report,
     Shown,
@@ -64,6 +66,7 @@ _POLL = 0.05
 _WORTH_A_CLAIM = 0.002
 """Seconds of work: what took less the last time is done twice, if need be, rather than claimed on disk."""
 
+_Queue: TypeAlias = "deque[tuple[Scope, str]] | Ready[tuple[Scope, str]]"
 _ENDS = (Finished, Asked, Expanded, Failed, Stopped)
 
 _ids = count(1)
@@ -73,7 +76,7 @@ class Execution:
     """One plan being carried out. Call `run` once.
 
     `pace` remembers, from run to run, what the last call of each kind of node took, in seconds. `used` hears the stamps
-    of model files that nodes use; `expand` checks a graph that a node returned.
+    of model files that nodes use; `ranks` tells how urgent nodes are; `expand` checks a graph that a node returned.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Execution:
         previews: bool = True,
         pace: MutableMapping[str, float] | None = None,
         used: Callable[[Iterable[str]], None] = lambda _: None,
+        ranks: Mapping[str, float] | None = None,
         expand: Callable[[Mapping[str, JSON]], Graph] | None = None,
     ) -> None:
         self.plan = plan
@@ -107,7 +111,7 @@ class Execution:
         self._openings = Openings(self, expand)
         self._root = Scope(plan)
         self._root.strayed = self.outcome.strayed
-        self._ready: deque[tuple[Scope, str]] = deque()
+        self._ready: _Queue = Ready(lambda item: ranks.get(item[1], 0.0)) if ranks else deque()
         self._over: deque[Scope] = deque()
         """Scopes of which nothing is left."""
         self._running: dict[int, Job] = {}
@@ -318,9 +322,9 @@ class Execution:
         job = self._running.get(task)
         if job is None:
             return  # a thread that a node has left behind still talks
-        if isinstance(report, Used):
-            self.outcome.weights.setdefault(job.label, set()).update(report.stamps)
-            self.used(report.stamps)
+        if isinstance(report, Used | Measured):
+            self.outcome.account(job.label, report)
+            self.used(report.stamps if isinstance(report, Used) else ())
             return
         if not isinstance(report, _ENDS):
             if self.listen and job.lane:
@@ -372,7 +376,7 @@ class Execution:
         if job.fleeting or not self._unchanged(job):
             job.scope.strayed.add(node.name)
         elif job.keys:
-            self.cache.keep(job.keys, values, seconds, durable=not node.spec.cheap)
+            self.cache.keep(job.keys, values, self.outcome.seconds_again(name), durable=not node.spec.cheap)
         if self.listen:
             self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
         self._complete(job.scope, node, values)
@@ -398,7 +402,7 @@ class Execution:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
         name, front = node.name, scope.front
         if not scope.prefix:
-            self.outcome.digests[name] = {output: value.digest for output, value in values.items()}
+            self.outcome.digests[name] = [value.digest for value in values.values()]
         if node.spec.effect and not self._perform(scope, node, values):
             return
         if name in scope.targets:

@@ -70,6 +70,19 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What the task has cost besides its own seconds; comes before its end, from lanes that lend weights.
+
+    `loading` are seconds that went into loading weights; `working` the most bytes taken on the device, weights not
+    counted, None where that is not known; `weights` those it leased, by identity: their bytes and seconds to load.
+    """
+
+    loading: float
+    working: int | None
+    weights: Mapping[str, tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The task is done. `seconds` is what the call took."""
 
@@ -107,9 +120,9 @@ class Stopped:
     """The task stopped because it was cancelled."""
 
 
-Report: TypeAlias = Started | Progress | Shown | Logged | Used | Finished | Asked | Expanded | Failed | Stopped
-Underway: TypeAlias = Started | Progress | Shown | Logged | Used
+Underway: TypeAlias = Started | Progress | Shown | Logged | Used | Measured
 """Reports after which more will come; every other one is a task's last."""
+Report: TypeAlias = Underway | Finished | Asked | Expanded | Failed | Stopped
 Listener: TypeAlias = Callable[[int, Report], None]
 """Receives a task's id and a report; may be called from any thread, and must not block."""
 

@@ -169,7 +169,7 @@ def test_explain_says_why_and_runs_nothing(terminal: Terminal) -> None:
     file = terminal.save(a_sum())
     fresh = terminal.call("run", file, "--explain")
     assert fresh.code == 0
-    assert fresh.out.endswith("5 would run, 0 cached\n")
+    assert fresh.out.endswith("5 would run, 0 cached; none of these nodes has run here before\n")
     assert terminal.written == []
     terminal.call("run", file)
     assert set(states(terminal.call("run", file, "--explain", "--json")).values()) <= {"cached", "not needed"}

@@ -21,12 +21,13 @@ from graphgen.cli.call import (
     read_source,
     show_problems,
 )
+from graphgen.cli.foretold import foretold
 from graphgen.cli.interrupt import Interrupt
 from graphgen.cli.parameters import show_parameters, show_values
 from graphgen.cli.progress import Progress, summary
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.stdout import reserved_stdout
-from graphgen.cli.words import count
+from graphgen.cli.words import count, duration
 from graphgen.config import Config
 from graphgen.control import Control
 from graphgen.engine import Engine
@@ -143,7 +144,9 @@ def _show_head(screen: Screen, engine: Engine, plan: Plan, file: str) -> None:
     workflow = plan.graph.workflow
     running = f"{count(len(plan.order), 'node')} to run" if plan.order else "nothing to run"
     cached = f", {len(plan.cached):,} cached" if plan.cached else ""
-    screen.line(f"{style(workflow.name or file, 'bold')}: {running}{cached}")
+    estimate = engine.estimate(plan)
+    costs = f"; {foretold(estimate)}" if estimate.nodes else ""
+    screen.line(f"{style(workflow.name or file, 'bold')}: {running}{cached}{costs}")
     show_values(screen, describe_parameters(workflow, engine.registry))
     screen.line()
 
@@ -179,9 +182,11 @@ def _identity(file: str) -> str:
 def _explain(screen: Screen, engine: Engine, plan: Plan, call: Namespace) -> int:
     found = engine.explain(plan, _identity(call.file))
     types = {name: node.spec.id for name, node in plan.graph.nodes.items()}
+    estimate = engine.estimate(plan)
     if call.json:
         for item in found:
-            _emit({"node": item.node, "type": types[item.node], "state": item.state, "reasons": item.reasons})
+            line = {"node": item.node, "type": types[item.node], "state": item.state, "reasons": item.reasons}
+            _emit({**line, "seconds": estimate.nodes.get(item.node)})
         return DONE
     workflow = plan.graph.workflow
     screen.line(style(workflow.name or call.file, "bold"))
@@ -189,9 +194,11 @@ def _explain(screen: Screen, engine: Engine, plan: Plan, call: Namespace) -> int
     rows = []
     for item in found:
         word, how = _STATES[item.state]
-        rows.append((item.node, style(word, how), "; ".join(item.reasons)))
+        took = estimate.nodes.get(item.node)
+        rows.append((item.node, style(word, how), "" if took is None else duration(took), "; ".join(item.reasons)))
     screen.rows(rows)
-    screen.line(f"{len(plan.order):,} would run, {len(plan.cached):,} cached")
+    counts = f"{len(plan.order):,} would run, {len(plan.cached):,} cached"
+    screen.line("; ".join(filter(None, [counts, foretold(estimate)])))
     return DONE
 
 

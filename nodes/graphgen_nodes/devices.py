@@ -11,7 +11,8 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -143,6 +144,15 @@ def describe(proc: Path = Path("/proc/driver/nvidia")) -> dict[str, str]:
         models = re.findall(r"^Model:\s*(.+)$", "".join(map(_information, (proc / "gpus").glob("*"))), re.MULTILINE)
         found |= {"NVIDIA driver": driver, "GPU": ", ".join(sorted(set(models)))}
     return found
+
+
+def measure(device: str) -> Callable[[], int] | None:
+    """Begin to measure torch's memory on a CUDA device; return what tells the most bytes taken since."""
+    torch = sys.modules.get("torch")
+    if torch is None or not device.startswith("cuda"):
+        return None
+    torch.cuda.reset_peak_memory_stats(device)
+    return lambda: int(torch.cuda.max_memory_allocated(device))
 
 
 def _information(gpu: Path) -> str:

@@ -105,5 +105,11 @@ def describe_environment() -> Mapping[str, str]:
     return devices.describe()
 
 
+@hookimpl
+def measure_memory(device: str) -> Callable[[], int] | None:
+    """Measure what torch takes on NVIDIA's devices."""
+    return devices.measure(device)
+
+
 def _is_model(folder: Path) -> bool:
     return (folder / "model_index.json").is_file()

@@ -77,15 +77,17 @@ def inputs_by_recipe(
     node: GraphNode,
     keys: Mapping[str, str | None],
     given: Mapping[str, str] = _NOTHING,
-    left_out: Collection[str] = (),
+    waiting: Collection[str] = (),
 ) -> str | None:
     """Write a node's inputs by the recipe keys they come from; None when one of them is not known.
 
-    `given` are the digests of what comes into a body from outside, by name. `left_out` are sockets that do not count.
+    `given` are the digests of what comes into a body from outside, by name. `waiting` are sockets nobody asked for:
+    that they are wired counts, but not to what.
     """
     parts: list[str] = []
     for socket, wires in sorted(node.wires.items()):
-        if left_out and socket in left_out:
+        if waiting and socket in waiting:
+            parts.append(f"{socket}?")
             continue
         for wire in wires:
             if given and wire.node == INPUTS:

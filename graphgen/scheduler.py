@@ -215,8 +215,9 @@ class Execution:
             scope.strayed.add(node.name)
             recipe, planned = recipe._replace(fingerprint=job.fingerprint), None
         digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
-        if node.lazy:  # having asked in vain is not the same as not having asked
-            digests |= {socket: ["blocked"] for socket in scope.front.asked(node.name) - digests.keys()}
+        if node.lazy:  # neither one that waits nor one that was asked for in vain is the same as none
+            asked = scope.front.asked(node.name)
+            digests |= {socket: ["blocked" if socket in asked else "waits"] for socket in node.lazy - digests.keys()}
         by_value = recipe.key(inputs_by_value(digests))
         job.keys = (by_value, planned) if planned else (by_value,)
         self._obtain(job)

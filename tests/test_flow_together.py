@@ -166,3 +166,17 @@ def test_a_run_cancelled_inside_a_returned_graph_lets_go_of_its_claim(machine: E
     report, log = carry_out(machine, document)
     assert dict(report.outputs) == {"c": 9}
     assert not log.of(events.NodeWaiting)
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_lazy_input_that_nobody_asked_for_yet_is_not_the_same_as_none(tmp_path: Path, use_cache: bool) -> None:
+    nodes: dict[str, JSON] = {
+        "seven": SEVEN,
+        "first": N("maths.add", a="seven.int"),
+        "short": N("steering.choose", {"take": 3}, first="first.int"),
+        "long": N("steering.choose", {"take": 3}, first="first.int", second="seven.int"),
+    }
+    with engine(tmp_path, use_cache=use_cache) as machine:
+        for names in (["short"], ["long"], ["short", "long"]):
+            report = machine.run(workflow(nodes, *(f"{name}.int" for name in names)))
+            assert dict(report.outputs) == {name: {"short": 7, "long": 14}[name] for name in names}

@@ -87,6 +87,19 @@ def countdown(value: int) -> int | Expansion:
 
 
 @node(category="steering")
+def unfold(value: int, *, word: str = "") -> int | Expansion:
+    """Count up to a multiple of 3 by returning graphs that count the call and hold the same node again."""
+    if value % 3 == 0:
+        return value
+    nodes: dict[str, JSON] = {
+        "plus": {"type": "steering.counted", "inputs": {"value": "inputs.value"}, "settings": {"word": word, "add": 1}},
+        "again": {"type": "steering.unfold", "inputs": {"value": "plus.int"}, "settings": {"word": word}},
+    }
+    inside: dict[str, JSON] = {"inputs": {"value": {"type": "int"}}, "outputs": {"int": {"from": "again.int"}}}
+    return Expansion({**inside, "nodes": nodes}, {"value": value})
+
+
+@node(category="steering")
 def astray(value: int) -> int | Expansion:
     """Return a graph that cannot run."""
     return Expansion({"outputs": {"int": {"from": "n.int"}}, "nodes": {"n": {"type": "maths.nothing"}}})
@@ -124,4 +137,18 @@ def _next_step() -> dict[str, JSON]:
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the nodes."""
-    return [counted, choose, sides, below, numbers, not_three, summed, anything, countdown, astray, endless, reads]
+    return [
+        counted,
+        choose,
+        sides,
+        below,
+        numbers,
+        not_three,
+        summed,
+        anything,
+        countdown,
+        astray,
+        endless,
+        reads,
+        unfold,
+    ]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from math import isfinite
+from typing import NamedTuple
 
 from graphgen.errors import DefinitionError
 from graphgen.jsontypes import JSON, canonical, digest
@@ -55,8 +56,7 @@ class BufferCodec:
     difference: Callable[[Buffer, Buffer], Distance] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A value as canonical JSON and buffers; `digest` identifies it; nothing in a `shareable` one can be changed."""
 
     document: str

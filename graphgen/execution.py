@@ -6,7 +6,7 @@ Every lane calls nodes through here, in whatever thread or process it runs them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -24,8 +24,7 @@ class CallError(GraphgenError):
     """A node was given, or gave, something its signature does not allow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A node function with its arguments in place."""
 
     function: Callable[..., object]

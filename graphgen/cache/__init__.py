@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from graphgen.cache import eviction
@@ -107,7 +107,7 @@ class Cache:
             return found
         found = self._disk.read(_checked(key))
         if found is not None:
-            self._memory.put([key], replace(found, source="memory"))
+            self._memory.put([key], found._replace(source="memory"))
         return found
 
     def peek(self, key: str) -> bool:

@@ -23,10 +23,10 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import time
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from graphgen.cache.database import Database, Row
@@ -42,6 +42,7 @@ from graphgen.cache.stored import (
     write_all,
 )
 from graphgen.codec import ValueCodec
+from graphgen.jsontypes import JSON, canonical
 from graphgen.jsontypes import digest as digest_of
 
 LAYOUT = "v2"
@@ -55,8 +56,7 @@ _CHECK = b'{"check":"'
 _RESULT = b'","result":'
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What is written of a result: `outputs` is name -> (digest, bytes, document where it is written here)."""
 
     keys: Sequence[str]
@@ -263,12 +263,14 @@ def format_record(
     keys: Sequence[str], outputs: Mapping[str, tuple[str, int, str | None]], seconds: float, created: float
 ) -> bytes:
     """Write what is kept of a result."""
-    body = json.dumps(
-        {"version": VERSION, "keys": list(keys), "outputs": outputs, "seconds": seconds, "created": created},
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode()
-    return _framed(body)
+    about: dict[str, JSON] = {
+        "version": VERSION,
+        "keys": keys,
+        "outputs": outputs,
+        "seconds": seconds,
+        "created": created,
+    }
+    return _framed(canonical(about).encode())
 
 
 def parse_record(data: bytes) -> Record:
@@ -282,7 +284,7 @@ def parse_record(data: bytes) -> Record:
     if data != _framed(body):
         raise Damaged("its content does not match its digest")
     try:
-        fields = json.loads(body)
+        fields = json.loads(body.decode())
         if fields["version"] != VERSION:
             raise Damaged(f"it is of version {fields['version']}, this graphgen reads {VERSION}")
         outputs = {name: (str(entry[0]), int(entry[1]), entry[2]) for name, entry in fields["outputs"].items()}

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from math import prod
+from typing import NamedTuple
 
 from graphgen.codec import Buffer, ValueCodec
 from graphgen.jsontypes import JSON
@@ -25,8 +26,7 @@ class Damaged(Exception):  # never leaves the cache
     """What was read is not what was written: cut short, changed, or of another version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where one buffer lies in an image, in bytes from its beginning."""
 
     dtype: str
@@ -35,8 +35,7 @@ class Span:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """What an image says of itself."""
 
     document: str

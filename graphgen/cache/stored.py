@@ -10,12 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from mmap import ACCESS_COPY, ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphgen.cache.image import Damaged, Layout, Span, measure, pack, parse, understood
 from graphgen.codec import Buffer, Encoded, ValueCodec
@@ -180,8 +179,7 @@ class StoredValue:
         return summarise(Buffer(span.dtype, span.shape, memoryview(image)[span.start : span.stop]))
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What a node once returned: its outputs by name, what computing them took, and where they were found.
 
     `durable` tells that it is on disk, or about to be.

@@ -77,12 +77,12 @@ class Shelf(Room):
         if found is None:
             return None
         buffers = tuple(replace(buffer, data=bytearray(buffer.data)) for buffer in found.buffers)
-        return codec().decode(replace(found, buffers=buffers))
+        return codec().decode(found._replace(buffers=buffers))
 
     def remember(self, key: str, value: object, of: str, words: str) -> None:
         made = codec().encode(value)
         buffers = tuple(replace(buffer, data=bytes(buffer.data)) for buffer in made.buffers)
-        self.kept[key, of] = replace(made, buffers=buffers)
+        self.kept[key, of] = made._replace(buffers=buffers)
         self.words.append(words)
 
     def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:  # noqa: ARG002

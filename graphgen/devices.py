@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Protocol
 
 from graphgen.codec import ValueCodec
+from graphgen.fairqueue import FairQueue
 from graphgen.jsontypes import JSON
 from graphgen.placement import UNKNOWN, Candidate, patience, place
 from graphgen.residency import Loader
@@ -53,7 +54,7 @@ class DevicesLane:
         self._lanes = lanes
         self._needs_of = needs_of
         self._clock = clock
-        self._held: list[_Held] = []
+        self._held: FairQueue[_Held] = FairQueue()
         self._running: list[_Held | None] = [None] * len(lanes)
         self._timer: Timer | None = None
         self._lock = RLock()
@@ -62,7 +63,7 @@ class DevicesLane:
         """Place the task, or hold it."""
         held = _Held(task, listen, self._needs_of(task))
         with self._lock:
-            self._held.append(held)
+            self._held.put(held, task.run, task.priority)
         self.look()
 
     def cancel(self, task: int) -> None:
@@ -81,7 +82,7 @@ class DevicesLane:
         """Stop all tasks and close the devices' lanes."""
         with self._lock:
             waiting, timer = tuple(self._held), self._timer
-            self._held.clear()
+            self._held = FairQueue()
             self._timer = None
         if timer is not None:
             timer.cancel()
@@ -92,7 +93,7 @@ class DevicesLane:
             lane.close()
 
     def look(self) -> None:
-        """Start what may start now, in the order in which it came."""
+        """Start what may start now, first whose turn it is."""
         with self._lock:
             for held in tuple(self._held):
                 if (index := self._place(held)) is not None:

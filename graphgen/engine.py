@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TypeAlias
 
 from graphgen.cache import Cache, StoredValue
+from graphgen.commons import Commons
 from graphgen.config import Config
 from graphgen.control import Control
 from graphgen.crew import Crew, choose_devices, make_lanes
@@ -79,6 +80,7 @@ class Engine:
         self._lanes: Lanes | None = None
         self._lock = Lock()
         self._pace: dict[str, float] = {}
+        self._commons = Commons()
         ledger = Ledger(directory)
         self._archive = Archive(ledger, FileDigests(ledger), self.registry.environment, self._name_of)
         self._costs = Costs(ledger)
@@ -173,6 +175,7 @@ class Engine:
         control: Control | None = None,
         previews: bool = True,
         take: Callable[[str, Files], tuple[str, ...]] | None = None,
+        priority: int = 0,
     ) -> Report:
         """Carry a plan out. A node that fails is in the report; nothing is raised for it.
 
@@ -184,6 +187,8 @@ class Engine:
             control: Cancels the run from another thread.
             previews: Whether `listen` wants the pictures that nodes show while they work.
             take: Receives the files that nodes give, by node, in place of the outputs folder; returns their names.
+            priority: Where several runs want the same threads, processes or devices, those of a higher one come first;
+                runs of the same priority take turns.
 
         Raises:
             PathError: the plan makes files, and the outputs folder cannot be written to.
@@ -217,6 +222,8 @@ class Engine:
             used=self._archive.digests.begin,
             expand=lambda subgraph: build_body(subgraph, plan.graph.workflow, self.registry, self.path_of),
             ranks=ranks(plan, estimate.nodes),
+            commons=self._commons,
+            priority=priority,
         )
         chronicle = Chronicle(plan, execution.outcome, parameters or {}, self._archive)
         outcome = execution.run()

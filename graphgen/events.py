@@ -36,7 +36,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class NodeCached:
-    """A node's outputs were found: in `memory`, on `disk`, or shared with an `equal` node of the same run."""
+    """A node's outputs were found: in `memory`, on `disk`, or shared with an `equal` node at work."""
 
     node: str
     source: Literal["memory", "disk", "equal"]

@@ -22,6 +22,7 @@ from graphgen.context import Context, Preview
 from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
 from graphgen.execution import Call, outputs_of, prepare
 from graphgen.expansion import Expansion
+from graphgen.fairqueue import FairQueue
 from graphgen.filedigests import stamp_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
@@ -278,18 +279,22 @@ class ThreadLane:
         self._workshop = workshop
         self._count = threads
         self._threads: list[Thread] = []
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._bell: SimpleQueue[bool] = SimpleQueue()
+        """Rung once for each task in line, and with False for each thread that is to end."""
+        self._line: FairQueue[Job] = FairQueue()
         self._jobs: dict[int, Job] = {}
         self._lock = Lock()
 
     def submit(self, task: Task, listen: Listener) -> None:
         """Put the task in line."""
+        job = Job(task, self._workshop, listen)
         with self._lock:
             if len(self._threads) < min(self._count, len(self._jobs) + 1):
                 self._threads.append(Thread(target=self._work, name=f"graphgen-{self.name}", daemon=True))
                 self._threads[-1].start()
-        job = self._jobs[task.id] = Job(task, self._workshop, listen)
-        self._queue.put(job)
+            self._jobs[task.id] = job
+            self._line.put(job, task.run, task.priority)
+        self._bell.put(True)
 
     def cancel(self, task: int) -> None:
         """Ask the task to stop at its next look."""
@@ -305,13 +310,15 @@ class ThreadLane:
         for job in tuple(self._jobs.values()):
             job.stop = True
         for _ in self._threads:
-            self._queue.put(None)
+            self._bell.put(False)
         for thread in self._threads:
             thread.join()
         self._threads.clear()
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
+        while self._bell.get():
+            with self._lock:
+                job = self._line.take()
             job.run()
             del self._jobs[job.task.id]
             del job  # an idle thread holds no values

@@ -51,11 +51,8 @@ class Host(Protocol):
     def fail(self, job: Job, report: Failed) -> None:
         """Note that a job failed."""
 
-    def retire(self, job: Job) -> None:
-        """Let nobody follow a job any more."""
-
-    def serve_followers(self, job: Job, result: Finished | None) -> None:
-        """Give those who followed a job what it gave, or let them try themselves."""
+    def leave(self, job: Job, result: Finished | None) -> None:
+        """Give those who follow a job what it gave, or let them try themselves."""
 
 
 class Openings:
@@ -95,19 +92,13 @@ class Openings:
 
     def give_up(self, job: Job, reason: str) -> None:
         """Fail a zone, or a node whose expansion failed."""
-        self._host.retire(job)
         self._host.fail(job, Failed(reason, "", ""))
-        if job.claim:
-            job.claim.release()
-        self._host.serve_followers(job, None)
+        self._host.leave(job, None)
 
     def _conclude(self, job: Job, values: Values) -> None:
         seconds = perf_counter() - job.began
-        self._host.retire(job)
         self._host.finish(job, values, seconds)
-        if job.claim:
-            job.claim.release()
-        self._host.serve_followers(job, Finished(values, seconds))
+        self._host.leave(job, Finished(values, seconds))
 
     def _open(
         self, job: Job, graph: Graph, given: Values, prefix: str, ended: Callable[[Scope], None], *, tolerant: bool

@@ -1,15 +1,16 @@
 """A lane in processes of its own: what crashes there takes one task with it, and nothing of the engine.
 
 In: tasks. Out: reports, as from any lane. Each worker has a seat (`seat.py`), which starts it when a task comes and
-replaces it when it dies. A task goes to a worker with room, else to a new one while there may be more, else it waits.
+replaces it when it dies. A task goes to a worker with room, else to a new one while there may be more, else it waits
+in a fair queue.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from threading import Lock
 
+from graphgen.fairqueue import FairQueue
 from graphgen.seat import Order, Seat, Terms
 from graphgen.tasks import Listener, Stopped, Task
 
@@ -24,7 +25,7 @@ class ProcessLane:
         self._width = width
         self._seats: list[Seat] = []
         self._seat_of: dict[int, Seat] = {}
-        self._backlog: deque[Order] = deque()
+        self._backlog: FairQueue[Order] = FairQueue()
         self._lock = Lock()
 
     def submit(self, task: Task, listen: Listener) -> None:
@@ -32,7 +33,7 @@ class ProcessLane:
         order = Order(task, listen)
         with self._lock:
             if (seat := self._free_seat()) is None:
-                self._backlog.append(order)
+                self._backlog.put(order, task.run, task.priority)
             else:
                 self._assign(seat, order)
                 seat.give(order)
@@ -56,8 +57,8 @@ class ProcessLane:
         """Stop all tasks and end the workers; one that does not end by itself in time is killed."""
         with self._lock:
             seats, waiting = tuple(self._seats), tuple(self._backlog)
+            self._backlog = FairQueue()
             self._seats.clear()
-            self._backlog.clear()
             for seat in seats:
                 seat.close()
         for order in waiting:
@@ -83,6 +84,6 @@ class ProcessLane:
             del self._seat_of[ended.task.id]
             if not self._backlog or seat not in self._seats:
                 return None
-            order = self._backlog.popleft()
+            order = self._backlog.take()
             self._assign(seat, order)
             return order

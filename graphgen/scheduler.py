@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from itertools import count
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -20,12 +19,13 @@ from typing import Literal, TypeAlias, cast
 
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
+from graphgen.commons import Commons, HandedOver, Share
 from graphgen.control import Control
 from graphgen.errors import NodeError, error_line
 from graphgen.events import Event
-from graphgen.execution import settle
 from graphgen.graph import Graph, GraphNode
-from graphgen.inference import PathOf, known_of
+from graphgen.identity import identify, planned_key, unchanged
+from graphgen.inference import PathOf
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes, summary_of
 from graphgen.lazy import ASKS
@@ -34,7 +34,6 @@ from graphgen.openings import Openings
 from graphgen.outcome import Outcome
 from graphgen.plan import Plan, demand_more
 from graphgen.ready import Ready
-from graphgen.recipe import inputs_by_recipe, inputs_by_value
 from graphgen.scope import Job, Scope
 from graphgen.subgraphs import INPUTS
 from graphgen.tasks import (
@@ -54,7 +53,7 @@ from graphgen.tasks import (
     Used,
 )
 from graphgen.turns import begin_zone
-from graphgen.wavefront import Values, Wavefront
+from graphgen.wavefront import Values
 
 Source: TypeAlias = Literal["memory", "disk", "equal"]
 Effect: TypeAlias = Callable[[str, StoredValue], tuple[str, ...]]
@@ -77,6 +76,7 @@ class Execution:
 
     `pace` remembers, from run to run, what the last call of each kind of node took, in seconds. `used` hears the stamps
     of model files that nodes use; `ranks` tells how urgent nodes are; `expand` checks a graph that a node returned.
+    `commons` is what the run has in common with others. Lanes take tasks of a higher `priority` first.
     """
 
     def __init__(
@@ -95,6 +95,8 @@ class Execution:
         used: Callable[[Iterable[str]], None] = lambda _: None,
         ranks: Mapping[str, float] | None = None,
         expand: Callable[[Mapping[str, JSON]], Graph] | None = None,
+        commons: Commons | None = None,
+        priority: int = 0,
     ) -> None:
         self.plan = plan
         self.lanes = lanes
@@ -106,8 +108,9 @@ class Execution:
         self.listen = listen
         self.control = control or Control()
         self.outcome, self.used = Outcome(), used
+        self._run, self._priority = next(_ids), priority
         self._pace = {} if pace is None else pace
-        self._queue: SimpleQueue[tuple[int, Report | None]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[int, Report | HandedOver | None]] = SimpleQueue()
         self._openings = Openings(self, expand)
         self._root = Scope(plan)
         self._root.strayed = self.outcome.strayed
@@ -115,9 +118,10 @@ class Execution:
         self._over: deque[Scope] = deque()
         """Scopes of which nothing is left."""
         self._running: dict[int, Job] = {}
-        self._by_value: dict[str, Job] = {}
-        """The running jobs that others may follow, by value key."""
+        """Tasks at work, and jobs that wait for the result of another, which have no lane."""
+        self._share = Share(commons or Commons())
         self._elsewhere: list[Job] = []
+        """Jobs that another process is at."""
         self._looked = 0.0
         self._stopping = False
 
@@ -166,18 +170,21 @@ class Execution:
 
     def _stop_running(self) -> None:
         self._stopping = True
+        for job in self._elsewhere:
+            self._share.leave(job)
         self._elsewhere.clear()
-        for task, job in self._running.items():
+        for task, job in tuple(self._running.items()):
             if job.lane:
                 job.lane.cancel(task)
+            else:
+                del self._running[task]
+                self._share.leave(job)
 
     def _abandon(self) -> None:
         """Let nobody wait for what this run had begun and did not end."""
         if self._running:
             self._stop_running()
-        for job in (*self._running.values(), *self._by_value.values()):  # the latter may have returned a graph
-            if job.claim:
-                job.claim.release()
+        self._share.close()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -197,53 +204,53 @@ class Execution:
     def _start(self, scope: Scope, node: GraphNode) -> None:
         """Look a node's value key up, and run it if nothing is found and nobody else is at it."""
         spec, job = node.spec, Job(scope, node, scope.front.inputs(node))
-        planned = self._planned_key(scope, node)
+        planned = planned_key(job)
         if not spec.pure:
             self._submit(job)
-            return
-        if spec.cheap and spec.fingerprint is None and not node.lazy:  # looking it up takes longer than doing it
+        elif spec.cheap and spec.fingerprint is None and not node.lazy:  # looking it up takes longer than doing it
             job.keys = (planned,) if planned else ()
             self._submit(job)
-            return
-        try:
-            job.fingerprint = self._fingerprint(job)
-        except Exception as error:  # a plugin's look at the outside world may raise anything
-            self.fail(job, _failed(error))
-            return
-        recipe = scope.plan.recipes[node.name]
-        if job.fingerprint != recipe.fingerprint:
-            scope.strayed.add(node.name)
-            recipe, planned = recipe._replace(fingerprint=job.fingerprint), None
-        digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
-        if node.lazy:  # neither one that waits nor one that was asked for in vain is the same as none
-            asked = scope.front.asked(node.name)
-            digests |= {socket: ["blocked" if socket in asked else "waits"] for socket in node.lazy - digests.keys()}
-        by_value = recipe.key(inputs_by_value(digests))
-        job.keys = (by_value, planned) if planned else (by_value,)
-        self._obtain(job)
+        else:
+            try:
+                identify(job, planned, self.path_of)
+            except Exception as error:  # a plugin's look at the outside world may raise anything
+                self.fail(job, _failed(error))
+                return
+            self._obtain(job)
 
     def _obtain(self, job: Job) -> None:
-        """Take a job's result from where it is, or wait for whoever is at it, or make it."""
-        key = job.keys[0]
-        if leader := self._by_value.get(key):
-            if job.scope.stands_in(leader):
-                self.fail(job, Failed("it needs its own result: the same node, with the same inputs", "", ""))
-            else:
-                leader.followers.append(job)
-        elif self.look_up and (result := self.cache.fetch(key)):
+        """Get a job's result oneself, or follow whoever in this engine is at it."""
+        number = next(_ids)
+        leader = self._share.join(job, lambda told: self._queue.put((number, told)))
+        if leader is job:
+            self._lead(job)
+        elif leader is None:
+            self.fail(job, Failed("it needs its own result: the same node, with the same inputs", "", ""))
+        else:
+            self._running[number] = job
+            if leader not in self._share:
+                self._tell_of_waiting(job)
+
+    def _lead(self, job: Job) -> None:
+        """Take a job's result from the cache, make it, or leave that to another process that is at it."""
+        if self.look_up and (result := self.cache.fetch(job.keys[0])):
             self.cache.keep(job.keys, result.values, result.seconds, durable=True)
             if job.node.lazy and ASKS in result.values:
                 self._ask(job, cast("list[str]", result.values[ASKS].load()))
+                self._share.leave(job)
             else:
                 self._take(job.scope, job.node.name, result.values, result.source)
-        elif not self.look_up or job.node.zone or self._claim(job):
-            self._by_value[key] = job
+                self._share.leave(job, Finished(result.values, result.seconds))
+        elif not self.look_up or job.node.zone or job.claim or self._claim(job):
             self._submit(job)
         else:
-            if self.listen and not job.waits:
-                self.listen(events.NodeWaiting(job.label))
-            job.waits = True
+            self._tell_of_waiting(job)
             self._elsewhere.append(job)
+
+    def _tell_of_waiting(self, job: Job) -> None:
+        if self.listen and not job.told:
+            self.listen(events.NodeWaiting(job.label))
+        job.told = True
 
     def _ask(self, job: Job, sockets: Sequence[str]) -> None:
         """See to the lazy inputs a node asks for, and start it again when they are there."""
@@ -253,8 +260,8 @@ class Execution:
                 lost, reason = withheld
                 self._skip_with(scope, node.name, f"'{scope.label(lost)}' gives no value: {reason}")
                 return
-        wanted = [wire.node for socket in sockets for wire in node.wires[socket] if not front.knows(wire.node)]
-        more = demand_more(scope.plan, wanted, self.cache if self.look_up else None, _Known(front))
+        wanted = [wire.node for socket in sockets for wire in node.wires[socket] if wire.node not in front]
+        more = demand_more(scope.plan, wanted, self.cache if self.look_up else None, front)
         first = front.extend(more)
         there = [front.ask(node.name, socket) for socket in sockets]
         self._ready.extend((scope, name) for name in first)
@@ -263,31 +270,19 @@ class Execution:
         for name, result in more.cached.items():
             self._take(scope, name, result.values, result.source)
 
-    def _planned_key(self, scope: Scope, node: GraphNode) -> str | None:
-        """Return the recipe key that the plan gave a node, if what lies above it came out as the plan assumed."""
-        strayed = scope.strayed
-        if strayed and any(wire.node in strayed for wires in node.wires.values() for wire in wires):
-            strayed.add(node.name)
-            return None
-        if node.lazy:
-            asked = scope.front.asked(node.name)
-            text = inputs_by_recipe(node, scope.plan.keys, scope.plan.given, node.lazy - asked)
-            return None if text is None else scope.plan.recipes[node.name].key(text)
-        return scope.plan.keys[node.name]
-
     def _claim(self, job: Job) -> bool:
-        """Claim a job among all runs and processes, if it is worth it; False when another one has it."""
+        """Claim a job among all processes, if it is worth it; False when another one has it."""
         if self._pace.get(job.node.spec.id, _WORTH_A_CLAIM) < _WORTH_A_CLAIM:
             return True
         job.claim = self.cache.claim(job.keys[0])
         return job.claim is not None
 
     def _look_elsewhere(self) -> None:
-        """See what other runs and processes have finished, or have given up."""
+        """See what other processes have finished, or have given up."""
         self._looked = monotonic()
         waiting, self._elsewhere = self._elsewhere, []
         for job in waiting:
-            self._obtain(job)
+            self._lead(job)
 
     def _submit(self, job: Job) -> None:
         node = job.node
@@ -299,68 +294,60 @@ class Execution:
         job.lane = self.lanes.lane_for(node.spec)
         key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
         lazy = tuple(node.lazy - job.scope.front.asked(node.name)) if node.lazy else ()
-        task = Task(next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key, lazy)
+        task = Task(
+            next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key, lazy, self._run, self._priority
+        )
         self._running[task.id] = job
         job.lane.submit(task, self._post)
 
     def _post(self, task: int, report: Report) -> None:
         self._queue.put((task, report))
 
-    def _fingerprint(self, job: Job) -> str:
-        """Identify what the node reads from outside, now that all its settings are known."""
-        node = job.node
-        if node.spec.fingerprint is None:
-            return ""
-        known = known_of(node, job.scope.plan.graph.nodes, self.path_of)
-        if node.wired_settings:
-            wired = {name: job.inputs[name][0].load() for name in node.wired_settings}
-            known = replace(known, settings=cast(Mapping[str, JSON], settle(node.spec, node.settings, wired)))
-        return node.spec.fingerprint(known)
-
     # --- reports ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, task: int, report: Report) -> None:
+    def _receive(self, task: int, report: Report | HandedOver) -> None:
         job = self._running.get(task)
         if job is None:
             return  # a thread that a node has left behind still talks
-        if isinstance(report, Used | Measured):
+        if job.lane is None:
+            del self._running[task]
+            self._follow(job, report)
+        elif isinstance(report, Used | Measured):
             self.outcome.account(job.label, report)
             self.used(report.stamps if isinstance(report, Used) else ())
-            return
-        if not isinstance(report, _ENDS):
-            if self.listen and job.lane:
-                self.listen(_event(job.label, job.lane, report))
-            return
-        del self._running[task]
+        elif isinstance(report, _ENDS):
+            del self._running[task]
+            self._end(job, report)
+        elif self.listen and not isinstance(report, HandedOver):
+            self.listen(_event(job.label, job.lane, report))
+
+    def _follow(self, job: Job, told: Report | HandedOver) -> None:
+        """Take in what the job has given that this one followed, or go on in its place."""
+        if isinstance(told, Finished):
+            self._share.leave(job)
+            self.cache.keep(job.keys, told.values, told.seconds, durable=True)
+            self._take(job.scope, job.node.name, told.values, "equal")
+        elif self.control.cancelled:
+            self._share.leave(job)
+        else:
+            self._lead(job)
+
+    def _end(self, job: Job, report: Report | HandedOver) -> None:
+        """Take in the end of a job that ran."""
         if isinstance(report, Expanded):
             self._openings.enter(job, report)
             return
-        self.retire(job)
-        try:
-            if isinstance(report, Finished):
-                self.finish(job, report.values, report.seconds)
-            elif isinstance(report, Asked):
-                self._note(job, report)
-            elif isinstance(report, Failed):
-                self.fail(job, report)
-        finally:
-            if job.claim:
-                job.claim.release()
-        self.serve_followers(job, report if isinstance(report, Finished) else None)
+        if isinstance(report, Finished):
+            self.finish(job, report.values, report.seconds)
+        elif isinstance(report, Asked):
+            self._note(job, report)
+        elif isinstance(report, Failed):
+            self.fail(job, report)
+        self.leave(job, report if isinstance(report, Finished) else None)
 
-    def retire(self, job: Job) -> None:
-        """Let nobody follow a job any more."""
-        if job.keys and self._by_value.get(job.keys[0]) is job:
-            del self._by_value[job.keys[0]]
-
-    def serve_followers(self, job: Job, result: Finished | None) -> None:
-        """Give those who followed a job what it gave, or let them try themselves."""
-        for follower in job.followers:
-            if result and job.node.name not in job.scope.strayed:
-                self.cache.keep(follower.keys, result.values, result.seconds, durable=True)
-                self._take(follower.scope, follower.node.name, result.values, "equal")
-            elif not self.control.cancelled:
-                self._obtain(follower)
+    def leave(self, job: Job, result: Finished | None) -> None:
+        """Give those who follow a job what it gave, or let them try themselves."""
+        self._share.leave(job, None if job.node.name in job.scope.strayed else result)
 
     def _note(self, job: Job, report: Asked) -> None:
         """Keep what a node asked for in place of its outputs, and see to it."""
@@ -374,22 +361,13 @@ class Execution:
         node, name = job.node, job.label
         self.outcome.ran += 1
         self.outcome.seconds[name] = self._pace[node.spec.id] = seconds
-        if job.fleeting or not self._unchanged(job):
+        if job.fleeting or not unchanged(job, self.path_of):
             job.scope.strayed.add(node.name)
         elif job.keys:
             self.cache.keep(job.keys, values, self.outcome.seconds_again(name), durable=not node.spec.cheap)
         if self.listen:
             self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
         self._complete(job.scope, node, values)
-
-    def _unchanged(self, job: Job) -> bool:
-        """Tell whether what the node read is still what its key says; if not, its result is not kept."""
-        if job.node.spec.fingerprint is None or not job.node.spec.pure:
-            return True
-        try:
-            return self._fingerprint(job) == job.fingerprint
-        except Exception:  # it went away while it was read: the values serve this run and are not kept
-            return False
 
     def _take(self, scope: Scope, name: str, values: Values, source: Source) -> None:
         """Take in values that did not have to be computed."""
@@ -472,16 +450,6 @@ class Execution:
             if name in left:
                 left.discard(name)
                 self._skip(self._root, name, "the run was cancelled")
-
-
-class _Known(Container[str]):
-    """The nodes a wavefront sees to."""
-
-    def __init__(self, front: Wavefront) -> None:
-        self._front = front
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._front.knows(name)
 
 
 def _failed(error: Exception) -> Failed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -57,20 +57,13 @@ class Scope:
             name, owner = owner.node.name, owner.scope.owner
         return name
 
-    def stands_in(self, job: Job) -> bool:
-        """Tell whether this scope belongs to a job, or to one inside it."""
-        owner = self.owner
-        while owner is not None and owner is not job:
-            owner = owner.scope.owner
-        return owner is job
-
     def outputs(self) -> dict[str, StoredValue]:
         """Return the graph's outputs that were reached, by name."""
         ends = self.plan.graph.outputs
         return {name: self.values[wire.node][wire.output] for name, wire in ends.items() if wire.node in self.values}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """A node about to run or running: what it is given, and the keys its result is kept under (its value key first)."""
 
@@ -81,15 +74,20 @@ class Job:
     fingerprint: str = ""
     claim: Claim | None = None
     lane: Lane | None = None
-    waits: bool = False
-    """Somebody else has claimed it."""
+    told: bool = False
+    """Whether it was said that somebody else is at it."""
     fleeting: bool = False
     """What it gives serves this run only, because its keys do not say all that it depends on."""
     began: float = field(default_factory=perf_counter)
-    followers: list[Job] = field(default_factory=list)
-    """Jobs with the same value key, which wait for this one's result."""
 
     @property
     def label(self) -> str:
         """The node's name in the whole run."""
         return self.scope.label(self.node.name)
+
+    def owners(self) -> Iterator[Job]:
+        """Yield the jobs that it stands in, the nearest first."""
+        owner = self.scope.owner
+        while owner is not None:
+            yield owner
+            owner = owner.scope.owner

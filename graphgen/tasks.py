@@ -29,6 +29,10 @@ class Task:
     """The key that its result will be kept under, if it will be."""
     lazy: tuple[str, ...] = ()
     """Inputs that are wired and will be computed if the node asks for them."""
+    run: int = 0
+    """The run it belongs to: lanes take turns between runs."""
+    priority: int = 0
+    """Tasks of a higher one are taken first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ nothing and knows no keys; all it does is count, so that a run costs the same fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from graphgen.cache import StoredValue
@@ -18,7 +18,7 @@ from graphgen.wires import Wire
 Values: TypeAlias = Mapping[str, StoredValue]
 
 
-class Wavefront:
+class Wavefront(Container[str]):
     """Counts down what each node waits for, and holds each value until its last use.
 
     Where nodes have lazy inputs, values are held to the end: nobody knows what will be asked for.
@@ -54,7 +54,7 @@ class Wavefront:
         """Return the lazy inputs that a node has asked for."""
         return self._asked.get(name, frozenset())
 
-    def knows(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         """Tell whether somebody sees to a node already."""
         return name in self._uses
 

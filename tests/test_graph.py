@@ -11,7 +11,7 @@ from pathlib import Path
 import networkx
 import pytest
 from engine_kit import HERE, N, carry_out, engine, problems_of, workflow
-from packs import maths, probe
+from packs import maths, probe, steering
 from packs.maths import Point
 
 from graphgen.engine import Engine
@@ -35,6 +35,11 @@ GOOD = {
     "files_only": {},
     "view_and_texts": {"one": 1},
     "subgraphs": {"sum": 12, "passed": 12, "wired": 14},
+    "map": {"each": [1, 2, 3], "pairs": [1, 2, 3, 2, 3, 4, 3, 4, 5], "tried": [10, 20]},
+    "loop": {"thrice": 7, "until": [3, 5, 7], "sum": 7},
+    "lazy": {"chosen": 1},
+    "blocked": {"odd": 1},
+    "expansion": {"down": 3},
 }
 
 
@@ -42,7 +47,9 @@ GOOD = {
 def machine(tmp_path: Path) -> Iterator[Engine]:
     """An engine with the fake packs, `maths` in version 1.5, and a plugin that could not be imported."""
     shattered = BrokenPlugin("shattered", "acme-shattered", "ImportError: no module named 'glue'", "...")
-    installed = build_registry([Plugin("maths", maths, "acme-maths", "1.5"), Plugin("probe", probe), shattered])
+    installed = build_registry(
+        [Plugin("maths", maths, "acme-maths", "1.5"), Plugin("probe", probe), Plugin("steering", steering), shattered]
+    )
     with engine(tmp_path, installed=installed) as made:
         yield made
 

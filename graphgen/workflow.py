@@ -299,5 +299,5 @@ def _known_keys(place: tuple[int | str, ...]) -> Sequence[str]:
         parts: dict[str, type[BaseModel]] = {"nodes": Node, "parameters": Parameter, "outputs": Output}
         model = (parts | {"inputs": SubgraphInput}).get(str(place[0]))
     if place[0] == "nodes" and len(place) > 3:
-        model = {"map": MapClause, "loop": LoopClause}.get(str(place[2]))
+        model = MapClause if place[2] == "map" else LoopClause if place[2] == "loop" else None
     return tuple(info.alias or name for name, info in model.model_fields.items()) if model else ()

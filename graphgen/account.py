@@ -9,8 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from graphgen.filedigests import stamp_of
 from graphgen.residency import Residency
 from graphgen.tasks import Measured
+
+
+def stamps_of(residency: Residency, handle: object) -> tuple[str, ...]:
+    """Return the stamps of the files that a lease needs; none where something is wrong with them, as the lease tells."""
+    try:
+        return tuple(map(stamp_of, residency.files(handle)))
+    except Exception:  # a loader is a plugin's
+        return ()
 
 
 class Account:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,14 +16,13 @@ from threading import Lock, Thread, current_thread, main_thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, cast
 
-from graphgen.account import Account
+from graphgen.account import Account, stamps_of
 from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
 from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
 from graphgen.execution import Call, outputs_of, prepare
 from graphgen.expansion import Expansion
 from graphgen.fairqueue import FairQueue
-from graphgen.filedigests import stamp_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
 from graphgen.lazy import InputNeeded
@@ -117,7 +116,8 @@ class Job:
         if residency is None:
             cure = "mark the node @node(device='gpu')"
             raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
-        self._tell_files(residency, handle)
+        if stamps := stamps_of(residency, handle):
+            self.report(Used(stamps))
         return self._account.lease(handle, report) if self._account else residency.lease(handle, report)
 
     def remembers(self) -> bool:
@@ -153,12 +153,6 @@ class Job:
             cure = did_you_mean(of, tuple(nodes)) or "install its plugin"
             raise ResourceError(f"no node '{of}' is installed whose partial work could be shared; {cure}")
         return partial_key(spec, self._workshop.device, key)
-
-    def _tell_files(self, residency: Residency, handle: object) -> None:
-        """Tell which files a lease needs; what is wrong with them is told by the lease."""
-        with suppress(Exception):
-            if stamps := tuple(map(stamp_of, residency.files(handle))):
-                self.report(Used(stamps))
 
     def run(self) -> None:
         """Call the node and report how it ended; nothing it raises gets out, save Ctrl-C in the main thread."""

@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [overhead] [handover] [picture] [sampling]`, all of them by default."""
+"""Run the benchmarks: `python -m benchmarks [overhead] [steering] [handover] ...`, all of them by default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import Measurement, table
 
-GROUPS = ("overhead", "handover", "picture", "sampling")
+GROUPS = ("overhead", "steering", "handover", "picture", "sampling")
 RESULTS = Path(__file__).parent / "results"
 
 

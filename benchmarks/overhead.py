@@ -76,7 +76,7 @@ def _measure_one(
 ) -> Iterator[Measurement]:
     group = f"{shape.__name__} of {size:,} {kind}"
     compared = "a call" if kind == "inline" else "a future in a thread pool"
-    config = _config(folder / group.replace(" ", "_"))
+    config = config_in(folder / group.replace(" ", "_"))
     with Engine(config, registry) as engine:
         runs = iter(range(1, 100))
         plans = [engine.plan(engine.check(shape(kind, size, next(runs)))) for _ in range(3)]
@@ -94,13 +94,14 @@ def _measure_one(
 
 
 def _measure_plan(registry: Registry, folder: Path) -> Measurement:
-    with Engine(_config(folder / "plan"), registry) as engine:
+    with Engine(config_in(folder / "plan"), registry) as engine:
         graph = engine.check(chain("inline", 100_000, 1))
         seconds = best_of(3, lambda: engine.plan(graph))
         return Measurement("chain of 100,000", "plan alone", seconds * 1e3, "ms", 1000)
 
 
-def _config(folder: Path) -> Config:
+def config_in(folder: Path) -> Config:
+    """Return a configuration whose folders lie in one."""
     roots = {name: folder / name for name in ("models", "inputs", "outputs", "cache", "data")}
     return Config.load({**roots, "device": "cpu"}, environment={})
 

@@ -16,7 +16,7 @@ from threading import Lock, Thread, current_thread, main_thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, cast
 
-from graphgen.account import Account, stamps_of
+from graphgen.account import Account
 from graphgen.cache import StoredValue
 from graphgen.context import Context, Preview
 from graphgen.errors import Cancelled, ResourceError, did_you_mean, error_line
@@ -44,7 +44,6 @@ from graphgen.tasks import (
     Started,
     Stopped,
     Task,
-    Used,
 )
 from graphgen.validation import shown
 from graphgen.widgets import RootName
@@ -112,13 +111,10 @@ class Job:
 
     def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
         """Lease what a handle names from the lane's residency."""
-        residency = self._workshop.residency
-        if residency is None:
+        if self._account is None:
             cure = "mark the node @node(device='gpu')"
             raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
-        if stamps := stamps_of(residency, handle):
-            self.report(Used(stamps))
-        return self._account.lease(handle, report) if self._account else residency.lease(handle, report)
+        return self._account.lease(handle, report)
 
     def remembers(self) -> bool:
         """Tell whether partial work is kept."""
@@ -163,7 +159,7 @@ class Job:
             returned = call.function(*call.arguments, **call.settings)
             seconds = perf_counter() - began
             if self._account is not None:
-                self.report(self._account.close())
+                self._account.close()
             self._finish(returned, seconds)
         except KeyboardInterrupt as error:
             if current_thread() is main_thread():
@@ -188,9 +184,9 @@ class Job:
         if self.stop:
             raise Cancelled("the run was cancelled")
         self.begun = True
-        registry, residency = self._workshop.registry, self._workshop.residency
-        if residency is not None and registry.nodes[self.task.type].device == "gpu":
-            self._account = Account(residency, registry.meter(self._workshop.device))
+        if (residency := self._workshop.residency) is not None:
+            meter = self._workshop.registry.meter(self.task.type, self._workshop.device)
+            self._account = Account(residency, meter, self.report)
         self._began = perf_counter()
         self.report(Started())
 

@@ -95,8 +95,13 @@ class Registry:
         """Return what a node's values depend on besides its inputs: versions, as its run record names them."""
         return self._environments[type_.partition(".")[0]]
 
-    def meter(self, device: DeviceInfo) -> Callable[[], int | None]:
-        """Begin to measure a device's memory; return what tells the most that was taken since, None if nobody knows."""
+    def meter(self, type_: str, device: DeviceInfo) -> Callable[[], int | None] | None:
+        """Begin to measure a device's memory for a node; return what tells the most bytes taken since, None if unknown.
+
+        Returns None for nodes that do not run on the device.
+        """
+        if self.nodes[type_].device != "gpu":
+            return None
         for hooks in self._meters:
             with suppress(Exception):  # a figure less is no reason to fail a task
                 for found in hooks.measure_memory(device=device.name):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from graphgen.cli.faces import all_nodes
 from graphgen.cli.words import limits, value_text
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
@@ -20,7 +21,7 @@ def page() -> str:
     """Return docs/nodes.md: every built-in node with its inputs, settings and outputs."""
     registry = build_registry(find_plugins())
     own = {plugin.name for plugin in registry.plugins if plugin.distribution == "graphgen"}
-    specs = sorted((spec for spec in registry.nodes.values() if _pack(spec) in own), key=lambda spec: spec.id)
+    specs = [spec for spec in all_nodes(registry).values() if _pack(spec) in own]
     lines = ["# Nodes", "", "Made by `make docs` from the nodes themselves; `graphgen nodes NAME` shows the same.", ""]
     for pack, members in groupby(specs, key=_pack):
         lines += [f"## {pack}", ""]

@@ -74,7 +74,7 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
     if name not in last:
         return ("it has not run yet",)
     before = last[name]
-    reasons = _recipe_reasons(before.get("recipe"), now["recipe"])
+    reasons = _recipe_reasons(before.get("recipe"), now["recipe"], zone=node.zone is not None)
     if before.get("wires") != now["wires"]:
         reasons.append("its wires changed")
     sources = {wire.node: None for wires in node.wires.values() for wire in wires}
@@ -86,7 +86,7 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
     return tuple(reasons)
 
 
-def _recipe_reasons(before: JSON, now: JSON) -> list[str]:
+def _recipe_reasons(before: JSON, now: JSON, *, zone: bool) -> list[str]:
     if not isinstance(before, Mapping) or not isinstance(now, Mapping):
         return ["it has not run yet"]
     if before.get("type") != now["type"]:
@@ -98,7 +98,15 @@ def _recipe_reasons(before: JSON, now: JSON) -> list[str]:
         "fingerprint": "the file it reads changed",
     }
     reasons = [text for field, text in words.items() if before.get(field) != now[field]]
-    return reasons + _settings_reasons(str(before.get("settings")), str(now["settings"]))
+    told = _zone_reasons if zone else _settings_reasons
+    return reasons + told(str(before.get("settings")), str(now["settings"]))
+
+
+def _zone_reasons(before: str, now: str) -> list[str]:
+    """Tell what is different in a zone; of what it repeats there are digests only."""
+    old, new = json.loads(before), json.loads(now)
+    words = {"clause": "its map or loop changed", "body": "what it repeats changed"}
+    return [text for part, text in words.items() if old.get(part) != new[part]]
 
 
 def _settings_reasons(before: str, now: str) -> list[str]:

@@ -61,11 +61,11 @@ class Registry:
     def suggest(self, name: str) -> str | None:
         """Return `did you mean 'samplers.euler'?` for a node whose id, or its part after the dot, is nearly right."""
         functions: dict[str, list[str]] = {}
-        for known in self.nodes:
+        for known in (*self.nodes, *self.subgraphs):
             functions.setdefault(known.rpartition(".")[2], []).append(known)
         wanted = name.rpartition(".")[2]
         if wanted not in functions:
-            if found := did_you_mean(name, tuple(self.nodes)):
+            if found := did_you_mean(name, (*self.nodes, *self.subgraphs)):
                 return found
             wanted = nearest(wanted, tuple(functions)) or ""
         several = [f"'{known}'" for known in functions.get(wanted, ())]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graphgen import events
 from graphgen.errors import NodeError
 from graphgen.estimates import Estimate
 from graphgen.events import RunStatus
+from graphgen.novalue import reason_in
 from graphgen.outcome import Outcome
 from graphgen.outputs import Outputs
 from graphgen.plan import Plan
@@ -17,7 +18,10 @@ from graphgen.record import RunRecord
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: `outputs` has those that were reached, `files` the paths written or found in place."""
+    """How a run ended: `outputs` has those that were reached, `files` the paths written or found in place.
+
+    `blocked` says of the outputs that a node blocked (see NoValue) why they are not there.
+    """
 
     run: str
     status: RunStatus
@@ -28,6 +32,7 @@ class Report:
     cached: int
     skipped: int
     seconds: float
+    blocked: Mapping[str, str]
     record: Callable[[], RunRecord]
     """Writes the run record of the targets: what each node was, what it gave, and what it was made with."""
 
@@ -39,16 +44,18 @@ def report_of(run_id: str, plan: Plan, outcome: Outcome, seconds: float, record:
         for name, wire in plan.graph.outputs.items()
         if wire.node in outcome.values
     }
+    blocked = {name: reason for name, value in reached.items() if (reason := reason_in(value.document)) is not None}
     return Report(
         run_id,
         outcome.status,
-        Outputs(reached, outcome.files),
+        Outputs({name: value for name, value in reached.items() if name not in blocked}, outcome.files),
         tuple(outcome.files),
         tuple(outcome.failures),
         outcome.ran,
         outcome.cached,
         outcome.skipped,
         seconds,
+        blocked,
         record,
     )
 

@@ -238,6 +238,23 @@ def test_nodes_are_found_by_a_word(complete: Terminal) -> None:
     assert "images.load" in complete.call("nodes", "Load PNG", "--json").lines[0]["nodes"]
 
 
+def test_a_subgraph_that_a_plugin_ships_is_listed_and_shown_like_a_node(complete: Terminal) -> None:
+    assert "  text.prompts  Read a prompt and a negative prompt" in complete.call("nodes", "text").out
+    page = complete.call("nodes", "text.prompts").out
+    assert page.startswith("text.prompts  version 1, runs on the GPU where there is one, a subgraph\n")
+    rows = {line.split()[0]: " ".join(line.split()) for line in page.splitlines() if line.startswith("  ")}
+    assert rows["encoder"] == "encoder text_encoder The model's text encoder."
+    assert rows["text"] == 'text str = "" What the picture should show.'
+    assert rows["positive"] == "positive conditioning"
+    assert '"inputs": {"encoder": "a_node.text_encoder"}' in page
+    (catalogue,) = complete.call("nodes", "--json").lines
+    (alone,) = complete.call("nodes", "text.prompts", "--json").lines
+    assert catalogue["nodes"]["text.prompts"] == alone
+    assert [item["name"] for item in alone["outputs"]] == ["positive", "negative"]
+    assert alone["settings"]["properties"]["negative"]["description"] == "What it should keep away from."
+    assert "did you mean 'text.prompts'?" in complete.call("nodes", "text.promts").err
+
+
 # --- plugins --------------------------------------------------------------------------------------------------------
 
 

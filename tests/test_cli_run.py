@@ -91,6 +91,44 @@ def test_only_runs_a_node_and_what_it_needs(terminal: Terminal) -> None:
     assert "did you mean 'square'?" in wrong.err
 
 
+def test_an_output_that_is_blocked_is_told_with_the_reason(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    gate = {"type": "flow.gate", "inputs": {"value": "two.float"}, "settings": {"open": False, "reason": "not today"}}
+    nodes = {"two": {"type": "toy.number", "settings": {"value": 2}}, "gate": gate}
+    answer = terminal.call("run", terminal.save(workflow(nodes, outputs={"picture": {"from": "gate.value"}})))
+    assert answer.code == 0
+    assert "picture  no value: not today\n" in answer.out
+
+
+def test_explain_tells_of_zones_and_of_nodes_inside_subgraphs(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    doubled = {"type": "toy.add", "inputs": {"numbers": ["inputs.value", "inputs.value"]}}
+    inside = {
+        "inputs": {"value": {"type": "float"}},
+        "outputs": {"sum": {"from": "sum.float"}},
+        "nodes": {"sum": doubled},
+    }
+    nodes = {
+        "many": {"type": "flow.numbers", "settings": {"count": 3}},
+        "each": {"type": "subgraph.double", "map": {"over": ["value"]}, "inputs": {"value": "many.numbers"}},
+        "two": {"type": "toy.number", "settings": {"value": 2}},
+        "once": {"type": "subgraph.double", "inputs": {"value": "two.float"}},
+    }
+    outputs = {"each": {"from": "each.sum"}, "once": {"from": "once.sum"}}
+    file = terminal.save(workflow(nodes, outputs=outputs, subgraphs={"double": inside}))
+    for states in ("run", "cached"):
+        lines = terminal.call("run", file, "--explain", "--json").lines
+        told = {line["node"]: line for line in lines if "node" in line}
+        assert {"each", "once/sum"} <= told.keys()
+        assert told["each"]["state"] == told["once/sum"]["state"] == states
+        assert terminal.call("run", file).code == 0
+    inside["nodes"]["sum"]["inputs"]["numbers"].append("inputs.value")  # type: ignore[index]
+    terminal.save(workflow(nodes, outputs=outputs, subgraphs={"double": inside}))
+    told = {line["node"]: line for line in terminal.call("run", file, "--explain", "--json").lines if "node" in line}
+    assert told["each"]["reasons"] == ["what it repeats changed"]
+    assert told["once/sum"]["reasons"] == ["its wires changed"]
+
+
 def test_json_prints_one_object_for_each_event_and_nothing_else(terminal: Terminal) -> None:
     answer = terminal.call("run", terminal.save(a_sum(steps=5, pause=0.1)), "--json")
     assert (answer.code, answer.err) == (0, "")

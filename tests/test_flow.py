@@ -114,6 +114,14 @@ def test_what_needs_a_blocked_output_is_skipped_and_says_why(machine: Engine) ->
     assert CALLS == {"odd": 1}
 
 
+def test_an_output_that_is_blocked_is_no_output_and_the_report_says_why(machine: Engine) -> None:
+    nodes = {"one": N("maths.number", {"value": 7}), "sides": N("steering.sides", value="one.int")}
+    document = workflow(nodes, outputs={"even": {"from": "sides.even"}, "odd": {"from": "sides.odd"}})
+    for _ in range(2):  # computed, and from the cache
+        report, _ = carry_out(machine, document)
+        assert (report.status, dict(report.outputs), dict(report.blocked)) == ("done", {"odd": 7}, {"even": "7 is odd"})
+
+
 # --- maps -------------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from graphgen.cli.call import DONE, CallError, Parser, installed
+from graphgen.cli.faces import all_nodes
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import Schema, limits, value_text
 from graphgen.errors import did_you_mean
@@ -29,13 +30,14 @@ def execute(arguments: Sequence[str]) -> int:
     call = parser().parse_args(arguments)
     registry, _ = installed()
     screen = Screen()
-    spec = registry.nodes.get(call.name or "")
-    found = [spec] if spec else _of_pack(registry, call.name) or _speaking_of(registry, call.name)
+    specs = all_nodes(registry)
+    spec = specs.get(call.name or "")
+    found = [spec] if spec else _of_pack(specs, call.name) or _speaking_of(registry, specs, call.name)
     if call.json:
         catalogue: Mapping[str, JSON] = spec.to_json() if spec else _catalogue(registry, found)
         screen.line(json.dumps(catalogue))
     elif spec:
-        _show_page(screen, spec)
+        _show_page(screen, spec, subgraph=spec.id in registry.subgraphs)
     else:
         if call.name and call.name != found[0].id.partition(".")[0]:
             near = registry.suggest(call.name)
@@ -47,13 +49,12 @@ def execute(arguments: Sequence[str]) -> int:
     return DONE
 
 
-def _of_pack(registry: Registry, pack: str | None) -> list[NodeSpec]:
+def _of_pack(specs: Mapping[str, NodeSpec], pack: str | None) -> list[NodeSpec]:
     """Return a pack's nodes, or all; none where there is no such pack."""
-    specs = [registry.nodes[name] for name in sorted(registry.nodes)]
-    return [spec for spec in specs if pack is None or spec.id.partition(".")[0] == pack]
+    return [spec for name, spec in specs.items() if pack is None or name.partition(".")[0] == pack]
 
 
-def _speaking_of(registry: Registry, text: str) -> list[NodeSpec]:
+def _speaking_of(registry: Registry, specs: Mapping[str, NodeSpec], text: str) -> list[NodeSpec]:
     """Return the nodes whose id, title or description has words that begin as those of a text; at least one.
 
     Raises:
@@ -64,10 +65,10 @@ def _speaking_of(registry: Registry, text: str) -> list[NodeSpec]:
         cure = "`graphgen plugins --verbose` shows where it failed"
         raise CallError(f"the plugin '{broken.name}' is broken: {broken.error}; {cure}")
     wanted = _words(text)
-    specs = () if "." in text or not wanted else [registry.nodes[name] for name in sorted(registry.nodes)]
-    found = [spec for spec in specs if all(any(map(_begins(word), _words_of(spec))) for word in wanted)]
+    searched = () if "." in text or not wanted else specs.values()
+    found = [spec for spec in searched if all(any(map(_begins(word), _words_of(spec))) for word in wanted)]
     if not found:
-        packs = () if "." in text else tuple(dict.fromkeys(name.partition(".")[0] for name in registry.nodes))
+        packs = () if "." in text else tuple(dict.fromkeys(name.partition(".")[0] for name in specs))
         cure = did_you_mean(text, packs) or registry.suggest(text) or "`graphgen nodes` lists them all"
         raise CallError(f"there is no node or pack '{text}'; {cure}")
     return found
@@ -106,8 +107,9 @@ def _show_list(screen: Screen, specs: Sequence[NodeSpec]) -> None:
 # --- a page ---------------------------------------------------------------------------------------------------------
 
 
-def _show_page(screen: Screen, spec: NodeSpec) -> None:
-    screen.line(f"{style(spec.id, 'bold')}  {style(_traits(spec), 'dim')}")
+def _show_page(screen: Screen, spec: NodeSpec, *, subgraph: bool) -> None:
+    traits = f"{_traits(spec)}, a subgraph" if subgraph else _traits(spec)
+    screen.line(f"{style(spec.id, 'bold')}  {style(traits, 'dim')}")
     screen.line()
     screen.rows([(_paragraphs(spec.description),)])
     _show_sockets(screen, "Inputs", spec.inputs)

@@ -159,6 +159,7 @@ def _show_end(screen: Screen, plan: Plan, report: Report, seconds: float) -> Non
         for name, value in report.outputs.stored.items()
         if not plan.graph.nodes[plan.graph.outputs[name].node].spec.effect
     ]
+    given += [(name, f"no value: {reason}") for name, reason in report.blocked.items()]
     screen.rows(given, ["cyan"], indent=0)
     screen.line(summary(report, seconds))
 

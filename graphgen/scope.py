@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from time import perf_counter
 
 from graphgen.cache import Claim, StoredValue
@@ -56,6 +57,15 @@ class Scope:
         while owner is not None:
             name, owner = owner.node.name, owner.scope.owner
         return name
+
+    def wanted(self, name: str) -> set[str]:
+        """Return the outputs of a node that somebody is wired to."""
+        graph = self.plan.graph
+        wires = [
+            *graph.outputs.values(),
+            *(wire for node in graph.nodes.values() for wire in chain(*node.wires.values())),
+        ]
+        return {wire.output for wire in wires if wire.node == name}
 
     def outputs(self) -> dict[str, StoredValue]:
         """Return the graph's outputs that were reached, by name."""

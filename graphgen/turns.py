@@ -93,6 +93,8 @@ class MapTurns:
         self._done = 0
         self._failed: list[str] = []
         self._results: dict[int, Mapping[str, StoredValue]] = {}
+        wanted = job.scope.wanted(job.node.name)  # what is kept has to be whole
+        self._names = [item.name for item in job.node.spec.outputs if job.keys or item.name in wanted]
 
     def begin(self) -> None:
         """Open as many turns as may be open."""
@@ -134,7 +136,7 @@ class MapTurns:
             if scope.failed:
                 self._failed.append(f"item {turn}: {scope.failed[0]}")
             elif len(values) == len(self.job.node.spec.outputs) and not any(map(_blocked, values.values())):
-                self._results[turn] = values  # an item without a value is left out
+                self._results[turn] = {name: values[name] for name in self._names}  # without a value, it is left out
             self._opener.turned(self.job, self._done, self._total)
             self._go_on()
 
@@ -142,8 +144,7 @@ class MapTurns:
 
     def _collected(self) -> dict[str, StoredValue]:
         turns = [self._results[turn] for turn in sorted(self._results)]
-        names = [output.name for output in self.job.node.spec.outputs]
-        return {name: self._opener.wrap([values[name].load() for values in turns]) for name in names}
+        return {name: self._opener.wrap([values[name].load() for values in turns]) for name in self._names}
 
 
 class LoopTurns:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.inference import PathOf, infer_node
+from graphgen.insertions import boundary_conversions, convert_wires, note_loss
 from graphgen.jsontypes import JSON
 from graphgen.modes import Arrangement, Gone, nothing_passes
 from graphgen.registry import Registry
@@ -25,9 +26,9 @@ from graphgen.resolve import ResolvedNode, resolve_nodes
 from graphgen.settings import read_settings
 from graphgen.spec import Facts, NodeSpec
 from graphgen.subgraphs import Flat, check_boundaries, write_out
-from graphgen.types import SocketType
+from graphgen.types import ConversionRule, SocketType
 from graphgen.validation import problems_of
-from graphgen.wires import Wire, nowhere, wire_of
+from graphgen.wires import CONVERTED, Wire, nowhere, wire_of
 from graphgen.workflow import LoopClause, MapClause, Subgraph, Workflow
 from graphgen.zones import INPUTS_TYPE, Zone, label, make_body
 
@@ -122,18 +123,24 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
         WorkflowError: with every problem found.
     """
     problems = check_requirements(workflow, registry)
-    flat = write_out(workflow, registry, problems, trail)
-    resolved = resolve_nodes(flat, registry, problems)
-    check_boundaries(flat, resolved, registry, problems)
+    flat, resolved = _lay_out(workflow, registry, trail, problems)
     arranged = Arrangement(flat.nodes, resolved, registry.types)
     for name in _topological_order(resolved, problems):
         arranged.add(resolved[name], problems)
     nodes: dict[str, GraphNode] = {}
-    for name, node in arranged.nodes.items():
+    for name, left in arranged.nodes.items():
+        node = left
+        if node.converts:
+            node, inserted = convert_wires(node, nodes, registry)
+            nodes |= {
+                item.name: note_loss(_check_node(item, nodes, path_of, problems), registry.types) for item in inserted
+            }
         if node.zone:
             nodes[name] = _check_zone(node, node.zone, registry, path_of, flat.trails.get(name, ()), problems)
         else:
             nodes[name] = _check_node(node, nodes, path_of, problems)
+        if CONVERTED in name:
+            nodes[name] = note_loss(nodes[name], registry.types)
     outputs = _check_outputs(flat, resolved, arranged, problems)
     _check_parameters(flat, resolved, problems)
     targets = _targets(nodes, outputs)
@@ -142,6 +149,23 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
     if problems:
         raise WorkflowError(problems)
     return Graph(workflow, nodes, outputs, targets, arranged.left_out)
+
+
+def _lay_out(
+    workflow: Workflow, registry: Registry, trail: tuple[str, ...], problems: list[Problem]
+) -> tuple[Flat, dict[str, ResolvedNode]]:
+    """Write subgraphs out and resolve all nodes; where a wire into a subgraph is converted, do so again with that."""
+    converted: dict[tuple[str, int], ConversionRule] = {}
+    while True:
+        found: list[Problem] = []
+        flat = write_out(workflow, registry, found, trail, converted)
+        resolved = resolve_nodes(flat, registry, found)
+        more = boundary_conversions(flat, resolved, registry.types, converted) if flat.boundaries else {}
+        if not more:
+            check_boundaries(flat, resolved, registry, found)
+            problems.extend(found)
+            return flat, resolved
+        converted |= more
 
 
 def build_body(document: Mapping[str, JSON], workflow: Workflow, registry: Registry, path_of: PathOf) -> Graph:

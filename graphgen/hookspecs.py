@@ -46,6 +46,19 @@ class FileFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """A node of one input and one output that stands in by itself on wires whose ends do not fit.
+
+    Where several could, the one of the lowest `cost` does. `lossy` says what is lost, as in "colour and transparency";
+    whoever checks or runs the workflow is told. Nothing is lost if it is empty.
+    """
+
+    function: Callable[..., object]
+    cost: int
+    lossy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceInfo:
     """A device that can run `device="gpu"` nodes: torch's name for it, and the number format networks run in."""
 
@@ -70,6 +83,11 @@ class Diagnosis:
 @hookspec
 def register_nodes() -> Sequence[Callable[..., object]]:  # type: ignore[empty-body]
     """Return the functions marked `@node` that this pack contributes."""
+
+
+@hookspec
+def register_conversions() -> Sequence[Conversion]:  # type: ignore[empty-body]
+    """Return conversions, which stand in on wires from a type to another; their functions become nodes as well."""
 
 
 @hookspec

@@ -2,7 +2,8 @@
 
 In: resolved nodes in topological order. Out: those that are left, wired past the others. A muted node takes with it
 whatever needs it: an input that must be wired, or a wired setting; optional inputs do without. A bypassed node gives at
-each output the first of its wired inputs that fits there, so its keys and values are those of what comes in.
+each output the first of its wired inputs that fits there, or else that can be converted to it; so its keys and values
+are those of what comes in.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from graphgen.errors import Problem
 from graphgen.resolve import ResolvedNode
-from graphgen.types import SocketType, TypeTable, fits
+from graphgen.types import SocketType, TypeTable, fits, joins
 from graphgen.wires import Wire, misfit
 from graphgen.workflow import Node
 
@@ -67,7 +68,7 @@ class Arrangement:
                     problems.append(nothing_passes(f"{node.name}.{socket}", lost))
                 self._leave_out(node.name, replace(lost, told=not lost.meant))
                 return
-        self.nodes[node.name] = node._replace(wires=wires)
+        self.nodes[node.name] = node._replace(wires=wires, converts=node.converts or wires != node.wires)
 
     def _leave_out(self, name: str, gone: Gone) -> None:
         self._gone[name] = gone
@@ -75,13 +76,13 @@ class Arrangement:
 
     def _pass(self, node: ResolvedNode, wanted: SocketType) -> Wire | Gone:
         """Choose what a bypassed node gives at an output."""
-        missing: Gone | None = None
-        for item in node.spec.inputs:
-            for wire in map(self.follow, node.wires.get(item.name, ())):
-                if isinstance(wire, Gone):
-                    missing = missing or wire
-                elif fits(self._type_of(wire), wanted, self._types):
+        found = [wire for item in node.spec.inputs for wire in map(self.follow, node.wires.get(item.name, ()))]
+        wires = [wire for wire in found if isinstance(wire, Wire)]
+        for rule in (fits, joins):
+            for wire in wires:
+                if rule(self._type_of(wire), wanted, self._types):
                     return wire
+        missing = next((gone for gone in found if isinstance(gone, Gone)), None)
         why = f"'{node.name}' is bypassed, and none of its wired inputs fits {wanted}"
         return missing if missing and missing.meant else Gone(why, meant=False)
 
@@ -91,7 +92,7 @@ class Arrangement:
         """Check wires that now come from elsewhere: what fits a bypassed output need not fit what comes after it."""
         into = node.spec.input(socket) or node.spec.setting(socket)
         for wire in set(kept) - set(sources):
-            if into and not fits(self._type_of(wire), into.type, self._types):
+            if into and not joins(self._type_of(wire), into.type, self._types):
                 yield misfit(wire, self._type_of(wire), f"{node.name}.{socket}", into.type)
 
     def _type_of(self, wire: Wire) -> SocketType:

@@ -20,9 +20,10 @@ from pydantic import ValidationError
 
 from graphgen import hookspecs, meter
 from graphgen.codec import BufferCodec, ValueCodec
+from graphgen.conversions import rule_of
 from graphgen.errors import DefinitionError, did_you_mean, error_line, nearest
 from graphgen.files import Files, OutputFile
-from graphgen.hookspecs import DeviceInfo, Diagnosis, FileFormat, Shipped
+from graphgen.hookspecs import Conversion, DeviceInfo, Diagnosis, FileFormat, Shipped
 from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
 from graphgen.novalue import NoValue
@@ -30,7 +31,7 @@ from graphgen.plugins import BrokenPlugin, Plugin, broken
 from graphgen.residency import Loader
 from graphgen.spec import NodeSpec
 from graphgen.strictjson import read_json
-from graphgen.types import TypeTable, build_table
+from graphgen.types import ConversionRule, TypeTable, build_table
 from graphgen.validation import problems_of
 from graphgen.workflow import Subgraph
 
@@ -142,6 +143,7 @@ class _Contribution:
     shipped: tuple[Shipped, ...]
     formats: tuple[FileFormat, ...]
     subgraphs: Mapping[str, Subgraph]
+    conversions: tuple[ConversionRule, ...]
 
     @property
     def classes(self) -> Iterable[type]:
@@ -181,6 +183,8 @@ _CORE_TYPES = (Files, OutputFile, NoValue)
 
 def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Registry:
     table = build_table(chain(_CORE_TYPES, *(part.classes for part in parts)))
+    rules = chain.from_iterable(part.conversions for part in parts)
+    table = replace(table, conversions=tuple(sorted(rules, key=lambda rule: (rule.cost, bool(rule.lossy), rule.node))))
     buffers = {codec.classname: codec for part in parts for codec in part.buffers}
     return Registry(
         nodes={spec.id: spec for part in parts for spec in part.nodes},
@@ -197,6 +201,8 @@ def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Re
 def _collect(plugin: Plugin) -> _Contribution:
     hooks = _hooks(plugin)
     functions: list[Callable[..., object]] = _call(hooks, "register_nodes")
+    conversions: list[Conversion] = _call(hooks, "register_conversions")
+    functions += [item.function for item in conversions if item.function not in functions]
     specs = (spec_of(function) for function in functions)
     return _Contribution(
         plugin,
@@ -207,6 +213,7 @@ def _collect(plugin: Plugin) -> _Contribution:
         shipped=tuple(_call(hooks, "register_shipped")),
         formats=tuple(_call(hooks, "register_formats")),
         subgraphs=dict(_read_subgraph(plugin, path) for path in _call(hooks, "register_subgraphs")),
+        conversions=tuple(rule_of(item, plugin.name) for item in conversions),
     )
 
 

@@ -15,7 +15,7 @@ from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, SettingSpec
 from graphgen.subgraphs import Flat, find_subgraph
-from graphgen.types import SocketType, fits
+from graphgen.types import SocketType, conversion_of, fits
 from graphgen.wires import Wire, misfit, wire_of
 from graphgen.workflow import Mode, Node
 from graphgen.zones import Zone, make_zone
@@ -40,6 +40,8 @@ class ResolvedNode(NamedTuple):
     wires: Mapping[str, tuple[Wire, ...]] = _NOTHING
     sound: bool = True
     zone: Zone | None = None
+    converts: bool = False
+    """Whether a wire may need a conversion."""
 
 
 def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
@@ -132,7 +134,7 @@ def _resolve_wires(
     problems: list[Problem],
 ) -> ResolvedNode:
     wires: dict[str, tuple[Wire, ...]] = {}
-    before = len(problems)
+    before, converts = len(problems), False
     for socket, sources in node.inputs.items():
         place = f"{node.name}.{socket}"
         target = _socket(node, socket, place, problems)
@@ -142,12 +144,17 @@ def _resolve_wires(
         if not isinstance(target, InputSpec) or not target.many:
             texts = _only_one(texts, place, sources, problems)
         found = [wire for text in texts if (wire := wire_of(text, place, flat, nodes, problems))]
-        problems.extend(_misfits(found, place, target.type, nodes, registry))
+        for wire, out in _misfits(found, target.type, nodes, registry):
+            if conversion_of(out, target.type, registry.types):
+                converts = True
+            else:
+                problems.append(misfit(wire, out, place, target.type))
         if len(found) == len(texts):
             wires[socket] = tuple(found)
     if node.mode != "bypass":
         problems.extend(_missing(node, registry))
-    return node._replace(wires=wires, sound=len(problems) == before and len(wires) == len(node.inputs))
+    sound = len(problems) == before and len(wires) == len(node.inputs)
+    return node._replace(wires=wires, sound=sound, converts=converts)
 
 
 def _socket(node: ResolvedNode, socket: str, place: str, problems: list[Problem]) -> InputSpec | SettingSpec | None:
@@ -186,13 +193,14 @@ def _only_one(texts: list[str], place: str, sources: str | list[str], problems: 
 
 
 def _misfits(
-    wires: Iterable[Wire], place: str, into: SocketType, nodes: Mapping[str, ResolvedNode], registry: Registry
-) -> Iterable[Problem]:
+    wires: Iterable[Wire], into: SocketType, nodes: Mapping[str, ResolvedNode], registry: Registry
+) -> Iterable[tuple[Wire, SocketType]]:
+    """Find the wires that do not fit as they are, and what they bring."""
     for wire in wires:
         source = nodes.get(wire.node)
         output = source.spec.output(wire.output) if source else None
         if output and not fits(output.type, into, registry.types):
-            yield misfit(wire, output.type, place, into)
+            yield wire, output.type
 
 
 def _missing(node: ResolvedNode, registry: Registry) -> Iterable[Problem]:

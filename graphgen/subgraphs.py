@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
-from graphgen.types import SocketType, fits, parse_type
-from graphgen.wires import Wire, misfit
+from graphgen.types import ConversionRule, SocketType, fits, joins, parse_type
+from graphgen.wires import Wire, conversion_name, misfit
 from graphgen.workflow import Node, Parameter, Subgraph, Workflow
 
 if TYPE_CHECKING:
@@ -31,12 +32,18 @@ LARGEST = 1_000_000
 """Nodes, all subgraphs written out: a few lines of subgraphs that use each other twice are billions of nodes."""
 
 
+Converted: TypeAlias = Mapping[tuple[str, int], ConversionRule]
+"""Conversions at wires into subgraphs: by the place, and which of its wires it is."""
+_NOTHING: Converted = MappingProxyType({})
+
+
 class Boundary(NamedTuple):
-    """A wire into a subgraph: the place, where it comes from, and the type that is declared there."""
+    """A wire into a subgraph: the place, where it comes from, the type declared there, and which of its wires it is."""
 
     place: str
     source: str
     type: SocketType
+    number: int
 
 
 @dataclass(frozen=True)
@@ -63,16 +70,23 @@ def find_subgraph(type_: str, workflow: Workflow | Flat, registry: Registry) -> 
     return registry.subgraphs.get(type_)
 
 
-def write_out(workflow: Workflow, registry: Registry, problems: list[Problem], trail: tuple[str, ...] = ()) -> Flat:
+def write_out(
+    workflow: Workflow,
+    registry: Registry,
+    problems: list[Problem],
+    trail: tuple[str, ...] = (),
+    converted: Converted = _NOTHING,
+) -> Flat:
     """Replace every node that stands for a subgraph by the subgraph's nodes; report what is wrong at its face.
 
-    Nodes that are repeated stay as they are. `trail` are the subgraphs that the workflow itself stands in.
+    Nodes that are repeated stay as they are. `trail` are the subgraphs that the workflow itself stands in. What is
+    `converted` at a boundary comes in through a conversion.
     """
     parameters = {name: parameter.sets for name, parameter in workflow.parameters.items()}
     outputs = {name: output.source for name, output in workflow.outputs.items()}
     if not workflow.subgraphs and not any(node.type in registry.subgraphs for node in workflow.nodes.values()):
         return Flat(workflow.nodes, outputs, parameters)
-    return _Writer(workflow, registry, problems).write(outputs, parameters, trail)
+    return _Writer(workflow, registry, problems, converted).write(outputs, parameters, trail)
 
 
 @dataclass
@@ -90,7 +104,8 @@ class _Frame:
 class _Writer:
     """Writes subgraphs out, those inside others too."""
 
-    def __init__(self, workflow: Workflow, registry: Registry, problems: list[Problem]) -> None:
+    def __init__(self, workflow: Workflow, registry: Registry, problems: list[Problem], converted: Converted) -> None:
+        self.converted = converted
         self.workflow = workflow
         self.registry = registry
         self.problems = problems
@@ -218,7 +233,7 @@ class _Writer:
             self.refused.add(full)
             return
         self.faces[full] = subgraph
-        feeds = self._feeds(full, node, subgraph)
+        feeds = self._feeds(full, node, subgraph, muted=frame.muted or node.mode == "mute")
         if node.mode == "bypass":
             self._pass_by(full, feeds, subgraph)
             return
@@ -252,15 +267,24 @@ class _Writer:
             return Problem("reserved_name", f"{full}/{INPUTS}", message, INPUTS, cure="rename it")
         return None
 
-    def _feeds(self, full: str, node: Node, subgraph: Subgraph) -> dict[str, Sequence[str]]:
+    def _feeds(self, full: str, node: Node, subgraph: Subgraph, *, muted: bool) -> dict[str, Sequence[str]]:
         feeds: dict[str, Sequence[str]] = {}
         for name, face in subgraph.inputs.items():
             given = node.inputs.get(name, [])
             wires = [given] if isinstance(given, str) else given
             kind = parse_type(face.type)
-            self.boundaries += [Boundary(f"{full}.{name}", wire, kind) for wire in wires]
-            feeds[name] = wires
+            self.boundaries += [Boundary(f"{full}.{name}", wire, kind, index) for index, wire in enumerate(wires)]
+            feeds[name] = [self._fed(full, name, index, wire, muted) for index, wire in enumerate(wires)]
         return feeds
+
+    def _fed(self, full: str, socket: str, index: int, wire: str, muted: bool) -> str:
+        """Return what a wire into a subgraph brings inside: itself, or what it is converted to."""
+        rule = self.converted.get((f"{full}.{socket}", index))
+        if rule is None:
+            return wire
+        name = conversion_name(full, socket, rule, index)
+        self.nodes[name] = Node(type=rule.node, inputs={rule.input: wire}, mode="mute" if muted else None)
+        return f"{name}.{rule.output}"
 
     def _pass_by(self, full: str, feeds: Mapping[str, Sequence[str]], subgraph: Subgraph) -> None:
         """Give at each output of a bypassed subgraph the first wire that fits there, by the types declared."""
@@ -396,10 +420,10 @@ def check_boundaries(
     flat: Flat, nodes: Mapping[str, ResolvedNode], registry: Registry, problems: list[Problem]
 ) -> None:
     """Report wires into subgraphs that do not fit the declared type, in place of what they misfit inside."""
-    for place, source, kind in flat.boundaries:
+    for place, source, kind, _ in flat.boundaries:
         name, _, socket = source.partition(".")
         output = nodes[name].spec.output(socket) if name in nodes else None
-        if output is None or fits(output.type, kind, registry.types):
+        if output is None or joins(output.type, kind, registry.types):
             continue
         inside = f"{place.rpartition('.')[0]}/"
         problems[:] = [item for item in problems if not _about(item, source, inside)]

@@ -46,12 +46,37 @@ class SocketType:
         return f"{self.name}{inner}{families}{'?' if self.optional else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class ConversionRule:
+    """A node that stands in on wires whose ends do not fit: from its `input` to its `output`, at a cost.
+
+    `lossy` says what is lost on the way, and is empty if nothing is.
+    """
+
+    source: SocketType
+    target: SocketType
+    node: str
+    input: str
+    output: str
+    cost: int
+    lossy: str = ""
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the rule as JSON."""
+        ends: dict[str, JSON] = {"from": str(self.source), "to": str(self.target)}
+        return {**ends, "node": self.node, "cost": self.cost, "lossy": self.lossy}
+
+
 @dataclass(frozen=True)
 class TypeTable:
-    """What the engine knows of socket types: each name's ancestors, and the class behind it where it is loaded."""
+    """What the engine knows of socket types: each name's ancestors, and the class behind it where it is loaded.
+
+    `conversions` stand in where types do not fit, the best first.
+    """
 
     ancestors: Mapping[str, frozenset[str]] = field(default_factory=dict)
     classes: Mapping[str, type] = field(default_factory=dict)
+    conversions: tuple[ConversionRule, ...] = ()
 
     def to_json(self) -> dict[str, JSON]:
         """Return the rules of `fits` as data, for a browser that refuses impossible wires while they are dragged."""
@@ -59,6 +84,7 @@ class TypeTable:
             "widenings": {"int": ["float"]},
             "anything": "any",
             "ancestors": {name: sorted(names) for name, names in sorted(self.ancestors.items()) if names},
+            "conversions": [rule.to_json() for rule in self.conversions],
         }
 
 
@@ -82,6 +108,22 @@ def fits(out: SocketType, into: SocketType, table: TypeTable) -> bool:
     if out.name == into.name or (out.name, into.name) == ("int", "float"):
         return True
     return into.name in table.ancestors.get(out.name, frozenset())
+
+
+def conversion_of(out: SocketType, into: SocketType, table: TypeTable) -> ConversionRule | None:
+    """Return the conversion for a wire whose ends do not fit: the cheapest, of equal ones one that loses nothing.
+
+    One conversion, never a chain of them: what it takes must fit `out`, what it gives must fit `into`.
+    """
+    for rule in table.conversions:
+        if fits(out, rule.source, table) and fits(rule.target, into, table):
+            return rule
+    return None
+
+
+def joins(out: SocketType, into: SocketType, table: TypeTable) -> bool:
+    """Tell whether a value may be wired in as it is, or converted."""
+    return fits(out, into, table) or conversion_of(out, into, table) is not None
 
 
 def accepts(kind: SocketType, value: object, table: TypeTable) -> bool:

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphgen.errors import Problem, did_you_mean, one_of
-from graphgen.types import SocketType
+from graphgen.types import ConversionRule, SocketType
 
 if TYPE_CHECKING:
     from graphgen.resolve import ResolvedNode
     from graphgen.subgraphs import Flat
+
+
+CONVERTED = ":"
+"""What the names of conversions have in them, and no others."""
 
 
 class Wire(NamedTuple):
@@ -22,6 +26,15 @@ class Wire(NamedTuple):
     def __str__(self) -> str:
         """Write the wire as a workflow file does."""
         return f"{self.node}.{self.output}"
+
+
+def conversion_name(consumer: str, socket: str, rule: ConversionRule, index: int) -> str:
+    """Name the conversion on the wire into a socket, as `blur/mask:from_image`; no node of a file has a colon.
+
+    `index` counts the wires of a socket that takes several.
+    """
+    name = f"{consumer}/{socket}{CONVERTED}{rule.node.partition('.')[2]}"
+    return f"{name}{CONVERTED}{index + 1}" if index else name
 
 
 def wire_of(

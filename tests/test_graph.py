@@ -11,7 +11,8 @@ from pathlib import Path
 import networkx
 import pytest
 from engine_kit import HERE, N, carry_out, engine, problems_of, workflow
-from packs import maths, probe, steering
+from packs import heat, maths, probe, steering
+from packs.heat import Word
 from packs.maths import Point
 
 from graphgen.engine import Engine
@@ -34,6 +35,7 @@ GOOD = {
     "bypassed": {"sum": 2, "three": 1},
     "files_only": {},
     "view_and_texts": {"one": 1},
+    "converted": {"loud": Word("WARM"), "kind": "Word", "sum": 21},
     "subgraphs": {"sum": 12, "passed": 12, "wired": 14},
     "map": {"each": [1, 2, 3], "pairs": [1, 2, 3, 2, 3, 4, 3, 4, 5], "tried": [10, 20]},
     "loop": {"thrice": 7, "until": [3, 5, 7], "sum": 7},
@@ -47,9 +49,8 @@ GOOD = {
 def machine(tmp_path: Path) -> Iterator[Engine]:
     """An engine with the fake packs, `maths` in version 1.5, and a plugin that could not be imported."""
     shattered = BrokenPlugin("shattered", "acme-shattered", "ImportError: no module named 'glue'", "...")
-    installed = build_registry(
-        [Plugin("maths", maths, "acme-maths", "1.5"), Plugin("probe", probe), Plugin("steering", steering), shattered]
-    )
+    own = [Plugin(name, module) for name, module in {"probe": probe, "steering": steering, "heat": heat}.items()]
+    installed = build_registry([Plugin("maths", maths, "acme-maths", "1.5"), *own, shattered])
     with engine(tmp_path, installed=installed) as made:
         yield made
 

@@ -12,6 +12,7 @@ from graphgen import (
     Buffer,
     BufferCodec,
     Context,
+    Conversion,
     DeviceInfo,
     Diagnosis,
     FileFormat,
@@ -83,6 +84,14 @@ def write(text: str) -> Files:
     return Files((OutputFile("poem", ".poem", text.encode()),))
 
 
+@node(category="test")
+def outline(shape: Shape) -> str:
+    """Write the first corner of a shape."""
+    corner = shape.corners[0]
+    assert isinstance(corner, Corner)
+    return f"a shape from {corner.x}"
+
+
 class WordLoader(Loader):
     """Reads a text file as weights."""
 
@@ -117,6 +126,10 @@ class Plugin:
     @hookimpl
     def register_nodes(self) -> list[Callable[..., object]]:
         return [shape, recite, write]
+
+    @hookimpl
+    def register_conversions(self) -> list[Conversion]:
+        return [Conversion(outline, 3, lossy="all corners but one")]
 
     @hookimpl
     def register_types(self) -> list[type]:
@@ -185,6 +198,15 @@ def test_nodes_types_arrays_and_weights_of_a_plugin_work_together(registry: Regi
         report = engine.run(WORKFLOW)
         assert report.failures == ()
         assert report.outputs["poem"] == "the poem in float16 3 abc on abacus:0"
+
+
+def test_a_plugins_conversion_stands_in_on_a_wire(registry: Registry) -> None:
+    nodes: dict[str, JSON] = {
+        "shape": {"type": "poems.shape"},
+        "write": {"type": "poems.write", "inputs": {"text": "shape.shape"}},
+    }
+    with Engine(registry=registry) as engine:
+        assert "write/text:outline" in engine.check({"graphgen": 1, "nodes": nodes}).nodes
 
 
 def test_files_of_a_plugins_format_carry_their_workflow(registry: Registry) -> None:

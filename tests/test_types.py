@@ -204,6 +204,7 @@ def test_the_rules_can_be_given_to_a_browser() -> None:
         "widenings": {"int": ["float"]},
         "anything": "any",
         "ancestors": {"circle": ["shape"], "pixel": ["point"]},
+        "conversions": [],
     }
 
 

@@ -15,7 +15,7 @@ from graphgen.cli.call import (
     read_source,
     show_problems,
 )
-from graphgen.cli.facts import facts_json, notes_of, rows_of
+from graphgen.cli.facts import facts_json, notes_of, rows_of, show_notes
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
@@ -60,8 +60,7 @@ def execute(arguments: Sequence[str]) -> int:
         show_problems(screen, call.file, problems, places)
     elif graph:
         screen.rows(rows_of(graph, types) if call.facts else [], ("", "dim"), indent=0)
-        for place, note in notes_of(graph):
-            screen.line(f"{style('note', 'yellow')}: {place}: {note}")
+        show_notes(screen, graph)
         screen.line(f"{style('ok', 'green')}: {_describe(graph)}")
     return WRONG if problems else DONE
 

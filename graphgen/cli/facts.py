@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import value_text
 from graphgen.graph import Graph
 from graphgen.inference import NOTE
@@ -28,6 +29,12 @@ def notes_of(graph: Graph) -> list[tuple[str, str]]:
     """Return what nodes say about themselves to whoever checks them: each node's name and a sentence."""
     found = ((wire.partition(".")[0], facts.get(NOTE)) for wire, _, facts in _outputs(graph))
     return list(dict.fromkeys((node, note) for node, note in found if isinstance(note, str)))
+
+
+def show_notes(screen: Screen, graph: Graph) -> None:
+    """Print what nodes say about themselves, each sentence once."""
+    for place, note in notes_of(graph):
+        screen.line(f"{style('note', 'yellow')}: {place}: {note}")
 
 
 def facts_json(graph: Graph, types: TypeTable) -> dict[str, JSON]:

@@ -21,6 +21,7 @@ from graphgen.cli.call import (
     read_source,
     show_problems,
 )
+from graphgen.cli.facts import show_notes
 from graphgen.cli.foretold import foretold
 from graphgen.cli.interrupt import Interrupt
 from graphgen.cli.parameters import show_parameters, show_values
@@ -148,6 +149,7 @@ def _show_head(screen: Screen, engine: Engine, plan: Plan, file: str) -> None:
     costs = f"; {foretold(estimate)}" if estimate.nodes else ""
     screen.line(f"{style(workflow.name or file, 'bold')}: {running}{cached}{costs}")
     show_values(screen, describe_parameters(workflow, engine.registry))
+    show_notes(screen, plan.graph)
     screen.line()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from graphgen import Facts, Known, Slider, hookimpl, node
+from graphgen import Conversion, Facts, Known, Slider, hookimpl, node
 from graphgen_nodes.facts import check_alike, cropped, joined_facts, mask_facts, plain, resized, same_as
 from graphgen_nodes.imaging.geometry import Mode, Size
 from graphgen_nodes.sockets import Image, Mask
@@ -132,6 +132,12 @@ def crop(
     from graphgen_nodes.imaging import masks
 
     return masks.crop(mask, x, y, Size(width, height))
+
+
+@hookimpl
+def register_conversions() -> list[Conversion]:
+    """Contribute pictures where masks are given, and the other way round."""
+    return [Conversion(to_image, 1), Conversion(from_image, 2, lossy="colour and transparency")]
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from graphgen import Facts, Known, TextArea, hookimpl, node
+from graphgen import Conversion, Facts, Known, TextArea, hookimpl, node
 from graphgen_nodes.facts import from_settings
 
 
@@ -46,7 +46,24 @@ def choice(
     return options[index % len(options)]
 
 
+def _written(known: Known) -> dict[str, Facts]:
+    value = known.inputs["number"].get("value")
+    return {} if value is None else {"str": {"value": str(value)}}
+
+
+@node(category="values", cheap=True, infer=_written)
+def as_text(number: float) -> str:
+    """Write a number as a text: `7`, `0.5`."""
+    return str(number)
+
+
+@hookimpl
+def register_conversions() -> list[Conversion]:
+    """Contribute numbers where texts are taken."""
+    return [Conversion(as_text, 1)]
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the constants."""
-    return [number, whole_number, text, choice]
+    return [number, whole_number, text, choice, as_text]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
+from graphgen.faces import setting_behind
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.resolve import setting_now
-from graphgen.subgraphs import setting_behind
 from graphgen.validation import VALUES, shown
 from graphgen.workflow import Workflow
 

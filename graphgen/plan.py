@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from graphgen.cache import Result, StoredValue
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
+from graphgen.faces import INPUTS
 from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf, known_of, told_by
 from graphgen.recipe import Recipe, Trace, follow_asks, inputs_by_recipe, recipe_of
-from graphgen.subgraphs import INPUTS
 
 State: TypeAlias = Literal["cached", "run", "may run", "equal", "not needed"]
 

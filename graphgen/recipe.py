@@ -14,12 +14,12 @@ from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from graphgen.cache import Result
+from graphgen.faces import INPUTS
 from graphgen.graph import GraphNode, Inside
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON, canonical, json_digest
 from graphgen.lazy import ASKS
 from graphgen.spec import NodeSpec
-from graphgen.subgraphs import INPUTS
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

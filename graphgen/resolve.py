@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from graphgen.errors import Problem, did_you_mean, one_of
+from graphgen.faces import find_subgraph
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, SettingSpec
-from graphgen.subgraphs import Flat, find_subgraph
+from graphgen.subgraphs import Flat
 from graphgen.types import SocketType, conversion_of, fits
 from graphgen.wires import Wire, misfit, wire_of
 from graphgen.workflow import Mode, Node

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphgen.errors import Problem, did_you_mean, one_of
+from graphgen.faces import DEEPEST, INPUTS, PREFIX, find_subgraph, output_type
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.types import ConversionRule, SocketType, fits, joins, parse_type
@@ -22,12 +23,6 @@ from graphgen.workflow import Node, Parameter, Subgraph, Workflow
 if TYPE_CHECKING:
     from graphgen.resolve import ResolvedNode
 
-PREFIX = "subgraph."
-"""What a node's type begins with that stands for a subgraph of the same file."""
-INPUTS = "inputs"
-"""The name by which a subgraph's nodes wire in what comes from outside."""
-DEEPEST = 32
-"""Subgraphs inside subgraphs."""
 LARGEST = 1_000_000
 """Nodes, all subgraphs written out: a few lines of subgraphs that use each other twice are billions of nodes."""
 
@@ -61,13 +56,6 @@ class Flat:
     trails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For nodes that are repeated: the subgraphs they stand in, outermost first."""
     subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
-
-
-def find_subgraph(type_: str, workflow: Workflow | Flat, registry: Registry) -> Subgraph | None:
-    """Return the subgraph a node's type stands for: one of the file, or one that a plugin ships."""
-    if type_.startswith(PREFIX):
-        return workflow.subgraphs.get(type_.removeprefix(PREFIX))
-    return registry.subgraphs.get(type_)
 
 
 def write_out(
@@ -370,50 +358,6 @@ class _Writer:
             for socket, wires in node.inputs.items()
         }
         return node.model_copy(update={"inputs": inputs})
-
-
-def output_type(
-    source: str, nodes: Mapping[str, Node], around: Subgraph | None, workflow: Workflow, registry: Registry
-) -> SocketType | None:
-    """Return the type of an output, subgraphs looked through; None where there is no such output."""
-    for _ in range(DEEPEST):
-        name, _, output = source.partition(".")
-        if name == INPUTS and around is not None:
-            face = around.inputs.get(output)
-            return parse_type(face.type) if face else None
-        node = nodes.get(name)
-        if node is None:
-            return None
-        subgraph = find_subgraph(node.type, workflow, registry)
-        if subgraph is None:
-            spec = registry.nodes.get(node.type)
-            found = spec.output(output) if spec else None
-            return found.type if found else None
-        if output not in subgraph.outputs:
-            return None
-        source, nodes, around = subgraph.outputs[output].source, subgraph.nodes, subgraph
-    return None
-
-
-def setting_behind(target: str, workflow: Workflow, registry: Registry) -> tuple[Node | None, str, Mapping[str, JSON]]:
-    """Return the node and setting behind a parameter's target, subgraphs looked through, and that node's settings.
-
-    The settings are those that hold as the workflow stands: a subgraph's own, where the node that uses it sets none.
-    """
-    nodes: Mapping[str, Node] = workflow.nodes
-    given: Mapping[str, JSON] = {}
-    for _ in range(DEEPEST):
-        name, _, setting = target.partition(".")
-        node = nodes.get(name)
-        if node is None:
-            break
-        own = {**node.settings, **given}
-        subgraph = find_subgraph(node.type, workflow, registry)
-        if subgraph is None or setting not in subgraph.parameters:
-            return (node, setting, own) if subgraph is None else (None, setting, {})
-        target, nodes = subgraph.parameters[setting].sets[0], subgraph.nodes
-        given = {target.partition(".")[2]: own[setting]} if setting in own else {}
-    return None, "", {}
 
 
 def check_boundaries(

@@ -16,9 +16,10 @@ from typing import NamedTuple, NoReturn
 from pydantic import create_model
 
 from graphgen.errors import Problem, did_you_mean, one_of
+from graphgen.faces import INPUTS, find_subgraph, output_type, setting_behind
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, OutputSpec
-from graphgen.subgraphs import INPUTS, Flat, find_subgraph, output_type, setting_behind
+from graphgen.subgraphs import Flat
 from graphgen.types import SocketType, fits, parse_type
 from graphgen.workflow import LoopClause, MapClause, Node, Output, Subgraph, Workflow
 

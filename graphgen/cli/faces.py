@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
+from graphgen.faces import find_subgraph, output_type, setting_behind
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, OutputSpec, SettingSpec
-from graphgen.subgraphs import find_subgraph, output_type, setting_behind
 from graphgen.types import parse_type
 from graphgen.workflow import Node, Subgraph, Workflow
 

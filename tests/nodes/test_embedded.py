@@ -12,6 +12,7 @@ import transformers
 from torch import Tensor
 
 from graphgen.engine import Engine
+from graphgen.jsontypes import JSON
 from graphgen_nodes import Image
 
 MODEL = Path(str(files("graphgen_nodes"))) / "models" / "emoji"
@@ -40,10 +41,10 @@ def plain_loop() -> Tensor:
 
 
 def test_the_shipped_model_draws_what_a_plain_loop_draws(
-    monkeypatch: pytest.MonkeyPatch, record_property: object
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
-    parameters = {"prompt": PROMPT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
+    parameters: dict[str, JSON] = {"prompt": PROMPT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
     with Engine() as engine:
         document = engine.read(TEXT_TO_IMAGE).to_json()
         document["outputs"] = {"small": {"from": "decoded.image"}}

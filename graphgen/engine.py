@@ -174,7 +174,7 @@ class Engine:
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
         previews: bool = True,
-        take: Callable[[str, Files], tuple[str, ...]] | None = None,
+        take: Callable[[str, Files, Chronicle], tuple[str, ...]] | None = None,
         priority: int = 0,
     ) -> Report:
         """Carry a plan out. A node that fails is in the report; nothing is raised for it.
@@ -186,7 +186,8 @@ class Engine:
             listen: Receives the events, in this thread.
             control: Cancels the run from another thread.
             previews: Whether `listen` wants the pictures that nodes show while they work.
-            take: Receives the files that nodes give, by node, in place of the outputs folder; returns their names.
+            take: Receives the files that a node gives in place of the outputs folder, with what is written down of the
+                run so far; returns their names.
             priority: Where several runs want the same threads, processes or devices, those of a higher one come first;
                 runs of the same priority take turns.
 
@@ -204,7 +205,7 @@ class Engine:
             files = stored.load()
             assert isinstance(files, Files)  # noqa: S101 - @node refuses effect nodes that return anything else
             if take is not None:
-                return take(node, files)
+                return take(node, files, chronicle)
             folder, formats = self.config.roots.outputs, self.registry.formats
             return write_files(files, folder, formats, chronicle.provenance(node))
 

@@ -20,7 +20,7 @@ from graphgen.files import Files
 from graphgen.graph import Graph
 from graphgen.hookspecs import FileFormat
 from graphgen.jsontypes import JSON
-from graphgen.provenance import RECORD_KEY
+from graphgen.provenance import RECORD_KEY, Chronicle
 from graphgen.record import Difference, RunRecord, differences, read_run_record
 
 
@@ -101,7 +101,7 @@ def verify(
         raise WorkflowError([Problem("no_record", str(path), message, cure="make the picture again")])
     given: list[Files] = []
 
-    def take(_: str, files: Files) -> tuple[str, ...]:
+    def take(_node: str, files: Files, _chronicle: Chronicle) -> tuple[str, ...]:
         given.append(files)
         return ()
 

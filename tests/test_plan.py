@@ -148,6 +148,15 @@ class TestDemand:
         assert len(questions) == 1
         assert set(questions[0]) == set(plan.keys.values())
 
+    def test_unknown_targets_are_told_at_once_and_those_inside_subgraphs_are_known(self, machine: Engine) -> None:
+        inside: JSON = {"nodes": {"one": N("maths.number")}, "outputs": {"int": {"from": "one.int"}}}
+        nodes = {"use": N("subgraph.inner"), "two": N("maths.number", {"value": 2})}
+        graph = machine.check(workflow(nodes, "use.int", "two.int", subgraphs={"inner": inside}))
+        assert list(machine.plan(graph, ["use/one"]).keys) == ["use/one"]
+        with pytest.raises(WorkflowError) as caught:
+            machine.plan(graph, ["use/on", "twoo", "two"])
+        assert [problem.place for problem in caught.value.problems] == ["use/on", "twoo"]
+
     def test_targets_may_be_chosen_and_nodes_forced(self, machine: Engine) -> None:
         nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int"), "three": N("maths.add", a="two.int")}
         source = workflow(nodes, "three.int")

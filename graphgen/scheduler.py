@@ -23,6 +23,7 @@ from graphgen.commons import Commons, HandedOver, Share
 from graphgen.control import Control
 from graphgen.errors import NodeError, error_line
 from graphgen.events import Event
+from graphgen.faces import INPUTS
 from graphgen.graph import Graph, GraphNode
 from graphgen.identity import identify, planned_key, unchanged
 from graphgen.inference import PathOf
@@ -35,7 +36,6 @@ from graphgen.outcome import Outcome
 from graphgen.plan import Plan, demand_more
 from graphgen.ready import Ready
 from graphgen.scope import Job, Scope
-from graphgen.subgraphs import INPUTS
 from graphgen.tasks import (
     Asked,
     Expanded,

@@ -104,9 +104,11 @@ def outputs_of(spec: NodeSpec, returned: object, types: TypeTable) -> dict[str, 
     if not isinstance(values, tuple) or len(values) != len(spec.outputs):
         names = ", ".join(output.name for output in spec.outputs)
         raise CallError(f"returned a {type(returned).__name__}; it promises {len(spec.outputs)} outputs: {names}")
+    named: dict[str, object] = {}
     for output, value in zip(spec.outputs, values, strict=True):
         _check_output(output, value, types)
-    return {output.name: value for output, value in zip(spec.outputs, values, strict=True)}
+        named[output.name] = value
+    return named
 
 
 def _named_tuple_of_one(spec: NodeSpec, returned: object) -> bool:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from graphgen.cache import StoredValue
 from graphgen.context import Preview
 from graphgen.jsontypes import JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One call of a node: its type, its settings, and its input values by socket. `id` is unique in the process."""
 
     id: int
@@ -86,8 +85,7 @@ class Measured:
     weights: Mapping[str, tuple[int, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """The task is done. `seconds` is what the call took."""
 
     values: Mapping[str, StoredValue]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphgen.errors import NodeError
@@ -25,8 +25,8 @@ class Outcome:
     cancelled: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     """What each node that ran took."""
-    digests: dict[str, Sequence[str]] = field(default_factory=dict)
-    """The digests of the values of each node that came to its end, in the order of its outputs."""
+    digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """The digests of the values of each node that came to its end, by output."""
     weights: dict[str, set[str]] = field(default_factory=dict)
     """The stamps of the model files that nodes which ran have used."""
     costs: dict[str, Measured] = field(default_factory=dict)

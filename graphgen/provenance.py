@@ -131,9 +131,10 @@ class Chronicle:
         return Made(self._values(name) or {}, tuple(sorted(stamps)), environment)
 
     def _values(self, name: str) -> dict[str, str] | None:
+        """Return the digests of a node's values; a map that writes files gives only those that somebody is wired to."""
         digests = self.outcome.digests.get(name)
         outputs = (output.name for output in self.plan.graph.nodes[name].spec.outputs)
-        return None if digests is None else dict(zip(outputs, digests, strict=True))
+        return None if digests is None else {output: digests[output] for output in outputs if output in digests}
 
     def _key(self, name: str) -> str:
         """Return the key a node was planned under; nodes of graphs that came up while the run went on have none."""

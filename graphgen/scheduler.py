@@ -381,7 +381,7 @@ class Execution:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
         name, front = node.name, scope.front
         if not scope.prefix:
-            self.outcome.digests[name] = [value.digest for value in values.values()]
+            self.outcome.digests[name] = {key: value.digest for key, value in values.items()}
         if node.spec.effect and not self._perform(scope, node, values):
             return
         if name in scope.targets:

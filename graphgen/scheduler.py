@@ -12,14 +12,12 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from itertools import count
 from queue import Empty, SimpleQueue
-from time import monotonic
-from typing import Literal, TypeAlias, cast
+from typing import TypeAlias
 
 from graphgen import events
 from graphgen.cache import Cache, StoredValue
-from graphgen.commons import Commons, HandedOver, Share
+from graphgen.commons import Commons, HandedOver, Told
 from graphgen.control import Control
 from graphgen.errors import NodeError, error_line
 from graphgen.events import Event
@@ -30,45 +28,23 @@ from graphgen.inference import PathOf
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes, summary_of
 from graphgen.lazy import ASKS
+from graphgen.narration import event_of
 from graphgen.novalue import reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
 from graphgen.plan import Plan, demand_more
 from graphgen.ready import Ready
 from graphgen.scope import Job, Scope
-from graphgen.tasks import (
-    Asked,
-    Expanded,
-    Failed,
-    Finished,
-    Lane,
-    Logged,
-    Measured,
-    Progress,
-    Report,
-    Shown,
-    Started,
-    Stopped,
-    Task,
-    Used,
-)
+from graphgen.sources import Source, Sources
+from graphgen.tasks import Asked, Expanded, Failed, Finished, Measured, Report, Stopped, Task, Used, new_id
 from graphgen.turns import begin_zone
 from graphgen.wavefront import Values
 
-Source: TypeAlias = Literal["memory", "disk", "equal"]
 Effect: TypeAlias = Callable[[str, StoredValue], tuple[str, ...]]
 """Writes the files an effect node gave (its name, its Files) and returns their paths."""
 
-_POLL = 0.05
-"""Seconds between looks at what another process is computing for us."""
-
-_WORTH_A_CLAIM = 0.002
-"""Seconds of work: what took less the last time is done twice, if need be, rather than claimed on disk."""
-
 _Queue: TypeAlias = "deque[tuple[Scope, str]] | Ready[tuple[Scope, str]]"
 _ENDS = (Finished, Asked, Expanded, Failed, Stopped)
-
-_ids = count(1)
 
 
 class Execution:
@@ -108,9 +84,9 @@ class Execution:
         self.listen = listen
         self.control = control or Control()
         self.outcome, self.used = Outcome(), used
-        self._run, self._priority = next(_ids), priority
-        self._pace = {} if pace is None else pace
-        self._queue: SimpleQueue[tuple[int, Report | HandedOver | None]] = SimpleQueue()
+        self._run, self._priority = new_id(), priority
+        self._pace: MutableMapping[str, float] = {} if pace is None else pace
+        self._queue: SimpleQueue[tuple[int, Report | Told | None]] = SimpleQueue()
         self._openings = Openings(self, expand)
         self._root = Scope(plan)
         self._root.strayed = self.outcome.strayed
@@ -118,11 +94,8 @@ class Execution:
         self._over: deque[Scope] = deque()
         """Scopes of which nothing is left."""
         self._running: dict[int, Job] = {}
-        """Tasks at work, and jobs that wait for the result of another, which have no lane."""
-        self._share = Share(commons or Commons())
-        self._elsewhere: list[Job] = []
-        """Jobs that another process is at."""
-        self._looked = 0.0
+        """Tasks at work."""
+        self._sources = Sources(self, commons or Commons(), self._pace, self._post)
         self._stopping = False
 
     def run(self) -> Outcome:
@@ -157,34 +130,28 @@ class Execution:
                     self._start(scope, scope.plan.graph.nodes[name])
             if self.control.cancelled and not self._stopping:
                 self._stop_running()
-            if not self._running and not self._elsewhere:
+            if not self._running and not self._sources.waiting:
                 return
             try:
-                task, report = self._queue.get(timeout=_POLL if self._elsewhere else None)
+                task, report = self._queue.get(timeout=self._sources.patience)
             except Empty:
                 report = None
             if report is not None:
                 self._receive(task, report)
-            if self._elsewhere and monotonic() - self._looked >= _POLL:
-                self._look_elsewhere()
+            self._sources.look()
 
     def _stop_running(self) -> None:
         self._stopping = True
-        for job in self._elsewhere:
-            self._share.leave(job)
-        self._elsewhere.clear()
+        self._sources.stop()
         for task, job in tuple(self._running.items()):
             if job.lane:
                 job.lane.cancel(task)
-            else:
-                del self._running[task]
-                self._share.leave(job)
 
     def _abandon(self) -> None:
         """Let nobody wait for what this run had begun and did not end."""
         if self._running:
             self._stop_running()
-        self._share.close()
+        self._sources.close()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -192,7 +159,7 @@ class Execution:
         """Take in what a scope's plan found, and make ready what waits for nothing."""
         self._ready.extend((scope, name) for name in scope.front.first())
         for name, result in scope.plan.cached.items():
-            self._take(scope, name, result.values, result.source)
+            self.take(scope, name, result.values, result.source)
         self._settle(scope)
 
     def _settle(self, scope: Scope) -> None:
@@ -206,53 +173,19 @@ class Execution:
         spec, job = node.spec, Job(scope, node, scope.front.inputs(node))
         planned = planned_key(job)
         if not spec.pure:
-            self._submit(job)
+            self.submit(job)
         elif spec.cheap and spec.fingerprint is None and not node.lazy:  # looking it up takes longer than doing it
             job.keys = (planned,) if planned else ()
-            self._submit(job)
+            self.submit(job)
         else:
             try:
                 identify(job, planned, self.path_of)
             except Exception as error:  # a plugin's look at the outside world may raise anything
                 self.fail(job, _failed(error))
                 return
-            self._obtain(job)
+            self._sources.obtain(job)
 
-    def _obtain(self, job: Job) -> None:
-        """Get a job's result oneself, or follow whoever in this engine is at it."""
-        number = next(_ids)
-        leader = self._share.join(job, lambda told: self._queue.put((number, told)))
-        if leader is job:
-            self._lead(job)
-        elif leader is None:
-            self.fail(job, Failed("it needs its own result: the same node, with the same inputs", "", ""))
-        else:
-            self._running[number] = job
-            if leader not in self._share:
-                self._tell_of_waiting(job)
-
-    def _lead(self, job: Job) -> None:
-        """Take a job's result from the cache, make it, or leave that to another process that is at it."""
-        if self.look_up and (result := self.cache.fetch(job.keys[0])):
-            self.cache.keep(job.keys, result.values, result.seconds, durable=True)
-            if job.node.lazy and ASKS in result.values:
-                self._ask(job, cast("list[str]", result.values[ASKS].load()))
-                self._share.leave(job)
-            else:
-                self._take(job.scope, job.node.name, result.values, result.source)
-                self._share.leave(job, Finished(result.values, result.seconds))
-        elif not self.look_up or job.node.zone or job.claim or self._claim(job):
-            self._submit(job)
-        else:
-            self._tell_of_waiting(job)
-            self._elsewhere.append(job)
-
-    def _tell_of_waiting(self, job: Job) -> None:
-        if self.listen and not job.told:
-            self.listen(events.NodeWaiting(job.label))
-        job.told = True
-
-    def _ask(self, job: Job, sockets: Sequence[str]) -> None:
+    def ask(self, job: Job, sockets: Sequence[str]) -> None:
         """See to the lazy inputs a node asks for, and start it again when they are there."""
         scope, node, front = job.scope, job.node, job.scope.front
         for socket in sockets:
@@ -268,23 +201,10 @@ class Execution:
         if all(there):
             self._ready.append((scope, node.name))
         for name, result in more.cached.items():
-            self._take(scope, name, result.values, result.source)
+            self.take(scope, name, result.values, result.source)
 
-    def _claim(self, job: Job) -> bool:
-        """Claim a job among all processes, if it is worth it; False when another one has it."""
-        if self._pace.get(job.node.spec.id, _WORTH_A_CLAIM) < _WORTH_A_CLAIM:
-            return True
-        job.claim = self.cache.claim(job.keys[0])
-        return job.claim is not None
-
-    def _look_elsewhere(self) -> None:
-        """See what other processes have finished, or have given up."""
-        self._looked = monotonic()
-        waiting, self._elsewhere = self._elsewhere, []
-        for job in waiting:
-            self._lead(job)
-
-    def _submit(self, job: Job) -> None:
+    def submit(self, job: Job) -> None:
+        """Run a job on the lane it belongs to, or open the first turns of a zone."""
         node = job.node
         if node.zone is not None:
             if self.listen:
@@ -295,44 +215,32 @@ class Execution:
         key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
         lazy = tuple(node.lazy - job.scope.front.asked(node.name)) if node.lazy else ()
         task = Task(
-            next(_ids), node.spec.id, node.settings, job.inputs, self.watched, key, lazy, self._run, self._priority
+            new_id(), node.spec.id, node.settings, job.inputs, self.watched, key, lazy, self._run, self._priority
         )
         self._running[task.id] = job
         job.lane.submit(task, self._post)
 
-    def _post(self, task: int, report: Report) -> None:
+    def _post(self, task: int, report: Report | Told) -> None:
         self._queue.put((task, report))
 
     # --- reports ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, task: int, report: Report | HandedOver) -> None:
+    def _receive(self, task: int, report: Report | Told) -> None:
         job = self._running.get(task)
-        if job is None:
-            return  # a thread that a node has left behind still talks
-        if job.lane is None:
-            del self._running[task]
-            self._follow(job, report)
-        elif isinstance(report, Used | Measured):
+        if job is None or job.lane is None:
+            if isinstance(report, Finished | HandedOver):
+                self._sources.receive(task, report)
+            return  # or a thread that a node has left behind still talks
+        if isinstance(report, Used | Measured):
             self.outcome.account(job.label, report)
             self.used(report.stamps if isinstance(report, Used) else ())
         elif isinstance(report, _ENDS):
             del self._running[task]
             self._end(job, report)
         elif self.listen and not isinstance(report, HandedOver):
-            self.listen(_event(job.label, job.lane, report))
+            self.listen(event_of(job.label, job.lane, report))
 
-    def _follow(self, job: Job, told: Report | HandedOver) -> None:
-        """Take in what the job has given that this one followed, or go on in its place."""
-        if isinstance(told, Finished):
-            self._share.leave(job)
-            self.cache.keep(job.keys, told.values, told.seconds, durable=True)
-            self._take(job.scope, job.node.name, told.values, "equal")
-        elif self.control.cancelled:
-            self._share.leave(job)
-        else:
-            self._lead(job)
-
-    def _end(self, job: Job, report: Report | HandedOver) -> None:
+    def _end(self, job: Job, report: Report | Told) -> None:
         """Take in the end of a job that ran."""
         if isinstance(report, Expanded):
             self._openings.enter(job, report)
@@ -347,14 +255,14 @@ class Execution:
 
     def leave(self, job: Job, result: Finished | None) -> None:
         """Give those who follow a job what it gave, or let them try themselves."""
-        self._share.leave(job, None if job.node.name in job.scope.strayed else result)
+        self._sources.leave(job, result)
 
     def _note(self, job: Job, report: Asked) -> None:
         """Keep what a node asked for in place of its outputs, and see to it."""
         if job.keys:
             self.cache.keep(job.keys, {ASKS: self.cache.wrap([report.socket])}, 0.0, durable=True)
         if not self.control.cancelled:
-            self._ask(job, [report.socket])
+            self.ask(job, [report.socket])
 
     def finish(self, job: Job, values: Values, seconds: float) -> None:
         """Take in what a job gave, keep it, and go on with what waited for it."""
@@ -369,7 +277,7 @@ class Execution:
             self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
         self._complete(job.scope, node, values)
 
-    def _take(self, scope: Scope, name: str, values: Values, source: Source) -> None:
+    def take(self, scope: Scope, name: str, values: Values, source: Source) -> None:
         """Take in values that did not have to be computed."""
         if not (scope.prefix and name == INPUTS):
             self.outcome.cached += 1
@@ -393,7 +301,7 @@ class Execution:
             if dependant in equal:
                 if name in scope.strayed:
                     scope.strayed.add(dependant)
-                self._take(scope, dependant, values, "equal")
+                self.take(scope, dependant, values, "equal")
             else:
                 self._ready.append((scope, dependant))
         front.leave(name)
@@ -455,18 +363,3 @@ class Execution:
 def _failed(error: Exception) -> Failed:
     """Describe what went wrong around a node, rather than in it."""
     return Failed(error_line(error), "".join(traceback.format_exception(error)), "")
-
-
-def _event(name: str, lane: Lane, report: Report) -> Event:
-    """Say what a report means for the run."""
-    match report:
-        case Started(place):
-            return events.NodeStarted(name, place or lane.name)
-        case Progress(done, total, stage):
-            return events.NodeProgress(name, done, total, stage)
-        case Shown(preview):
-            return events.NodePreview(name, preview.media_type, preview.data)
-        case Logged(level, message):
-            return events.NodeLog(name, level, message)
-        case _:
-            raise AssertionError(report)

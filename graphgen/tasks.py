@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from graphgen.cache import StoredValue
 from graphgen.context import Preview
 from graphgen.jsontypes import JSON
+
+_ids = count(1)
+
+
+def new_id() -> int:
+    """Return a number that no task of this process has yet."""
+    return next(_ids)
 
 
 class Task(NamedTuple):

@@ -1,0 +1,25 @@
+"""What a report means for those who listen to a run.
+
+In: a node's name in the whole run, where it runs, and a report. Out: the event.
+"""
+
+from __future__ import annotations
+
+from graphgen import events
+from graphgen.events import Event
+from graphgen.tasks import Lane, Logged, Progress, Report, Shown, Started
+
+
+def event_of(name: str, lane: Lane, report: Report) -> Event:
+    """Say what a report means for the run."""
+    match report:
+        case Started(place):
+            return events.NodeStarted(name, place or lane.name)
+        case Progress(done, total, stage):
+            return events.NodeProgress(name, done, total, stage)
+        case Shown(preview):
+            return events.NodePreview(name, preview.media_type, preview.data)
+        case Logged(level, message):
+            return events.NodeLog(name, level, message)
+        case _:
+            raise AssertionError(report)

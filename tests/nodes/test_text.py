@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import Arch, make_pipeline, shared_tiny
 
-from graphgen import Place
+from graphgen import Place, Refusal
 from graphgen_nodes import Conditioning
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import text_encoder_handle
@@ -16,6 +16,7 @@ from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.text.encode import PromptEncoder
 
 ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
+CPU = torch.device("cpu")
 PROMPTS = ["", "a red apple", "An ORANGE, on 3 tables (very detailed)", "빨간 사과 🍎"]
 
 
@@ -32,11 +33,10 @@ def refuse(message: str) -> None:
 
 
 def reference(pipeline: Any, arch: Arch, prompt: str) -> tuple[torch.Tensor, torch.Tensor | None]:
-    device = torch.device("cpu")
     if arch == "sd3":
-        found = pipeline.encode_prompt(prompt, None, None, device=device, do_classifier_free_guidance=False)
+        found = pipeline.encode_prompt(prompt, None, None, device=CPU, do_classifier_free_guidance=False)
         return found[0], found[2]
-    return pipeline.encode_prompt(prompt, device, 1, False)[0], None
+    return pipeline.encode_prompt(prompt, CPU, 1, False)[0], None
 
 
 @pytest.mark.parametrize("arch", ARCHES)
@@ -52,6 +52,18 @@ def test_conditioning_equals_the_pipeline_s(arch: Arch) -> None:
             assert found.pooled is None
         else:
             torch.testing.assert_close(found.pooled, pooled, rtol=0, atol=1e-5)
+
+
+def test_each_encoder_reads_its_own_prompt() -> None:
+    """An encoder without a prompt of its own reads the first, as in the pipeline."""
+    pipeline, encoder = make_pipeline("sd3", seed=0), encoder_of("sd3")
+    for prompt, second, third in (("a red apple", "a blue table", "a cat"), ("a red apple", "", "a cat")):
+        found = encoder.encode(prompt, refuse, others=(second, third))
+        expected = pipeline.encode_prompt(prompt, second, third, device=CPU, do_classifier_free_guidance=False)
+        torch.testing.assert_close(found.embeddings, expected[0], rtol=0, atol=1e-5)
+        torch.testing.assert_close(found.pooled, expected[2], rtol=0, atol=1e-5)
+    with pytest.raises(Refusal, match="text encoder 2, and the model has 1"):
+        encoder_of("sd1").encode("a red apple", refuse, others=("a cat",))
 
 
 @pytest.mark.parametrize("arch", ARCHES)

@@ -17,10 +17,21 @@ if TYPE_CHECKING:
     from graphgen_nodes.text.encode import PromptEncoder
 
 
+PROMPTS = ("text", "text_2", "text_3")
+"""The settings that are prompts, for the first, second and third text encoder."""
+
+Another = Annotated[
+    str,
+    TextArea(),
+    Field(description="Another prompt for this one of a model's text encoders; empty: the same."),
+]
+
+
 def _encoded(known: Known) -> dict[str, Facts]:
-    encoder, text = known.inputs.get("encoder", {}), known.settings.get("text")
+    encoder = known.inputs.get("encoder", {})
+    texts = [text for name in PROMPTS if isinstance(text := known.settings.get(name), str)]
     with refusing("text"):
-        unread = unread_of(text, encoder) if isinstance(text, str) else None
+        unread = unread_of(texts, encoder) if len(texts) == len(PROMPTS) else None
     facts = {"batch": 1, **kept(encoder, "family", "tokens", "embedding", "pooled")}
     return {"conditioning": {**facts, "note": too_long(unread)} if unread else facts}
 
@@ -31,13 +42,20 @@ def encode(
     encoder: Annotated[TextEncoder, Field(description="The model's text encoder.")],
     *,
     text: Annotated[str, TextArea(), Field(description="What the picture should show; may be empty.")] = "",
+    text_2: Another = "",
+    text_3: Another = "",
 ) -> Conditioning:
     """Read a prompt as a model understands it.
 
-    Stable Diffusion reads 75 words or parts of words (SD3's T5 255); what is beyond is left out, with a warning.
+    Stable Diffusion reads 75 words or parts of words (SD3's T5 255); what is beyond is left out, with a warning. Where
+    a model has several text encoders (SD3: CLIP ViT-L, CLIP bigG, T5), the second and third can read other prompts.
     """
+
+    def warn(message: str) -> None:
+        context.log(message, warning=True)
+
     with context.resource(encoder) as loaded:
-        return cast("PromptEncoder", loaded).encode(text, lambda message: context.log(message, warning=True))
+        return cast("PromptEncoder", loaded).encode(text, warn, others=(text_2, text_3))
 
 
 @hookimpl

@@ -5,7 +5,7 @@ In: a prompt. Out: a `Conditioning` on the CPU in float32. What the encoders' ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from graphgen_nodes.families.family import Family
 from graphgen_nodes.sockets import Conditioning
+from graphgen_nodes.text.prompts import prompt_of_each
 from graphgen_nodes.text.tokenizers import PromptTokenizer
 from graphgen_nodes.text.windows import too_long
 
@@ -25,13 +26,18 @@ class PromptEncoder:
     encoders: Mapping[str, nn.Module]
     tokenizers: Mapping[str, PromptTokenizer]
 
-    def encode(self, text: str, warn: Callable[[str], None]) -> Conditioning:
+    def encode(self, text: str, warn: Callable[[str], None], *, others: Sequence[str] = ()) -> Conditioning:
         """Encode a prompt; `warn` is told what part of it is too long to be read.
 
-        A prompt that is too long loses its last words, never its end token.
+        A prompt that is too long loses its last words, never its end token. `others` are prompts for the second and
+        further encoders, where they are to read something else.
+
+        Raises:
+            Refusal: there are more prompts than encoders.
         """
-        ids = {part: self._ids(part, text) for part in self.encoders}
-        for end in dict.fromkeys(self._dropped(part, text) for part in self.encoders):
+        texts = dict(zip(self.encoders, prompt_of_each((text, *others), len(self.encoders)), strict=True))
+        ids = {part: self._ids(part, own) for part, own in texts.items()}
+        for end in dict.fromkeys(self._dropped(part, own) for part, own in texts.items()):
             if end:
                 warn(too_long([end]))
         with torch.no_grad():

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from graphgen import Facts
+from graphgen_nodes.text.prompts import prompt_of_each
 
 MARKS = 2
 """The most tokens that are not text: a begin and an end, or an end and the mark before the first word."""
@@ -19,15 +20,21 @@ def too_long(unread: Sequence[str]) -> str:
     return "; ".join(f"the prompt is too long; not read: {part!r}" for part in unread)
 
 
-def unread_of(text: str, encoder: Facts) -> list[str]:
-    """Return the ends of a prompt that the text encoders with these facts do not read, each once; none if all is read.
+def unread_of(prompts: Sequence[str], encoder: Facts) -> list[str]:
+    """Return the ends of prompts that the text encoders with these facts do not read, each once; none if all is read.
+
+    `prompts` are those for the first, second ... encoder, as `prompt_of_each` takes them.
 
     Raises:
-        ValueError: the text, or a model's own tokenizer, cannot be read.
+        ValueError: a text, or a model's own tokenizer, cannot be read.
+        Refusal: a prompt is for an encoder that is not there.
     """
     told = encoder.get("windows")
     windows = [window for window in told if isinstance(window, Mapping)] if isinstance(told, Sequence) else []
-    ends = {_end(text, window.get("tokenizer"), window.get("length")): None for window in windows}
+    if not windows:
+        return []
+    read = zip(prompt_of_each(prompts, len(windows)), windows, strict=True)
+    ends = {_end(text, window.get("tokenizer"), window.get("length")): None for text, window in read}
     return [end for end in ends if end]
 
 

@@ -76,7 +76,9 @@ def _handle(handle: object) -> Handle:
 
 
 def _weights(handle: Handle) -> tuple[Weights, ...]:
-    return handle.encoders if isinstance(handle, TextEncoder) else (handle.weights,)
+    if isinstance(handle, TextEncoder):
+        return handle.encoders
+    return () if handle.weights is None else (handle.weights,)
 
 
 def _family(handle: Handle) -> Family:
@@ -86,4 +88,4 @@ def _family(handle: Handle) -> Family:
 
 
 def _slot(found: Family, weights: Weights) -> Slot:
-    return next(slot for slot in (found.denoiser, *found.texts, found.autoencoder) if slot.part == weights.part)
+    return next(slot for slot in found.slots if slot.part == weights.part)

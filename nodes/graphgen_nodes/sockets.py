@@ -93,7 +93,7 @@ class LatentFormat:
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A handle to a family's text encoders, in the order the family wants them, with their tokenizers' place."""
+    """A handle to a family's text encoders, in the order the family wants them; none for one that reads no text."""
 
     family: str
     encoders: tuple[Weights, ...]
@@ -121,9 +121,9 @@ class Denoiser:
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """A handle to an autoencoder."""
+    """A handle to an autoencoder; without weights it is the identity, for models that work on pixels themselves."""
 
-    weights: Weights
+    weights: Weights | None
     latent: LatentFormat
     precision: Precision = "auto"
 
@@ -152,17 +152,42 @@ class Latent:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What a text encoder said of a prompt: `embeddings[batch, tokens, width]`, where used `pooled[batch, width]`."""
+    """What a denoiser of a family is told of the picture, besides the noisy latent.
+
+    Each kind is a subclass whose tensor fields have the batch first, for one image or for all of a latent's batch: the
+    denoiser joins them, whatever they are. Families and plugins add fields by subclassing.
+    """
 
     axes: ClassVar[tuple[str, ...]] = ("batch", "tokens", "embedding")
+    """Those of text, which most are; other kinds have their own."""
 
     family: str
-    embeddings: Tensor
-    pooled: Tensor | None = None
 
     def at(self, progress: float) -> Conditioning:  # noqa: ARG002
         """Return what is conditioned on at a share of a schedule (0 up to 1); a subclass may change on the way."""
         return self
+
+
+@dataclass(frozen=True)
+class TextConditioning(Conditioning):
+    """What text encoders said of a prompt: `embeddings[batch, tokens, width]`, where used `pooled[batch, width]`."""
+
+    embeddings: Tensor
+    pooled: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class LabelConditioning(Conditioning):
+    """Which class a picture is of: `labels[batch]`, whole numbers; the one after the last class is the null class."""
+
+    axes: ClassVar[tuple[str, ...]] = ("batch",)
+
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Unconditional(Conditioning):
+    """Nothing: for models that are told nothing but the noise level."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from graphgen_nodes import (
     Noise,
     Sampler,
     Schedule,
+    TextConditioning,
     TextEncoder,
     Upscaler,
 )
@@ -32,7 +33,7 @@ def facts_of(value: object) -> dict[str, object]:
     if isinstance(value, Guider):
         denoiser = facts_of(value.denoiser)
         prompts = [item for field in fields(value) if isinstance(item := getattr(value, field.name), Conditioning)]  # type: ignore[arg-type]
-        batch = max(len(prompt.embeddings) for prompt in prompts)
+        batch = max(int(str(facts_of(prompt)["batch"])) for prompt in prompts)
         return {name: denoiser[name] for name in ("family", "format", "path", "prediction")} | {"batch": batch}
     assert isinstance(value, bool | int | float | str)
     return {"value": value}
@@ -67,7 +68,7 @@ def _(value: Latent) -> dict[str, object]:
 
 
 @facts_of.register
-def _(value: Conditioning) -> dict[str, object]:
+def _(value: TextConditioning) -> dict[str, object]:
     batch, tokens, width = value.embeddings.shape
     pooled = 0 if value.pooled is None else value.pooled.shape[1]
     return {"family": value.family, "batch": batch, "tokens": tokens, "embedding": width, "pooled": pooled}
@@ -105,7 +106,8 @@ def _(value: TextEncoder) -> dict[str, object]:
 @facts_of.register
 def _(value: Autoencoder) -> dict[str, object]:
     told = {"family": value.latent.family, "format": asdict(value.latent)}
-    return {**told, "components": [value.weights.part], "precision": value.precision}
+    parts = [] if value.weights is None else [value.weights.part]
+    return {**told, "components": parts, "precision": value.precision}
 
 
 @facts_of.register

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphgen_nodes.families.family import told
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
 from graphgen_nodes.sampling.driver import sample
 from graphgen_nodes.sampling.noise import NoiseSource
@@ -22,6 +23,7 @@ from graphgen_nodes.sockets import (
     Path,
     Sampler,
     Schedule,
+    TextConditioning,
     VarianceExploding,
     VariancePreserving,
     Weights,
@@ -32,7 +34,7 @@ torch.set_num_threads(1)
 
 SHAPE = (1, 4, 8, 8)
 FORMAT = LatentFormat("tiny", channels=4, scale=0.18215)
-WORDS = Conditioning("tiny", torch.zeros(1, 3, 8))
+WORDS = TextConditioning("tiny", torch.zeros(1, 3, 8))
 PATHS: dict[str, Path] = {
     "exploding": VarianceExploding(sigma_min=0.01, sigma_max=20.0),
     "preserving": VariancePreserving(),
@@ -53,7 +55,7 @@ class RandomNetwork:
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning = WORDS) -> Tensor:
         self.calls.append((x, float(timestep.flatten()[0])))
         time = torch.cos(timestep.float().reshape(-1, 1, 1, 1) / 300)
-        words = conditioning.embeddings.mean(dim=(1, 2)).reshape(-1, 1, 1, 1)
+        words = told(conditioning, TextConditioning).embeddings.mean(dim=(1, 2)).reshape(-1, 1, 1, 1)
         return torch.tanh(torch.einsum("oc,bchw->bohw", self.mix, x) + time + words)
 
 

@@ -20,7 +20,7 @@ from graphgen import Facts, Known, Refusal
 from graphgen.node import spec_of
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
-from graphgen_nodes import Conditioning, Image, Mask
+from graphgen_nodes import Image, Mask, TextConditioning
 from graphgen_nodes.facts import denoiser_facts
 from graphgen_nodes.packs import guiders, images, masks, schedules
 
@@ -220,7 +220,7 @@ FAMILY = st.sampled_from(["tiny", "tiny", "sd1"])
 @given(FAMILY, FAMILY, st.sampled_from([1.0, 3.0]), COUNT, st.data())
 def test_guiders_come_as_foretold(yes: str, no: str, scale: float, batch: int, data: st.DataObject) -> None:
     model = handle(PATHS["flow"])
-    positive, negative = Conditioning(yes, torch.zeros(batch, 7, 8)), Conditioning(no, torch.zeros(batch, 7, 8))
+    positive, negative = (TextConditioning(name, torch.zeros(batch, 7, 8)) for name in (yes, no))
     agree(guiders.none, {"denoiser": model, "positive": positive}, {}, data)
     wired = {"denoiser": model, "positive": positive, "negative": negative}
     agree(guiders.classifier_free, wired, {"scale": scale, "rescale": 0.0}, data)

@@ -48,7 +48,7 @@ PUBLISHED = [
 
 def slot_of(folder: str, part: str) -> tuple[Family, Slot]:
     found = families.family(folder[:3])
-    return found, next(s for s in (found.denoiser, *found.texts, found.autoencoder) if s.part == part)
+    return found, next(slot for slot in found.slots if slot.part == part)
 
 
 def as_released(folder: str, part: str, tensors: dict[str, Tensor], config: dict[str, Any]) -> dict[str, Tensor]:
@@ -145,7 +145,7 @@ def test_tables_agree_with_diffusers_converters(arch: Arch) -> None:
     tiny = shared_tiny(arch)
     found = families.family(arch)
     parts = open_checkpoint(tiny.file).parts
-    for slot in (found.denoiser, *found.texts, found.autoencoder):
+    for slot in found.slots:
         part = next(parts[kind] for kind in slot.kinds if kind in parts)
         sources = slot.architecture.sources(part)
         with torch.device("meta"):

@@ -25,7 +25,7 @@ from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
-from graphgen_nodes import Conditioning, Denoiser, TextEncoder
+from graphgen_nodes import Denoiser, TextConditioning, TextEncoder
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import denoiser_handle
 from graphgen_nodes.families.known import known_denoiser
@@ -192,7 +192,7 @@ def works(network: FamilyNetwork, handle: Denoiser, wants: Mapping[str, Any], co
     """Tell whether a network gives what it gets the shape of."""
     x = torch.zeros(1, handle.latent.channels, rows, columns)
     pooled = torch.zeros(1, wants["pooled"]) if wants["pooled"] else None
-    words = Conditioning(handle.family, torch.zeros(1, 7, wants["embedding"]), pooled)
+    words = TextConditioning(handle.family, torch.zeros(1, 7, wants["embedding"]), pooled)
     try:
         return network(x, torch.zeros(1), words).shape == x.shape
     except (ValueError, RuntimeError):

@@ -16,13 +16,21 @@ from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser, preconditioning
 from graphgen_nodes.sampling.guidance import guided
 from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance
-from graphgen_nodes.sockets import Conditioning, Flow, Path, Prediction, VarianceExploding, VariancePreserving
+from graphgen_nodes.sockets import (
+    Conditioning,
+    Flow,
+    Path,
+    Prediction,
+    TextConditioning,
+    VarianceExploding,
+    VariancePreserving,
+)
 
 CHAIN = VariancePreserving()
 
 
 def words(value: float, tokens: int = 3, batch: int = 1) -> Conditioning:
-    return Conditioning("tiny", torch.full((batch, tokens, 8), float(value)))
+    return TextConditioning("tiny", torch.full((batch, tokens, 8), float(value)))
 
 
 def noised(path: Path, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -105,7 +113,7 @@ def test_a_limit_splits_calls_and_changes_nothing(limit: int) -> None:
 
 
 @dataclass(frozen=True)
-class SizedConditioning(Conditioning):
+class SizedConditioning(TextConditioning):
     """A plugin's conditioning with one more tensor and one more number."""
 
     sizes: Any = None

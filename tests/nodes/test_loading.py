@@ -17,7 +17,7 @@ from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor
 
 from graphgen import Place
-from graphgen_nodes import Autoencoder, Conditioning, Denoiser, Patch, TextEncoder
+from graphgen_nodes import Autoencoder, Denoiser, Patch, TextConditioning, TextEncoder
 from graphgen_nodes.checkpoints import CheckpointError, open_checkpoint
 from graphgen_nodes.checkpoints.header import read_header
 from graphgen_nodes.families import family
@@ -100,7 +100,7 @@ def test_the_network_that_sampling_gets() -> None:
     assert network.device == torch.device("cpu")
     assert network.dtype == torch.float32
     x, timestep = torch.zeros(2, 4, 8, 8), torch.tensor([10.0, 500.0])
-    said = Conditioning("sd1", torch.ones(2, 77, 64))
+    said = TextConditioning("sd1", torch.ones(2, 77, 64))
     output = network(x, timestep, said)
     expected = network.module(x, timestep, said.embeddings).sample
     assert torch.equal(output, expected)
@@ -123,7 +123,7 @@ def test_the_network_that_sampling_gets() -> None:
 )
 def test_choice_of_precision(precision: Precision, usual: str, part: str, expected: torch.dtype) -> None:
     found = family("sd1")
-    slot = found.denoiser if part == "unet" else found.autoencoder
+    slot = next(slot for slot in found.slots if slot.part == part)
     assert choose_dtype(precision, usual, slot) is expected
 
 

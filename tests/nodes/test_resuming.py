@@ -24,7 +24,18 @@ from graphgen_nodes.packs import guiders, sampling, schedules
 from graphgen_nodes.sampling.options import DDPM, LMS, DPMpp2M, DPMppSDE, Euler, EulerAncestral, UniPC
 from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
 from graphgen_nodes.sampling.resuming import begin_of, due_steps, step_keys
-from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Latent, Noise, Patch, Sampler, SamplerState, Schedule
+from graphgen_nodes.sockets import (
+    Conditioning,
+    Denoiser,
+    Guider,
+    Latent,
+    Noise,
+    Patch,
+    Sampler,
+    SamplerState,
+    Schedule,
+    TextConditioning,
+)
 
 Make = Callable[..., Schedule]
 STEPS = 6
@@ -32,7 +43,7 @@ SHAPE = (2, 4, 6, 6)
 
 
 def words(value: float) -> Conditioning:
-    return Conditioning("tiny", torch.full((1, 3, 8), value))
+    return TextConditioning("tiny", torch.full((1, 3, 8), value))
 
 
 def model(kind: str = "preserving", *patches: Patch) -> Denoiser:

@@ -23,7 +23,7 @@ from graphgen.types import build_table
 from graphgen_nodes.packs import guiders, latents, noise, samplers, sampling, schedules
 from graphgen_nodes.sampling.options import SAMPLERS, ClassifierFreeGuidance
 from graphgen_nodes.sampling.preview import PROJECTIONS, fit_projection, preview_png, project
-from graphgen_nodes.sockets import Denoiser, Flow, Latent, LatentFormat, VariancePreserving
+from graphgen_nodes.sockets import Denoiser, Flow, Latent, LatentFormat, TextConditioning, VariancePreserving
 from graphgen_nodes.tensors import TENSOR
 
 PACKS = (guiders, latents, noise, samplers, sampling, schedules)
@@ -241,6 +241,7 @@ def test_samplers_guiders_and_schedules_travel_as_data() -> None:
     guider = codec.decode(codec.encode(guiders.classifier_free(DENOISER, WORDS, WORDS)))
     assert isinstance(guider, ClassifierFreeGuidance)
     assert guider.denoiser == DENOISER
+    assert isinstance(guider.positive, TextConditioning)
     assert torch.equal(guider.positive.embeddings, WORDS.embeddings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from tiny import Arch, make_pipeline, shared_tiny
 
 from graphgen import Place, Refusal
-from graphgen_nodes import Conditioning
+from graphgen_nodes import TextConditioning
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import text_encoder_handle
 from graphgen_nodes.loading import ModelLoader
@@ -28,6 +29,12 @@ def encoder_of(arch: Arch, *, single: bool = False) -> PromptEncoder:
     return found
 
 
+def encoded(encoder: PromptEncoder, prompt: str, warn: Callable[[str], None]) -> TextConditioning:
+    found = encoder.encode(prompt, warn)
+    assert isinstance(found, TextConditioning)
+    return found
+
+
 def refuse(message: str) -> None:
     raise AssertionError(message)
 
@@ -43,7 +50,7 @@ def reference(pipeline: Any, arch: Arch, prompt: str) -> tuple[torch.Tensor, tor
 def test_conditioning_equals_the_pipeline_s(arch: Arch) -> None:
     pipeline, encoder = make_pipeline(arch, seed=0), encoder_of(arch)
     for prompt in PROMPTS:
-        found = encoder.encode(prompt, refuse)
+        found = encoded(encoder, prompt, refuse)
         embeddings, pooled = reference(pipeline, arch, prompt)
         assert found.family == arch
         assert found.embeddings.shape == embeddings.shape
@@ -59,6 +66,7 @@ def test_each_encoder_reads_its_own_prompt() -> None:
     pipeline, encoder = make_pipeline("sd3", seed=0), encoder_of("sd3")
     for prompt, second, third in (("a red apple", "a blue table", "a cat"), ("a red apple", "", "a cat")):
         found = encoder.encode(prompt, refuse, others=(second, third))
+        assert isinstance(found, TextConditioning)
         expected = pipeline.encode_prompt(prompt, second, third, device=CPU, do_classifier_free_guidance=False)
         torch.testing.assert_close(found.embeddings, expected[0], rtol=0, atol=1e-5)
         torch.testing.assert_close(found.pooled, expected[2], rtol=0, atol=1e-5)
@@ -70,10 +78,10 @@ def test_each_encoder_reads_its_own_prompt() -> None:
 def test_single_file_takes_the_shipped_tokenizers(arch: Arch) -> None:
     one, two = encoder_of(arch), encoder_of(arch, single=True)
     for prompt in PROMPTS:
-        assert_same(one.encode(prompt, refuse), two.encode(prompt, refuse))
+        assert_same(encoded(one, prompt, refuse), encoded(two, prompt, refuse))
 
 
-def assert_same(one: Conditioning, two: Conditioning) -> None:
+def assert_same(one: TextConditioning, two: TextConditioning) -> None:
     torch.testing.assert_close(one.embeddings, two.embeddings, rtol=0, atol=1e-5)
     torch.testing.assert_close(one.pooled, two.pooled, rtol=0, atol=1e-5)
 
@@ -93,7 +101,7 @@ def test_what_is_too_long_is_left_out_with_a_warning() -> None:
     """Read 75 tokens, as the pipeline does, and say which words were not."""
     prompt = " ".join(["apple"] * 75) + " table chair"
     warnings: list[str] = []
-    found = encoder_of("sd1").encode(prompt, warnings.append)
+    found = encoded(encoder_of("sd1"), prompt, warnings.append)
     assert warnings == ["the prompt is too long; not read: 'table chair'"]
     embeddings, _ = reference(make_pipeline("sd1", seed=0), "sd1", prompt)
     torch.testing.assert_close(found.embeddings, embeddings, rtol=0, atol=1e-5)

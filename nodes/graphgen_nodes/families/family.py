@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
@@ -44,6 +44,10 @@ class Slot:
     optional: bool = False
 
 
+READS_NONE = "guide it by a class label where it takes one, else by guiders.none with nothing wired to positive"
+"""The cure where a prompt is meant for a model that reads no text."""
+
+
 class Family(ABC):
     """One model family: subclass it in a file of this package and list an instance in that file's `FAMILIES`."""
 
@@ -54,9 +58,15 @@ class Family(ABC):
     latent_family: ClassVar[str]
     """The family of its latents, which several model families may share."""
     denoiser: Slot
-    texts: tuple[Slot, ...]
-    """The text encoders, in the order that `encode` wants them."""
-    autoencoder: Slot
+    texts: tuple[Slot, ...] = ()
+    """The text encoders, in the order that `encode` wants them; none where no text is read."""
+    autoencoder: Slot | None = None
+    """None where the denoiser works on pixels themselves."""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Return the places of all networks there are."""
+        return (self.denoiser, *self.texts, *([self.autoencoder] if self.autoencoder else []))
 
     # --- recognising -------------------------------------------------------------------------------------------------
 
@@ -64,13 +74,13 @@ class Family(ABC):
     def is_denoiser(self, part: Part) -> bool:
         """Tell, by names and shapes, whether a part is this family's denoising network."""
 
-    @abstractmethod
-    def is_autoencoder(self, part: Part) -> bool:
+    def is_autoencoder(self, part: Part) -> bool:  # noqa: ARG002
         """Tell, by names and shapes, whether a part can be this family's autoencoder."""
+        return False
 
-    @abstractmethod
-    def is_text(self, slot: Slot, part: Part) -> bool:
+    def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002
         """Tell, by names and shapes, whether a part can be this family's text encoder for a slot."""
+        return False
 
     # --- what is known without running ------------------------------------------------------------------------------
 
@@ -108,16 +118,17 @@ class Family(ABC):
     def wants(self, config: Config) -> Facts:
         """Return what a denoiser wants, from its configuration as shapes tell it.
 
-        `embedding` and `pooled` are the widths of a conditioning (0: none), `multiple` what the sides of a latent must
-        be multiples of, in cells, and `most_cells` the longest side, where there is one.
+        `embedding` and `pooled` are the widths of a conditioning (0: none), `classes` how many class labels there are
+        (left out: it takes none), `multiple` what the sides of a latent must be multiples of, in cells, and
+        `most_cells` the longest side, where there is one.
         """
 
-    @abstractmethod
-    def gives(self, configs: Mapping[str, Config]) -> Facts:
+    def gives(self, configs: Mapping[str, Config]) -> Facts:  # noqa: ARG002
         """Return what the text encoders give, from their configurations by the slots' parts.
 
         `tokens` is a conditioning's length, `embedding` and `pooled` its widths (0: none).
         """
+        return {}
 
     # --- running (torch from here on) --------------------------------------------------------------------------------
 
@@ -125,16 +136,38 @@ class Family(ABC):
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the denoising network on `x[batch, channels, height, width]` and `timestep[batch]` in its own units."""
 
-    @abstractmethod
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Encode token ids `[batch, tokens]` into embeddings `[batch, tokens, width]` and pooled `[batch, width]`.
+    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> Conditioning:  # noqa: ARG002
+        """Encode token ids `[batch, tokens]` into a conditioning of the family's own class, on any device.
 
         Both mappings are by the slots' parts; an optional encoder that the checkpoint lacks is in neither.
+
+        Raises:
+            ValueError: the family reads no text.
         """
+        raise ValueError(f"encoder: {self.title} reads no text; {READS_NONE}")
 
 
-def find_part(checkpoint: Checkpoint, slot: Slot) -> Part | None:
-    """Return the checkpoint's part for a slot, by the kinds the slot goes under."""
+AnyConditioning = TypeVar("AnyConditioning", bound="Conditioning")
+
+
+def told(conditioning: Conditioning, kind: type[AnyConditioning]) -> AnyConditioning:
+    """Return a conditioning as the kind that a family's network is told.
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    if not isinstance(conditioning, kind):
+        raise ValueError(
+            f"conditioning: is of kind {type(conditioning).__name__}, but this denoiser takes {kind.__name__}; "
+            "make it with this model"
+        )
+    return conditioning
+
+
+def find_part(checkpoint: Checkpoint, slot: Slot | None) -> Part | None:
+    """Return the checkpoint's part for a slot, by the kinds the slot goes under; None where there is no slot."""
+    if slot is None:
+        return None
     return next((checkpoint.parts[kind] for kind in slot.kinds if kind in checkpoint.parts), None)
 
 

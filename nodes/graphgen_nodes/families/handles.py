@@ -13,7 +13,7 @@ from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.checkpoints.process import ends_in_pure_noise
 from graphgen_nodes.families import families, family
-from graphgen_nodes.families.family import Family, Slot, find_part
+from graphgen_nodes.families.family import Family, Slot, find_part, whole
 from graphgen_nodes.sampling.paths import VariancePreserving
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, Prediction, TextEncoder, Weights
 
@@ -57,13 +57,14 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
     part = _required(checkpoint, found.denoiser, "denoiser")
     config = read_config(found.denoiser, part)
     channels, wanted = config.get("out_channels"), config.get("in_channels")
-    if not isinstance(channels, int) or channels != wanted:
+    # twice as many are the prediction and a learned variance
+    if not isinstance(channels, int) or not isinstance(wanted, int) or channels not in (wanted, 2 * wanted):
         raise CheckpointError(
             f"{part}: takes {wanted} channels and gives {channels}; a network that takes more than the latent "
             "(inpainting, editing) cannot be run yet: give a text-to-image model"
         )
     prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
-    latent = found.latent_format(find_part(checkpoint, found.autoencoder), channels)
+    latent = found.latent_format(find_part(checkpoint, found.autoencoder), wanted)
     path = found.path(checkpoint.scheduler, prediction)
     # a network that predicts the noise tells nothing at pure noise, whatever its checkpoint says
     if isinstance(path, VariancePreserving) and prediction != "epsilon" and ends_in_pure_noise(checkpoint):
@@ -74,10 +75,15 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
 def autoencoder_handle(checkpoint: Checkpoint, name: str = "auto", precision: Precision = "auto") -> Autoencoder:
     """Return a handle to the checkpoint's autoencoder, of the family `name` or the one that it fits alone.
 
+    Where a family works on pixels it is the identity, and has no weights.
+
     Raises:
         CheckpointError: there is none, or it fits no family, or several and nothing tells which.
     """
     found = _family_of_autoencoder(checkpoint, name)
+    if found.autoencoder is None:
+        config = read_config(found.denoiser, _required(checkpoint, found.denoiser, "denoiser"))
+        return Autoencoder(None, found.latent_format(None, whole(config, "in_channels")), precision)
     part = _required(checkpoint, found.autoencoder, "autoencoder")
     channels = part.shapes.get("decoder.conv_in.weight", (0, 0))[1]
     return Autoencoder(_weights(found.autoencoder, part), found.latent_format(part, channels), precision)
@@ -144,7 +150,7 @@ def _family_of_texts(checkpoints: Sequence[Checkpoint], name: str) -> Family:
     fitting = [candidate for candidate in families().values() if _all_used(candidate, checkpoints)]
     if len(fitting) == 1:
         return fitting[0]
-    wants = "; ".join(f"{candidate.name}: {_wants(candidate)}" for candidate in families().values())
+    wants = "; ".join(f"{candidate.name}: {_wants(candidate)}" for candidate in families().values() if candidate.texts)
     given = ", ".join(kind for checkpoint in checkpoints for kind in checkpoint.parts)
     problem = "fits several families; set family to one of them" if fitting else "fits no family"
     raise CheckpointError(f"{checkpoints[0].path}: {given} {problem}; what each takes: {wants}")
@@ -156,6 +162,8 @@ def _wants(candidate: Family) -> str:
 
 def _all_used(candidate: Family, checkpoints: Sequence[Checkpoint]) -> bool:
     """Tell whether the family's text encoders are all there, and every text encoder given is one of them."""
+    if not candidate.texts:
+        return False
     found = [(slot, find_text(candidate, slot, checkpoints)) for slot in candidate.texts]
     if any(part is None and not slot.optional for slot, part in found):
         return False

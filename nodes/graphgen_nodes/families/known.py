@@ -14,7 +14,7 @@ from graphgen_nodes.checkpoints.layouts.architecture import Incomplete
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, tokenizer_folder
 from graphgen_nodes.facts import denoiser_facts, format_facts
 from graphgen_nodes.families import family
-from graphgen_nodes.families.family import Slot, find_part
+from graphgen_nodes.families.family import Slot, find_part, whole
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, find_text, text_encoder_handle
 from graphgen_nodes.sockets import Precision
 
@@ -28,8 +28,10 @@ def known_denoiser(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pre
     handle = denoiser_handle(checkpoint, asked, precision)
     found = family(handle.family)
     config = _told_by_shapes(found.denoiser, find_part(checkpoint, found.denoiser))
-    # a handle is refused where the network gives more than it takes, as it would to tell a variance
-    return {**denoiser_facts(handle), "learned_variance": False, **({} if config is None else found.wants(config))}
+    if config is None:
+        return denoiser_facts(handle)
+    learned = whole(config, "out_channels") == 2 * whole(config, "in_channels")
+    return {**denoiser_facts(handle), "learned_variance": learned, **found.wants(config)}
 
 
 def known_text_encoder(checkpoints: Sequence[Checkpoint], name: str = "auto", precision: Precision = "auto") -> Facts:
@@ -64,7 +66,7 @@ def known_autoencoder(checkpoint: Checkpoint, name: str = "auto", precision: Pre
     return {
         "family": handle.latent.family,
         "format": format_facts(handle.latent),
-        "components": [handle.weights.part],
+        "components": [] if handle.weights is None else [handle.weights.part],
         "precision": handle.precision,
     }
 

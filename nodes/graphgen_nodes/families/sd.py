@@ -14,9 +14,9 @@ from graphgen_nodes.checkpoints.layouts.clip import ClipText
 from graphgen_nodes.checkpoints.layouts.unet import UNet
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, said_number, whole
+from graphgen_nodes.families.family import Family, Slot, downscale, said_number, told, whole
 from graphgen_nodes.sampling.paths import Path, VariancePreserving
-from graphgen_nodes.sockets import LatentFormat, Prediction
+from graphgen_nodes.sockets import LatentFormat, Prediction, TextConditioning
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -66,13 +66,14 @@ class StableDiffusion(Family):
 
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the UNet."""
-        found: Tensor = network(x, timestep, encoder_hidden_states=conditioning.embeddings, return_dict=False)[0]
+        states = told(conditioning, TextConditioning).embeddings
+        found: Tensor = network(x, timestep, encoder_hidden_states=states, return_dict=False)[0]
         return found
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> TextConditioning:
         """Return the text encoder's last states after its final norm; nothing pooled."""
         states: Tensor = encoders["text_encoder"](ids["text_encoder"]).last_hidden_state
-        return states, None
+        return TextConditioning(self.name, states)
 
 
 class StableDiffusion1(StableDiffusion):

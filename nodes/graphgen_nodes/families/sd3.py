@@ -15,9 +15,9 @@ from graphgen_nodes.checkpoints.layouts.mmdit import MMDiT
 from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, said_number, whole
+from graphgen_nodes.families.family import Family, Slot, downscale, said_number, told, whole
 from graphgen_nodes.sampling.paths import Flow, Path
-from graphgen_nodes.sockets import LatentFormat, Prediction
+from graphgen_nodes.sockets import LatentFormat, Prediction, TextConditioning
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -96,16 +96,17 @@ class StableDiffusion3(Family):
 
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the transformer."""
+        words = told(conditioning, TextConditioning)
         found: Tensor = network(
             x,
-            encoder_hidden_states=conditioning.embeddings,
-            pooled_projections=conditioning.pooled,
+            encoder_hidden_states=words.embeddings,
+            pooled_projections=words.pooled,
             timestep=timestep,
             return_dict=False,
         )[0]
         return found
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> TextConditioning:
         """Return CLIP tokens (the states before each last layer) and T5 tokens, and the projected CLIP outputs."""
         import torch
 
@@ -120,7 +121,7 @@ class StableDiffusion3(Family):
         else:
             t5 = clip.new_zeros(len(clip), T5_TOKENS, T5_WIDTH)
         padded = torch.nn.functional.pad(clip, (0, t5.shape[-1] - clip.shape[-1]))
-        return torch.cat([padded, t5], dim=1), torch.cat(pooled, dim=-1)
+        return TextConditioning(self.name, torch.cat([padded, t5], dim=1), torch.cat(pooled, dim=-1))
 
 
 TEXT_KINDS = ("text_encoder", "text_encoder_2", "text_encoder_3")

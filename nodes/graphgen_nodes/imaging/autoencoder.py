@@ -79,6 +79,23 @@ def encode(
     return Latent(torch.cat(latents), target)
 
 
+def pixels_of(latent: Latent) -> Image:
+    """Return the pictures that latents are, where a model works on pixels themselves."""
+    raw = latent.samples / latent.format.scale + latent.format.shift
+    return Image((raw / 2 + 0.5).clamp(0, 1))
+
+
+def latent_of(image: Image, target: LatentFormat) -> Latent:
+    """Return pictures as the latents of a model that works on pixels themselves; an alpha channel is left out.
+
+    Raises:
+        ValueError: the model works on another number of channels than pictures have.
+    """
+    if target.channels != 3:
+        raise ValueError(f"image: has 3 channels, and the model works on {target.channels}; give it no picture")
+    return Latent((image.pixels[:, :3] * 2 - 1 - target.shift) * target.scale, target)
+
+
 def check_format(given: LatentFormat, wanted: LatentFormat) -> None:
     """Check that a latent is in the format an autoencoder works on.
 

@@ -54,7 +54,7 @@ def decode(
     *,
     tile: Tile = 1024,
 ) -> Image:
-    """Turn latents into pictures.
+    """Turn latents into pictures; those of models that work on pixels are pictures already, but for their range.
 
     Raises:
         ValueError: the latent is of another format than the autoencoder's.
@@ -62,6 +62,8 @@ def decode(
     from graphgen_nodes.imaging import autoencoder as coding
 
     coding.check_format(latent.format, autoencoder.latent)
+    if autoencoder.weights is None:
+        return coding.pixels_of(latent)
     with context.resource(autoencoder) as module:
         return coding.decode(cast("nn.Module", module), latent, tile, context.progress)
 
@@ -81,6 +83,8 @@ def encode(
     """Turn pictures into latents; sides must be multiples of the autoencoder's pixels to a cell, mostly 8."""
     from graphgen_nodes.imaging import autoencoder as coding
 
+    if autoencoder.weights is None:
+        return coding.latent_of(image, autoencoder.latent)
     with context.resource(autoencoder) as module:
         return coding.encode(
             cast("nn.Module", module), image, autoencoder.latent, tile, context.progress, seed if draw else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, Known, TextArea, hookimpl, node
+from graphgen import Context, Facts, Known, Refusal, TextArea, hookimpl, node
 from graphgen_nodes.facts import kept, refusing
+from graphgen_nodes.families.family import READS_NONE
 from graphgen_nodes.sockets import Conditioning, TextEncoder
 from graphgen_nodes.text.windows import too_long, unread_of
 
@@ -27,9 +28,15 @@ Another = Annotated[
 ]
 
 
+def _refuse(family: str) -> NoReturn:
+    raise Refusal(f"is of {family}, which reads no text", at="encoder", cure=READS_NONE)
+
+
 def _encoded(known: Known) -> dict[str, Facts]:
     encoder = known.inputs.get("encoder", {})
     texts = [text for name in PROMPTS if isinstance(text := known.settings.get(name), str)]
+    if encoder.get("components") == []:
+        _refuse(str(encoder.get("family")))
     with refusing("text"):
         unread = unread_of(texts, encoder) if len(texts) == len(PROMPTS) else None
     facts = {"batch": 1, **kept(encoder, "family", "tokens", "embedding", "pooled")}
@@ -54,6 +61,8 @@ def encode(
     def warn(message: str) -> None:
         context.log(message, warning=True)
 
+    if not encoder.encoders:
+        _refuse(encoder.family)
     with context.resource(encoder) as loaded:
         return cast("PromptEncoder", loaded).encode(text, warn, others=(text_2, text_3))
 

@@ -6,12 +6,13 @@ In: a `Network` and the handle that says what it was trained to predict. Out: `d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import groupby
 
 import torch
 from torch import Tensor
 
+from graphgen_nodes.conditionings import tensors_of, with_tensors
 from graphgen_nodes.sampling.paths import Path
 from graphgen_nodes.sampling.protocols import Network, Prediction
 from graphgen_nodes.sockets import Conditioning, Denoiser, Schedule
@@ -100,15 +101,11 @@ class NetworkDenoiser:
             value = torch.cat(rows).to(device)
             return value.to(dtype) if value.is_floating_point() else value
 
-        return _with(conditionings[0], {name: joined(name) for name in _tensor_fields(conditionings[0])})
+        return with_tensors(conditionings[0], {name: joined(name) for name in tensors_of(conditionings[0])})
 
 
 def _same(new: Sequence[object], old: Sequence[object]) -> bool:
     return len(new) == len(old) and all(one is other for one, other in zip(new, old, strict=True))
-
-
-def _tensor_fields(conditioning: Conditioning) -> list[str]:
-    return [field.name for field in fields(conditioning) if isinstance(getattr(conditioning, field.name), Tensor)]
 
 
 def _signature(conditioning: Conditioning) -> tuple[object, ...]:
@@ -121,11 +118,7 @@ def _signature(conditioning: Conditioning) -> tuple[object, ...]:
 
 
 def _rows(conditioning: Conditioning, rows: slice) -> Conditioning:
-    return _with(conditioning, {name: getattr(conditioning, name)[rows] for name in _tensor_fields(conditioning)})
-
-
-def _with(conditioning: Conditioning, tensors: Mapping[str, Tensor]) -> Conditioning:
-    return replace(conditioning, **tensors)  # type: ignore[arg-type]  # a subclass may have more fields
+    return with_tensors(conditioning, {name: value[rows] for name, value in tensors_of(conditioning).items()})
 
 
 def _expand(value: Tensor, batch: int, name: str) -> Tensor:

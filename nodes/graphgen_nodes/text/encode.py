@@ -1,6 +1,6 @@
 """Prompts to conditionings: tokens, the family's text encoders, and what they say.
 
-In: a prompt. Out: a `Conditioning` on the CPU in float32. What the encoders' outputs become is the family's business.
+In: a prompt. Out: a conditioning of the family's own class, on the CPU in float32.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from graphgen_nodes.conditionings import on_cpu
 from graphgen_nodes.families.family import Family
 from graphgen_nodes.sockets import Conditioning
 from graphgen_nodes.text.prompts import prompt_of_each
@@ -41,8 +42,7 @@ class PromptEncoder:
             if end:
                 warn(too_long([end]))
         with torch.no_grad():
-            embeddings, pooled = self.family.encode(self.encoders, ids)
-        return Conditioning(self.family.name, _on_cpu(embeddings), None if pooled is None else _on_cpu(pooled))
+            return on_cpu(self.family.encode(self.encoders, ids))
 
     def _ids(self, part: str, text: str) -> Tensor:
         device = next(self.encoders[part].parameters()).device
@@ -54,7 +54,3 @@ class PromptEncoder:
     def _length(self, part: str) -> int:
         """Return how many tokens an encoder reads."""
         return next(slot.length for slot in self.family.texts if slot.part == part)
-
-
-def _on_cpu(value: Tensor) -> Tensor:
-    return value.float().cpu()

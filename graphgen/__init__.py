@@ -13,7 +13,7 @@ from graphgen.hookspecs import Conversion, DeviceInfo, Diagnosis, FileFormat, Sh
 from graphgen.lazy import Lazy
 from graphgen.node import node
 from graphgen.novalue import NoValue
-from graphgen.residency import Loaded, Loader, Place
+from graphgen.residency import Lease, Loaded, Loader, Place
 from graphgen.spec import Facts, Known, Migration
 from graphgen.types import Family
 from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
@@ -21,7 +21,7 @@ from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 # fmt: off
 __all__ = [
     "Buffer", "BufferCodec", "Cancelled", "Context", "Conversion", "DeviceInfo", "Diagnosis", "Distance", "Expansion",
-    "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Loaded", "Loader",
+    "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Lease", "Loaded", "Loader",
     "Migration", "NoValue", "OutputFile", "Place", "Preview", "Refusal", "ResourceError", "RunFailed", "Seed",
     "Shipped", "Slider", "TextArea", "Wireable", "WorkflowError", "hookimpl", "node", "run", "run_async",
 ]

@@ -8,14 +8,18 @@ What is let go first is chosen as in GreedyDual-Size (Cao and Irani, "Cost-Aware
 each resident is worth `clock + seconds to load / bytes` at the time it was last used, the least worthy idle one goes,
 and the clock moves up to what that one was worth. So large things that load fast go before small ones that load slowly,
 and everything not used for long goes in the end. A resident under a lease is never let go.
+
+What a handle's patches make of weights is a resident of its own, that shares what it leaves alone with the weights it
+was made of, and goes when they go.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Condition
 from time import monotonic
@@ -26,7 +30,12 @@ from graphgen.errors import DefinitionError, ResourceError, one_of
 Report: TypeAlias = Callable[[int, int], None]
 """`report(done, total)`, in bytes of the place (0, 0: not known yet); raises Cancelled when the run was cancelled."""
 
+Lease: TypeAlias = Callable[[object], AbstractContextManager[object]]
+"""`with lease(handle) as module:` lends what another handle stands for, at the same place."""
+
 _WAIT = 0.05  # seconds between looks at `report` while another thread loads: how late a cancel may be noticed
+
+_VARIANTS = 2  # idle ones kept of the same weights: a run may go to and fro between two, a sweep needs none again
 
 _MUCH = 32 << 20  # bytes: for less, a collection (0.1 s with torch loaded) can wait until it happens by itself
 
@@ -48,9 +57,9 @@ class Loaded:
 
 
 class Loader(Protocol):
-    """Loads the weights that one or more classes of handles stand for. Subclass it to inherit `attach`.
+    """Loads the weights that one or more classes of handles stand for. Subclass it to inherit what is optional.
 
-    All methods are called from worker threads, `load` once at a time for one identity.
+    All methods are called from worker threads, `load` and `derive` once at a time for the same weights.
     """
 
     handles: tuple[type, ...]
@@ -76,10 +85,26 @@ class Loader(Protocol):
         """Return the files that a handle's weights are loaded from, for run records."""
         return ()
 
-    def attach(self, loaded: Loaded, handle: object) -> AbstractContextManager[object]:  # noqa: ARG002
-        """Yield what a node uses during one lease; the handle's patches are applied here, and undone at the end.
+    def variant(self, handle: object) -> Hashable:  # noqa: ARG002
+        """Return what tells the handle's changed weights from others of the same identity; None: they are unchanged."""
+        return None
 
-        The originals must not be touched: several leases of the same weights may be open at once, with other patches.
+    def derive(self, loaded: Loaded, handle: object, report: Report) -> Loaded:  # noqa: ARG002
+        """Return what the handle makes of weights, for a handle with a `variant`; it is kept like weights are.
+
+        The originals must not be touched. The size is what is taken besides them; report it as `load` does.
+
+        Raises:
+            ResourceError: the changes do not fit the weights.
+            MemoryError: the device is full; as for `load`.
+        """
+        return loaded
+
+    def attach(self, loaded: Loaded, handle: object, lease: Lease) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Yield what a node uses during one lease, from what `load` or `derive` returned.
+
+        What a handle changes for one lease alone is done here, with further weights by `lease` where it needs some. The
+        loaded module must not be touched: several leases of it may be open at once, with other changes.
         """
         return nullcontext(loaded.module)
 
@@ -99,6 +124,9 @@ class Resident:
     loading: bool
 
 
+_Make: TypeAlias = Callable[[Report], Loaded]
+
+
 class _Entry:
     """One set of weights, loaded or being loaded. Guarded by the residency's condition."""
 
@@ -115,7 +143,8 @@ class _Entry:
         self.worth = 0.0
 
 
-_Key: TypeAlias = tuple[int, str]
+_Key: TypeAlias = tuple[int, str, Hashable]
+"""The loader, the weights, and what was made of them (None: nothing)."""
 
 
 class Residency:
@@ -148,15 +177,16 @@ class Residency:
             Cancelled: raised by `report`.
         """
         loader = self._loader_for(handle)
-        entry, loaded = self._acquire(loader, handle, report)
-        try:
-            with loader.attach(loaded, handle) as module:
-                yield module
-        finally:
-            with self._changed:
-                entry.leases -= 1
-                evicted = self._make_room()
-            _collect(evicted)
+        identity, variant = loader.identity(handle), loader.variant(handle)
+        with ExitStack() as held:
+
+            def hold(kind: Hashable, make: _Make) -> Loaded:
+                return held.enter_context(self._held((id(loader), identity, kind), make, handle, report))
+
+            loaded = hold(None, lambda track: loader.load(handle, self.place, track))
+            if variant is not None:
+                loaded = hold(variant, partial(loader.derive, loaded, handle))
+            yield held.enter_context(loader.attach(loaded, handle, partial(self.lease, report=report)))
 
     def files(self, handle: object) -> Sequence[Path]:
         """Return the files that a handle's weights are loaded from, as far as its loader tells.
@@ -186,8 +216,7 @@ class Residency:
     def clear(self) -> int:
         """Let all idle weights go; return their bytes. What is leased stays."""
         with self._changed:
-            idle = [key for key, entry in self._entries.items() if entry.loaded is not None and not entry.leases]
-            freed = sum(self._evict(key) for key in idle)
+            freed = sum(self._evict(key) for key in self._idle() if key in self._entries)
         _collect(freed)
         return freed
 
@@ -210,7 +239,8 @@ class Residency:
     def warm(self) -> dict[str, float]:
         """Return what is loaded, and how many seconds each took."""
         with self._changed:
-            return {entry.identity: entry.seconds for entry in self._entries.values() if entry.loaded is not None}
+            there = [entry for key, entry in self._entries.items() if key[2] is None and entry.loaded is not None]
+            return {entry.identity: entry.seconds for entry in there}
 
     def _loader_for(self, handle: object) -> Loader:
         for cls in type(handle).__mro__:
@@ -222,22 +252,32 @@ class Residency:
             "pass one of these, or install the plugin that registers a loader for it"
         )
 
-    def _acquire(self, loader: Loader, handle: object, report: Report) -> tuple[_Entry, Loaded]:
-        key = (id(loader), loader.identity(handle))
+    @contextmanager
+    def _held(self, key: _Key, make: _Make, handle: object, report: Report) -> Iterator[Loaded]:
+        entry, loaded = self._acquire(key, make, handle, report)
+        try:
+            yield loaded
+        finally:
+            with self._changed:
+                entry.leases -= 1
+                evicted = self._make_room() + self._thin_out(key)
+            _collect(evicted)
+
+    def _acquire(self, key: _Key, make: _Make, handle: object, report: Report) -> tuple[_Entry, Loaded]:
         while True:
             with self._changed:
                 entry = self._entries.get(key)
                 if entry is None:
-                    entry = self._entries[key] = _Entry(key[1])
+                    entry = self._entries[key] = _Entry(key[1] if key[2] is None else f"{key[1]}, patched")
                     break
                 if entry.loaded is not None:
                     return entry, self._lend(entry, entry.loaded)
                 self._changed.wait(_WAIT)
                 progress = entry.progress
             report(*progress)
-        return entry, self._load(key, entry, loader, handle, report)
+        return entry, self._load(key, entry, make, handle, report)
 
-    def _load(self, key: _Key, entry: _Entry, loader: Loader, handle: object, report: Report) -> Loaded:
+    def _load(self, key: _Key, entry: _Entry, make: _Make, handle: object, report: Report) -> Loaded:
         def track(done: int, total: int) -> None:
             with self._changed:
                 entry.progress, grown = (done, total), total > entry.size
@@ -248,7 +288,7 @@ class Residency:
 
         start = monotonic()
         try:
-            loaded = self._load_or_make_room(loader, handle, track)
+            loaded = self._load_or_make_room(make, handle, track)
         except BaseException:
             with self._changed:
                 del self._entries[key]
@@ -262,14 +302,14 @@ class Residency:
         _collect(evicted)
         return loaded
 
-    def _load_or_make_room(self, loader: Loader, handle: object, report: Report) -> Loaded:
+    def _load_or_make_room(self, make: _Make, handle: object, report: Report) -> Loaded:
         try:
-            return loader.load(handle, self.place, report)
+            return make(report)
         except MemoryError:
             pass  # the retry stands outside, so that the error's frames and what they hold are gone by then
         self.clear()
         try:
-            return loader.load(handle, self.place, report)
+            return make(report)
         except MemoryError as error:
             raise ResourceError(
                 f"{self.place.device}: the weights of a {type(handle).__name__} do not fit ({error}); "
@@ -291,13 +331,25 @@ class Residency:
         return freed
 
     def _least_worthy(self) -> _Key | None:
-        idle = [key for key, entry in self._entries.items() if entry.loaded is not None and not entry.leases]
-        return min(idle, key=lambda key: self._entries[key].worth, default=None)
+        return min(self._idle(), key=lambda key: self._entries[key].worth, default=None)
+
+    def _idle(self) -> list[_Key]:
+        return [key for key, entry in self._entries.items() if entry.loaded is not None and not entry.leases]
 
     def _evict(self, key: _Key) -> int:
-        entry = self._entries.pop(key)
-        self._clock = max(self._clock, entry.worth)
-        return entry.size
+        """Let an idle entry go, with what was made of it, which is idle too; return the bytes."""
+        gone = [key] if key[2] is not None else [other for other in self._entries if other[:2] == key[:2]]
+        entries = [self._entries.pop(other) for other in gone]
+        self._clock = max(self._clock, *(entry.worth for entry in entries))
+        return sum(entry.size for entry in entries)
+
+    def _thin_out(self, key: _Key) -> int:
+        """Let idle variants of the same weights go, but for the last few, of which the one at `key` is."""
+        if key[2] is None or key not in self._entries:
+            return 0
+        others = [other for other in self._idle() if other[:2] == key[:2] and other[2] is not None and other != key]
+        others.sort(key=lambda other: self._entries[other].worth)
+        return sum(self._evict(other) for other in others[: max(len(others) - _VARIANTS + 1, 0)])
 
 
 def _by_class(loaders: Sequence[Loader]) -> dict[type, Loader]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
 from graphgen.errors import Cancelled, DefinitionError, ResourceError
-from graphgen.residency import Loaded, Loader, Place, Report, Residency, Resident
+from graphgen.residency import Lease, Loaded, Loader, Place, Report, Residency, Resident
 
 CPU = Place("cpu", "float32")
 
@@ -75,10 +75,27 @@ class Store(Loader):
 class PatchingStore(Store):
     """Yields a patched view for the time of a lease."""
 
-    def attach(self, loaded: Loaded, handle: object) -> AbstractContextManager[object]:
+    def attach(self, loaded: Loaded, handle: object, lease: Lease) -> AbstractContextManager[object]:  # noqa: ARG002
         assert isinstance(handle, Handle)
         assert isinstance(loaded.module, Network)
         return _patched(loaded.module, handle.patches)
+
+
+class DerivingStore(Store):
+    """Makes further networks of those it loaded, a tenth of their size."""
+
+    def variant(self, handle: object) -> Hashable:
+        assert isinstance(handle, Handle)
+        return handle.patches or None
+
+    def derive(self, loaded: Loaded, handle: object, report: Report) -> Loaded:
+        assert isinstance(handle, Handle)
+        assert isinstance(loaded.module, Network)
+        self.loads.append(" ".join((handle.name, *handle.patches)))
+        report(0, handle.size // 10)
+        if self.failing:
+            raise self.failing.pop(0)
+        return Loaded(Network(f"{loaded.module.name} {handle.patches}"), handle.size // 10)
 
 
 @contextmanager
@@ -355,3 +372,66 @@ def test_many_threads_leave_the_books_balanced() -> None:
     residents = residency.report()
     assert all(resident.leases == 0 for resident in residents)
     assert sum(resident.size for resident in residents) <= 350
+
+
+# --- what is made of weights ------------------------------------------------------------------------------------------
+
+
+def test_what_is_made_of_weights_is_kept_beside_them() -> None:
+    store = DerivingStore()
+    residency = Residency([store], CPU)
+    with (
+        residency.lease(Handle("a", patches=("p",)), quiet) as patched,
+        residency.lease(Handle("a"), quiet) as bare,
+        residency.lease(Handle("a", patches=("p",)), quiet) as again,
+    ):
+        assert patched is again
+        assert patched is not bare
+        assert {resident.identity: resident.leases for resident in residency.report()} == {"a": 3, "a, patched": 2}
+    use(residency, Handle("a"), Handle("a", patches=("p",)))
+    assert store.loads == ["a", "a p"]
+    assert residency.warm().keys() == {"a"}
+    assert residency.clear() == 110
+    assert residency.report() == []
+
+
+def test_what_is_made_of_weights_goes_with_them() -> None:
+    residency = Residency([DerivingStore()], CPU, budget_bytes=130)
+    use(residency, Handle("a", patches=("p",)))
+    assert sum(resident.size for resident in residency.report()) == 110
+    with residency.lease(Handle("b"), quiet):
+        assert names(residency) == {"b"}
+    with residency.lease(Handle("a", patches=("p",)), quiet), residency.lease(Handle("a", patches=("q",)), quiet):
+        assert sum(resident.size for resident in residency.report()) == 120  # nothing that is leased goes
+    assert residency.free(1000) == 120
+    assert residency.report() == []
+
+
+def test_few_idle_variants_are_kept() -> None:
+    store = DerivingStore()
+    residency = Residency([store], CPU)
+    variants = [Handle("a", patches=(word,)) for word in "pqrst"]
+    use(residency, *variants)
+    assert len(residency.report()) == 3
+    use(residency, variants[-1])
+    assert store.loads == ["a", "a p", "a q", "a r", "a s", "a t"]
+    with residency.lease(variants[0], quiet), residency.lease(variants[1], quiet), residency.lease(variants[2], quiet):
+        assert len(residency.report()) > 3  # leased ones stay, however many
+    assert len(residency.report()) == 3
+
+
+def test_memory_that_runs_out_while_patching() -> None:
+    store = DerivingStore()
+    residency = Residency([store], CPU)
+    use(residency, Handle("b"))
+    store.failing.append(MemoryError("full"))
+    # once for the weights, which then load, and a second time for what is made of them
+    use(residency, Handle("a"))
+    store.failing.append(MemoryError("full"))
+    use(residency, Handle("a", patches=("p",)))
+    assert names(residency) == {"a", "a, patched"}
+    store.failing += [MemoryError("full"), MemoryError("full")]
+    with pytest.raises(ResourceError, match="do not fit"), residency.lease(Handle("a", patches=("q",)), quiet):
+        pass
+    assert names(residency) == {"a"}
+    assert residency.report()[0].leases == 0

@@ -1,8 +1,9 @@
 """The built-in node packs: a default plugin with the same rights as any other.
 
-Here are the socket types that other plugins may use: `from graphgen_nodes import Image, Latent`.
+Here are the socket types and patches that other plugins may use: `from graphgen_nodes import Image, WeightPatch`.
 """
 
+from graphgen_nodes.patches import BehaviourPatch, Component, Edit, WeightPatch, within
 from graphgen_nodes.sockets import (
     Autoencoder,
     Conditioning,
@@ -30,8 +31,11 @@ from graphgen_nodes.sockets import (
 
 __all__ = [
     "Autoencoder",
+    "BehaviourPatch",
+    "Component",
     "Conditioning",
     "Denoiser",
+    "Edit",
     "Flow",
     "Guider",
     "Image",
@@ -50,5 +54,7 @@ __all__ = [
     "Upscaler",
     "VarianceExploding",
     "VariancePreserving",
+    "WeightPatch",
     "Weights",
+    "within",
 ]

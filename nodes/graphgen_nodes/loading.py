@@ -5,16 +5,16 @@ Torch is imported when something is loaded, not before: the loader is registered
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from graphgen import Loaded, Loader, Place
-from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen import Lease, Loaded, Loader, Place, ResourceError
 from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import Family, Slot
-from graphgen_nodes.sockets import Autoencoder, Denoiser, TextEncoder, Weights
+from graphgen_nodes.patches import BehaviourPatch, WeightPatch
+from graphgen_nodes.sockets import Autoencoder, Denoiser, Patch, TextEncoder, Weights
 
 Handle: TypeAlias = Denoiser | TextEncoder | Autoencoder
 Report: TypeAlias = Callable[[int, int], None]
@@ -39,7 +39,8 @@ class ModelLoader(Loader):
         wanted = _handle(handle)
         found = _family(wanted)
         parts = [reopen(item, _slot(found, item)) for item in _weights(wanted)]
-        return sorted(set().union(*(part.files for part in parts)))
+        patched = (patch.files() for patch in _patches(wanted))
+        return sorted(set().union(*(part.files for part in parts), *patched))
 
     def load(self, handle: object, place: Place, report: Report) -> Loaded:
         """Load a handle's weights to a place, reporting bytes between tensors.
@@ -61,12 +62,40 @@ class ModelLoader(Loader):
                 report(done, total)
         return Loaded(assemble(wanted, found, networks), total)
 
+    def variant(self, handle: object) -> Hashable:
+        """Return the patches that change weights; None where there are none."""
+        return tuple(patch for patch in _patches(_handle(handle)) if isinstance(patch, WeightPatch)) or None
+
+    def derive(self, loaded: Loaded, handle: object, report: Report) -> Loaded:
+        """Return the weights that a handle's patches make; the loaded ones stay as they are."""
+        from graphgen_nodes.patching import reweighted
+
+        wanted = _handle(handle)
+        slots = {weights.part: _slot(_family(wanted), weights) for weights in _weights(wanted)}
+        changing = [patch for patch in _patches(wanted) if isinstance(patch, WeightPatch)]
+        return reweighted(loaded, slots, changing, report)
+
     @contextmanager
-    def attach(self, loaded: Loaded, handle: object) -> Iterator[object]:
-        """Yield the loaded network; patches are refused, for none can be applied yet."""
-        if getattr(handle, "patches", ()):
-            raise CheckpointError(f"a {type(handle).__name__} with patches cannot be loaded; remove what patches it")
-        yield loaded.module
+    def attach(self, loaded: Loaded, handle: object, lease: Lease) -> Iterator[object]:
+        """Yield the network, behaving as the handle's patches make it.
+
+        Raises:
+            ResourceError: a patch is of neither kind.
+        """
+        patches = [patch for patch in _patches(_handle(handle)) if not isinstance(patch, WeightPatch)]
+        for patch in patches:
+            if not isinstance(patch, BehaviourPatch):
+                raise ResourceError(
+                    f"a {type(handle).__name__} is patched by a {type(patch).__name__}, which is neither a WeightPatch "
+                    "nor a BehaviourPatch; let its class be one of these, or remove it"
+                )
+        if not patches:
+            yield loaded.module
+            return
+        from graphgen_nodes.patching import behaving
+
+        with behaving(loaded.module, patches, lease) as network:  # type: ignore[arg-type]
+            yield network
 
 
 def _handle(handle: object) -> Handle:
@@ -79,6 +108,10 @@ def _weights(handle: Handle) -> tuple[Weights, ...]:
     if isinstance(handle, TextEncoder):
         return handle.encoders
     return () if handle.weights is None else (handle.weights,)
+
+
+def _patches(handle: Handle) -> tuple[Patch, ...]:
+    return () if isinstance(handle, Autoencoder) else handle.patches
 
 
 def _family(handle: Handle) -> Family:

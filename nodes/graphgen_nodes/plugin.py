@@ -5,14 +5,14 @@ Importing it does not import torch, and neither does anything that is asked befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import is_dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
-from graphgen import BufferCodec, DeviceInfo, Diagnosis, FileFormat, Loaded, Loader, Place, Shipped, hookimpl
+from graphgen import BufferCodec, DeviceInfo, Diagnosis, FileFormat, Lease, Loaded, Loader, Place, Shipped, hookimpl
 from graphgen_nodes import devices, sockets
 from graphgen_nodes.imaging.png import PNG
 from graphgen_nodes.tensors import TENSOR
@@ -47,9 +47,17 @@ class LazyLoader(Loader):
         """Load a handle's weights to a place."""
         return self.loader.load(handle, place, report)
 
-    def attach(self, loaded: Loaded, handle: object) -> AbstractContextManager[object]:
+    def variant(self, handle: object) -> Hashable:
+        """Return what tells the handle's changed weights from others."""
+        return self.loader.variant(handle)
+
+    def derive(self, loaded: Loaded, handle: object, report: Callable[[int, int], None]) -> Loaded:
+        """Return what the handle makes of loaded weights."""
+        return self.loader.derive(loaded, handle, report)
+
+    def attach(self, loaded: Loaded, handle: object, lease: Lease) -> AbstractContextManager[object]:
         """Yield what a node uses during one lease."""
-        return self.loader.attach(loaded, handle)
+        return self.loader.attach(loaded, handle, lease)
 
 
 @hookimpl

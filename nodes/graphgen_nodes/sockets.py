@@ -9,8 +9,10 @@ listing nodes and checking a workflow never import torch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from graphgen_nodes.sampling.paths import Flow as Flow
@@ -69,7 +71,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Patch:
-    """A change to a loaded network, applied while it is leased (LoRA, attention control, ...); plugins subclass it."""
+    """A change to a loaded network, applied while it is leased (LoRA, attention control, ...): see `patches`."""
 
     def at(self, progress: float) -> Patch | None:  # noqa: ARG002
         """Return what this patch is at a share of a schedule (0 up to 1): None where it is off, by default itself.
@@ -78,6 +80,10 @@ class Patch:
         known to be the same.
         """
         return self
+
+    def files(self) -> Sequence[FilePath]:
+        """Return the files it is read from, for run records."""
+        return ()
 
 
 @dataclass(frozen=True)

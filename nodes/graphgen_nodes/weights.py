@@ -50,6 +50,15 @@ class FamilyNetwork:
         """Return the number format the network computes in."""
         return next(self.module.parameters()).dtype
 
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the one module by its part (`graphgen_nodes.patching.Patchable`)."""
+        return {self.adapter.denoiser.part: self.module}
+
+    def with_networks(self, networks: Mapping[str, nn.Module]) -> FamilyNetwork:
+        """Return the same on another module."""
+        return FamilyNetwork(networks[self.adapter.denoiser.part], self.adapter)
+
     @torch.no_grad()
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the raw output for `x[batch, channels, ...]`, `timestep[batch]` and its conditioning."""
@@ -83,7 +92,7 @@ class PendingNetwork:
     def fill(self) -> Iterator[int]:
         """Read every tensor, yielding its bytes, and put all of them into the network at the end."""
         filled: dict[str, Tensor] = {}
-        with _memory_errors():
+        with memory_errors():
             for source, tensor in read_tensors(self.part, self.names, self.device):
                 value = tensor.to(self.dtype)
                 check_numbers(value, source, self.part)
@@ -206,7 +215,7 @@ def _tokenizer(network: PendingNetwork) -> PromptTokenizer:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Turn torch's out-of-memory error into the MemoryError that residency answers by making room."""
     try:
         yield

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor
 
 from graphgen import Place
-from graphgen_nodes import Autoencoder, Denoiser, Patch, TextConditioning, TextEncoder
+from graphgen_nodes import Autoencoder, Denoiser, TextConditioning, TextEncoder
 from graphgen_nodes.checkpoints import CheckpointError, open_checkpoint
 from graphgen_nodes.checkpoints.header import read_header
 from graphgen_nodes.families import family
@@ -240,24 +240,6 @@ def test_old_names_of_transformers(tmp_path: Path) -> None:
 
 
 # --- handles --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Tint(Patch):
-    """A patch that nobody can apply."""
-
-
-def test_patches_are_refused_not_dropped() -> None:
-    denoiser, _, _ = handles(shared_tiny("sd1").file)
-    loader = ModelLoader()
-    loaded = loader.load(denoiser, CPU, quiet)
-    with loader.attach(loaded, denoiser) as module:
-        assert module is loaded.module
-    with (
-        pytest.raises(CheckpointError, match="with patches"),
-        loader.attach(loaded, replace(denoiser, patches=(Tint(),))),
-    ):
-        pass
 
 
 def test_moved_models_are_found(tmp_path: Path) -> None:

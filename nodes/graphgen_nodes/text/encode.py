@@ -6,7 +6,7 @@ In: a prompt. Out: a conditioning of the family's own class, on the CPU in float
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,15 @@ class PromptEncoder:
     family: Family
     encoders: Mapping[str, nn.Module]
     tokenizers: Mapping[str, PromptTokenizer]
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Return the encoders (`graphgen_nodes.patching.Patchable`)."""
+        return self.encoders
+
+    def with_networks(self, networks: Mapping[str, nn.Module]) -> PromptEncoder:
+        """Return the same with other encoders."""
+        return replace(self, encoders=networks)
 
     def encode(self, text: str, warn: Callable[[str], None], *, others: Sequence[str] = ()) -> Conditioning:
         """Encode a prompt; `warn` is told what part of it is too long to be read.

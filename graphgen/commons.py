@@ -1,8 +1,9 @@
 """What the runs of one engine have in common: each value is computed by one of them, and the others are given it.
 
 In: jobs, from any run in any thread. Out: who of them computes. The first job with a value key leads; others with the
-same key follow, in whatever run, and are told what it gave. A leader that fails or is cancelled hands over to the job
-that has followed it longest. Nobody waits in here, and nobody looks again and again; other processes are not seen.
+same key follow, in whatever run, and are told what it gave. Forced ones lead and follow within their own run. A leader
+that fails or is cancelled hands over to the job that has followed it longest. Nobody waits in here, and nobody looks
+again and again; other processes are not seen.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Share:
         None is returned where it would wait for itself: it stands in a job that needs its result. `tell` is called
         once, unless the job leaves before; with a hand-over, it leads from then on.
         """
-        groups, key = self._commons.groups, job.keys[0]
+        groups, key = self._commons.groups, job.common
         with self._commons.lock:
             group = groups.get(key)
             if group is None:
@@ -116,8 +117,7 @@ def _waits_for(groups: Mapping[str, _Group], leader: Job, job: Job) -> bool:
             return True
         if owner not in seen:
             seen.add(owner)
-            keys = owner.keys
-            group = groups.get(keys[0]) if keys else None
+            group = groups.get(owner.common) if owner.keys else None
             if group and group.leader is owner:
                 waiting += (above for follower in group.followers for above in follower.owners())
     return False

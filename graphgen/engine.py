@@ -32,6 +32,7 @@ from graphgen.events import Event
 from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
 from graphgen.filedigests import FileDigests
 from graphgen.files import Files
+from graphgen.forcing import Force
 from graphgen.graph import Graph, build_body, build_graph
 from graphgen.heap import growing
 from graphgen.jsontypes import JSON
@@ -145,11 +146,12 @@ class Engine:
         return error
 
     @growing()
-    def plan(self, graph: Graph, targets: Sequence[str] | None = None, force: Collection[str] = ()) -> Plan:
-        """Decide what has to run for the targets (the graph's own by default).
+    def plan(self, graph: Graph, targets: Sequence[str] | None = None, force: Force = ()) -> Plan:
+        """Decide what has to run for the targets (the graph's own by default); forced nodes run again in any case.
 
         Raises:
-            WorkflowError: a target does not exist, or a file that a node reads is not there.
+            WorkflowError: a target or a forced node does not exist, a forced one is not needed, or a file that a node
+                reads is not there.
         """
         return make_plan(graph, self.cache if self.use_cache else None, self.device, self.path_of, targets, force)
 
@@ -247,6 +249,7 @@ class Engine:
         parameters: Mapping[str, JSON] | None = None,
         *,
         targets: Sequence[str] | None = None,
+        force: Force = (),
         listen: Callable[[Event], None] | None = None,
         control: Control | None = None,
     ) -> Report:
@@ -255,7 +258,7 @@ class Engine:
         Raises:
             WorkflowError: it cannot run as written.
         """
-        plan = self.plan(self.check(source, parameters), targets)
+        plan = self.plan(self.check(source, parameters), targets, force)
         identity = str(Path(source).resolve()) if isinstance(source, str | Path) else None
         return self.execute(plan, identity=identity, parameters=parameters, listen=listen, control=control)
 

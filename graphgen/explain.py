@@ -47,13 +47,28 @@ def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explan
             reasons = ()
         elif state == "equal":
             reasons = (f"the same as '{plan.equal[name]}'",)
+        elif name in plan.forced:
+            reasons = ("it is forced", *reasons)
         elif not reasons:
-            cheap = plan.graph.nodes[name].spec.cheap
-            reasons = ("it is too cheap to be kept",) if cheap else ("its value is not in the cache",)
-        if state == "run" and cache and (key := plan.keys[name]) and (words := how_far(cache, key)):
+            reasons = _when_unchanged(plan, name)
+        key = plan.keys[name] if state == "run" and name not in plan.forced else None
+        if cache and key and (words := how_far(cache, key)):
             reasons = (*reasons, f"goes on from {words}")
         found.append(Explanation(name, state, reasons))
     return found
+
+
+def _when_unchanged(plan: Plan, name: str) -> tuple[str, ...]:
+    """Say why a node runs although its recipe is that of the last run."""
+    if name in plan.unsettled:
+        sources = {wire.node: None for wires in plan.graph.nodes[name].wires.values() for wire in wires}
+        return tuple(f"it depends on what '{source}' gives" for source in sources if _is_open(plan, source))
+    node = plan.graph.nodes[name]
+    return ("it is too cheap to be kept",) if node.spec.cheap and not node.lazy else ("its value is not in the cache",)
+
+
+def _is_open(plan: Plan, name: str) -> bool:
+    return name in plan.forced or name in plan.unsettled
 
 
 def record_of(plan: Plan) -> Record:

@@ -168,8 +168,9 @@ def task_frame(task: Task, **more: JSON) -> Frame:
     """Write a task."""
     images: list[Image] = []
     inputs: JSON = {socket: [send_value(one, images) for one in values] for socket, values in task.inputs.items()}
-    fields = {"task": task.id, "type": task.type, "settings": task.settings, "inputs": inputs}
-    return Frame({**fields, "watched": task.watched, "key": task.key, "lazy": list(task.lazy), **more}, images)
+    fields: dict[str, JSON] = {"task": task.id, "type": task.type, "settings": task.settings, "inputs": inputs}
+    fields |= {"watched": task.watched, "key": task.key, "lazy": list(task.lazy), "forced": task.forced}
+    return Frame({**fields, **more}, images)
 
 
 def read_task(frame: Frame, codec: ValueCodec) -> Task:
@@ -183,7 +184,8 @@ def read_task(frame: Frame, codec: ValueCodec) -> Task:
         socket: tuple(receive_value(one, frame.images, codec) for one in values)
         for socket, values in said["inputs"].items()
     }
-    return Task(said["task"], said["type"], said["settings"], inputs, said["watched"], said["key"], tuple(said["lazy"]))
+    watched, lazy, forced = said["watched"], tuple(said["lazy"]), said["forced"]
+    return Task(said["task"], said["type"], said["settings"], inputs, watched, said["key"], lazy, forced=forced)
 
 
 def report_frame(task: int, report: Report, **more: JSON) -> Frame:

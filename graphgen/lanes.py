@@ -127,7 +127,7 @@ class Job:
     def recall(self, key: str, of: str) -> object | None:
         """Return partial work of this node or another; what it took is added to what going on from it takes."""
         partials = self._workshop.partials
-        found = partials.recall(self._partial_key(key, of)) if partials else None
+        found = partials.recall(self._partial_key(key, of)) if partials and not self.task.forced else None
         if found is None:
             return None
         self._began -= found.seconds

@@ -15,6 +15,7 @@ from graphgen.cache import Cache, StoredValue
 from graphgen.errors import WorkflowError
 from graphgen.events import Event
 from graphgen.execution import CallError
+from graphgen.forcing import Force
 from graphgen.graph import Graph
 from graphgen.inference import PathOf
 from graphgen.jsontypes import JSON
@@ -73,7 +74,7 @@ class Openings:
         zone = job.node.zone
         assert zone is not None  # noqa: S101 - only zones have turns
         tolerant = job.scope.tolerant or (isinstance(zone.clause, MapClause) and zone.clause.failures == "skip")
-        self._open(job, zone.graph, given, f"{job.label}/{turn}", ended, tolerant=tolerant)
+        self._open(job, zone.graph, given, f"{job.label}/{turn}", ended, tolerant=tolerant, turn=turn)
 
     def turned(self, job: Job, done: int, total: int) -> None:
         """Tell that a turn is over; a total of 0 says that nobody knows."""
@@ -101,12 +102,21 @@ class Openings:
         self._host.leave(job, Finished(values, seconds))
 
     def _open(
-        self, job: Job, graph: Graph, given: Values, prefix: str, ended: Callable[[Scope], None], *, tolerant: bool
+        self,
+        job: Job,
+        graph: Graph,
+        given: Values,
+        prefix: str,
+        ended: Callable[[Scope], None],
+        *,
+        tolerant: bool,
+        turn: int = 0,
     ) -> None:
         cache, device = self._host.cache if self._host.look_up else None, self._host.plan.device
         failed = []
         try:
-            plan = make_plan(graph, cache, device, self._host.path_of, given=given)
+            force: Force = "all" if job.forced else ()
+            plan = make_plan(graph, cache, device, self._host.path_of, force=force, given=given)
         except WorkflowError as error:  # a file that is not there; it ends where all scopes do
             failed.append("; ".join(str(replace(item, place="")) for item in error.problems))
             plan = Plan(graph, (), device, {}, {}, {}, (), {})
@@ -115,7 +125,7 @@ class Openings:
             job.fleeting |= bool(scope.strayed)
             ended(scope)
 
-        scope = Scope(plan, prefix, over, tolerant=tolerant, owner=job)
+        scope = Scope(plan, prefix, over, tolerant=tolerant, owner=job, turn=turn)
         scope.failed += failed
         self._host.begin(scope)
 

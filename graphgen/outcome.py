@@ -17,7 +17,8 @@ class Outcome:
 
     values: dict[str, Values] = field(default_factory=dict)
     failures: list[NodeError] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    written: list[tuple[tuple[int, ...], tuple[str, ...]]] = field(default_factory=list)
+    """The files of each node that gave some, behind its place in the run."""
     undone: list[str] = field(default_factory=list)
     """Nodes that were skipped."""
     ran: int = 0
@@ -45,6 +46,11 @@ class Outcome:
         """Return what a node that ran would take again: its weights are loaded once for many."""
         cost, seconds = self.costs.get(name), self.seconds[name]
         return max(0.0, seconds - cost.loading) if cost else seconds
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """List the files: node by node, in the order of the workflow, and of what a map wrote item by item."""
+        return tuple(file for _, files in sorted(self.written) for file in files)
 
     @property
     def skipped(self) -> int:

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 from graphgen.cache import Result, StoredValue
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.faces import INPUTS
+from graphgen.forcing import Force, find_forced, find_unsettled, with_equals
 from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf, known_of, told_by
@@ -53,6 +54,10 @@ class Plan:
     """For nodes with lazy inputs that run: those they are known to ask for."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Where the graph is the body of a zone: the digests of what comes in from outside."""
+    forced: frozenset[str] = frozenset()
+    """Nodes that run again whatever is kept of them."""
+    unsettled: frozenset[str] = frozenset()
+    """What is below forced nodes: it is looked up when its inputs' values are there, not before."""
 
     def state(self, name: str) -> State:
         """Tell what will happen to a node."""
@@ -62,7 +67,14 @@ class Plan:
             return "equal"
         if name not in self._running:
             return "not needed"
-        return "run" if self.keys[name] is not None or not self.graph.nodes[name].spec.pure else "may run"
+        if name in self.forced or not self.graph.nodes[name].spec.pure:
+            return "run"
+        return "may run" if self.keys[name] is None or name in self.unsettled else "run"
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Number the nodes that the targets need, in order."""
+        return {name: place for place, name in enumerate(self.recipes)}
 
     @cached_property
     def _running(self) -> frozenset[str]:
@@ -75,7 +87,7 @@ def make_plan(
     device: DeviceInfo,
     path_of: PathOf,
     targets: Sequence[str] | None = None,
-    force: Collection[str] = (),
+    force: Force = (),
     given: Mapping[str, StoredValue] | None = None,
 ) -> Plan:
     """Decide what has to run so that the targets' values are there.
@@ -86,20 +98,23 @@ def make_plan(
         device: Where nodes with `device="gpu"` run.
         path_of: Resolves a file's name inside a root, for nodes that read files.
         targets: Node names; the graph's own targets by default.
-        force: Nodes that run even if they are cached.
+        force: Nodes that run again whatever is kept of them.
         given: What comes in from outside, where the graph is the body of a zone.
 
     Raises:
-        WorkflowError: a target does not exist, or a file that a node reads is not there.
+        WorkflowError: a target or a forced node does not exist, or a file that a node reads is not there.
     """
-    wanted = _check_targets(graph, graph.targets if targets is None else targets)
-    needed, surely = _needed(graph, wanted)
     problems: list[Problem] = []
+    wanted = _check_targets(graph, graph.targets if targets is None else targets, problems)
+    needed, surely = _needed(graph, wanted)
     recipes: dict[str, Recipe] = {}
     keys: dict[str, str | None] = {}
     digests = {name: value.digest for name, value in given.items()} if given else {}
     if given is not None:
         needed = [name for name in needed if name != INPUTS]
+    forced = find_forced(graph, force, graph.nodes if problems else needed, problems) if force else frozenset[str]()
+    if problems:
+        raise WorkflowError(problems)
     for name in needed:
         node = graph.nodes[name]
         # What is only reached through a lazy input may be wrong as long as nobody asks for it.
@@ -110,7 +125,10 @@ def make_plan(
     if problems:
         raise WorkflowError(problems)
     plan = Plan(graph, wanted, device, recipes, keys, {}, (), {}, {}, digests)
-    found = demand(plan, wanted, needed, cache, frozenset(force))
+    if forced:
+        forced = with_equals(forced, keys)
+        plan = replace(plan, forced=forced, unsettled=find_unsettled(graph, forced, needed))
+    found = demand(plan, wanted, needed, cache)
     order, equal = _merge_equal(found.order, keys)
     cached = dict(found.cached)
     if given is not None:
@@ -118,9 +136,8 @@ def make_plan(
     return replace(plan, cached=cached, order=order, equal=equal, asked=found.asked)
 
 
-def _check_targets(graph: Graph, targets: Sequence[str]) -> tuple[str, ...]:
+def _check_targets(graph: Graph, targets: Sequence[str], problems: list[Problem]) -> tuple[str, ...]:
     known = tuple(graph.nodes)
-    problems: list[Problem] = []
     for name in targets:
         if name in graph.left_out:
             message = f"cannot run, because {graph.left_out[name]}"
@@ -128,9 +145,7 @@ def _check_targets(graph: Graph, targets: Sequence[str]) -> tuple[str, ...]:
         elif name not in graph.nodes:
             message, cure = f"no node is named '{name}'", did_you_mean(name, known)
             problems.append(Problem("unknown_target", name, message, name, one_of(known), cure))
-    if problems:
-        raise WorkflowError(problems)
-    return tuple(dict.fromkeys(targets))
+    return tuple(name for name in dict.fromkeys(targets) if name in graph.nodes)
 
 
 def _needed(graph: Graph, targets: Sequence[str]) -> tuple[list[str], Collection[str]]:
@@ -186,12 +201,12 @@ def demand(
     wanted: Collection[str],
     needed: Sequence[str],
     cache: Lookup | None,
-    force: frozenset[str] = frozenset(),
     known: Container[str] = (),
 ) -> Demand:
     """Walk upwards from the wanted nodes, stopping at what is cached, and at `known` nodes, which others see to.
 
-    `needed` are nodes in topological order; those that nobody demands are passed over.
+    `needed` are nodes in topological order; those that nobody demands are passed over. Neither forced nodes nor what is
+    below them are looked up.
     """
     search = _Search(cache, plan.keys, needed)
     demanded = set(wanted)
@@ -202,11 +217,12 @@ def demand(
         if name not in demanded or name in known:
             continue
         node, key = plan.graph.nodes[name], plan.keys[name]
+        sure = not plan.forced or not (name in plan.forced or name in plan.unsettled)
         if node.lazy:
-            trace = trace_of(node, plan, cache.fetch if cache and name not in force else _nowhere)
+            trace = trace_of(node, plan, cache.fetch if cache and sure else _nowhere)
             result, asked[name] = trace.result, trace.asked
         else:
-            result = search.fetch(key) if key and name not in force else None
+            result = search.fetch(key) if key and sure else None
         if result is not None:
             cached[name] = result
             continue
@@ -242,7 +258,7 @@ class _Search:
 
 def demand_more(plan: Plan, wanted: Sequence[str], cache: Lookup | None, known: Container[str]) -> Demand:
     """Do as `demand` for nodes that turn out to be needed while the plan is carried out; costs what is new."""
-    return demand(plan, wanted, _upstream(plan.graph, wanted, known), cache, known=known)
+    return demand(plan, wanted, _upstream(plan.graph, wanted, known), cache, known)
 
 
 def _upstream(graph: Graph, wanted: Sequence[str], known: Container[str]) -> list[str]:

@@ -45,11 +45,12 @@ def report_of(run_id: str, plan: Plan, outcome: Outcome, seconds: float, record:
         if wire.node in outcome.values
     }
     blocked = {name: reason for name, value in reached.items() if (reason := reason_in(value.document)) is not None}
+    files = outcome.files
     return Report(
         run_id,
         outcome.status,
-        Outputs({name: value for name, value in reached.items() if name not in blocked}, outcome.files),
-        tuple(outcome.files),
+        Outputs({name: value for name, value in reached.items() if name not in blocked}, files),
+        files,
         tuple(outcome.failures),
         outcome.ran,
         outcome.cached,

@@ -29,7 +29,7 @@ from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes, summary_of
 from graphgen.lazy import ASKS
 from graphgen.narration import event_of
-from graphgen.novalue import reason_in
+from graphgen.novalue import NoValue, reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
 from graphgen.plan import Plan, demand_more
@@ -171,6 +171,7 @@ class Execution:
     def _start(self, scope: Scope, node: GraphNode) -> None:
         """Look a node's value key up, and run it if nothing is found and nobody else is at it."""
         spec, job = node.spec, Job(scope, node, scope.front.inputs(node))
+        job.forced = self._run if node.name in scope.plan.forced else 0
         planned = planned_key(job)
         if not spec.pure:
             self.submit(job)
@@ -190,8 +191,9 @@ class Execution:
         scope, node, front = job.scope, job.node, job.scope.front
         for socket in sockets:
             if withheld := front.withheld(node.name, socket):
-                lost, reason = withheld
-                self._skip_with(scope, node.name, f"'{scope.label(lost)}' gives no value: {reason}")
+                source, reason = withheld
+                skip = self._lose if front.is_lost(source) else self._skip_with
+                skip(scope, node.name, f"'{scope.label(source)}' gives no value: {reason}")
                 return
         wanted = [wire.node for socket in sockets for wire in node.wires[socket] if wire.node not in front]
         more = demand_more(scope.plan, wanted, self.cache if self.look_up else None, front)
@@ -214,9 +216,8 @@ class Execution:
         job.lane = self.lanes.lane_for(node.spec)
         key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
         lazy = tuple(node.lazy - job.scope.front.asked(node.name)) if node.lazy else ()
-        task = Task(
-            new_id(), node.spec.id, node.settings, job.inputs, self.watched, key, lazy, self._run, self._priority
-        )
+        about = (node.spec.id, node.settings, job.inputs, self.watched, key, lazy, self._run, self._priority)
+        task = Task(new_id(), *about, forced=bool(job.forced))
         self._running[task.id] = job
         job.lane.submit(task, self._post)
 
@@ -272,7 +273,8 @@ class Execution:
         if job.fleeting or not unchanged(job, self.path_of):
             job.scope.strayed.add(node.name)
         elif job.keys:
-            self.cache.keep(job.keys, values, self.outcome.seconds_again(name), durable=not node.spec.cheap)
+            durable = bool(node.lazy) or not node.spec.cheap  # what was asked for is as cheap as what is above it
+            self.cache.keep(job.keys, values, self.outcome.seconds_again(name), durable=durable)
         if self.listen:
             self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
         self._complete(job.scope, node, values)
@@ -313,7 +315,7 @@ class Execution:
         if reason_in(files.document) is not None:
             return True
         try:
-            self.outcome.files.extend(self.effect(scope.outermost(node), files))
+            self.outcome.written.append((scope.place(node.name), self.effect(scope.outermost(node), files)))
         except Exception as error:  # the disk, or a plugin's file format
             self.fail(Job(scope, node, {}), _failed(error))
             return False
@@ -335,14 +337,34 @@ class Execution:
             self._skip(scope, dependant, f"'{name}' failed")
         self._settle(scope)
 
-    def _skip_with(self, scope: Scope, name: str, because: str) -> None:
-        """Skip a node and what depends on it."""
-        if name not in scope.front.left:
-            return
+    def _lose(self, scope: Scope, name: str, because: str) -> None:
+        """Skip a node because of a failure, and all that depends on it."""
         dependants = list(scope.front.doom(name))
         self._skip(scope, name, because)
         for dependant in dependants:
             self._skip(scope, dependant, f"'{scope.label(name)}' was skipped")
+        self._settle(scope)
+
+    def _skip_with(self, scope: Scope, name: str, because: str) -> None:
+        """Skip a node for want of a value, and what needs it; optional inputs do without."""
+        front, reasons, waiting = scope.front, {name: because}, deque([name])
+        while waiting:
+            ended = waiting.popleft()
+            if ended not in front.left:
+                continue
+            self._skip(scope, ended, reasons[ended])
+            reason = f"'{scope.label(ended)}' was skipped"
+            outputs = scope.plan.graph.nodes[ended].spec.outputs
+            values = dict.fromkeys((output.name for output in outputs), self.cache.wrap(NoValue(reason)))
+            stopped = [dependant for dependant, _ in front.stopped_by(ended, values)]
+            for dependant in front.arrive(ended, values):
+                if dependant in scope.plan.equal:
+                    stopped.append(dependant)
+                elif dependant not in reasons and dependant not in stopped:
+                    self._ready.append((scope, dependant))
+            front.leave(ended)
+            waiting += stopped
+            reasons |= {dependant: reason for dependant in stopped if dependant not in reasons}
         self._settle(scope)
 
     def _skip(self, scope: Scope, name: str, because: str) -> None:

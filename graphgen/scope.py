@@ -18,7 +18,8 @@ from graphgen.zones import label
 class Scope:
     """A plan under way. `prefix` is what its nodes' names begin with; `ended` is called once nothing is left of it.
 
-    `tolerant`: a node that fails here is told, but does not fail the run. `owner` is the job it belongs to.
+    `tolerant`: a node that fails here is told, but does not fail the run. `owner` is the job it belongs to; `turn`
+    tells which of that one's turns it is.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Scope:
         *,
         tolerant: bool = False,
         owner: Job | None = None,
+        turn: int = 0,
     ) -> None:
         self.plan = plan
         self.prefix = prefix
         self.ended = ended
         self.tolerant = tolerant
         self.owner = owner
+        self.turn = turn
         self.depth: int = owner.scope.depth + 1 if owner else 0
         self.front = Wavefront(plan)
         self.targets = frozenset(plan.targets)
@@ -57,6 +60,11 @@ class Scope:
         while owner is not None:
             name, owner = owner.node.name, owner.scope.owner
         return name
+
+    def place(self, name: str) -> tuple[int, ...]:
+        """Return where a node stands in the whole run: nodes in order, and in zones the turns in order."""
+        here = (self.plan.places[name],)
+        return (*self.owner.scope.place(self.owner.node.name), self.turn, *here) if self.owner else here
 
     def wanted(self, name: str) -> set[str]:
         """Return the outputs of a node that somebody is wired to."""
@@ -88,7 +96,14 @@ class Job:
     """Whether it was said that somebody else is at it."""
     fleeting: bool = False
     """What it gives serves this run only, because its keys do not say all that it depends on."""
+    forced: int = 0
+    """The run that forces it, and takes nothing that was made before; 0 where none does."""
     began: float = field(default_factory=perf_counter)
+
+    @property
+    def common(self) -> str:
+        """What jobs share whose results serve each other: the value key, for forced ones within their run."""
+        return f"{self.keys[0]} {self.forced}" if self.forced else self.keys[0]
 
     @property
     def label(self) -> str:

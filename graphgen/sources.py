@@ -69,6 +69,8 @@ class Sources:
         self._elsewhere: list[Job] = []
         """Jobs that another process is at."""
         self._looked = 0.0
+        self._fresh: set[str] = set()
+        """Value keys of forced jobs whose results this run has made."""
 
     @property
     def waiting(self) -> bool:
@@ -117,6 +119,8 @@ class Sources:
 
     def leave(self, job: Job, result: Finished | None) -> None:
         """Give those who follow a job what it gave, or let them try themselves."""
+        if job.forced and job.keys and result:
+            self._fresh.add(job.keys[0])
         self._share.leave(job, None if job.node.name in job.scope.strayed else result)
 
     def stop(self) -> None:
@@ -134,7 +138,8 @@ class Sources:
     def _lead(self, job: Job) -> None:
         """Take a job's result from the cache, make it, or leave that to another process that is at it."""
         host = self._host
-        if host.look_up and (result := host.cache.fetch(job.keys[0])):
+        anew = job.forced and job.keys[0] not in self._fresh
+        if host.look_up and not anew and (result := host.cache.fetch(job.keys[0])):
             host.cache.keep(job.keys, result.values, result.seconds, durable=True)
             if job.node.lazy and ASKS in result.values:
                 host.ask(job, cast("list[str]", result.values[ASKS].load()))
@@ -142,7 +147,7 @@ class Sources:
             else:
                 host.take(job.scope, job.node.name, result.values, result.source)
                 self._share.leave(job, Finished(result.values, result.seconds))
-        elif not host.look_up or job.node.zone or job.claim or self._claim(job):
+        elif not host.look_up or anew or job.node.zone or job.claim or self._claim(job):
             host.submit(job)
         else:
             self._tell_of_waiting(job)

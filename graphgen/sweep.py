@@ -18,6 +18,7 @@ from graphgen.engine import Engine, Source
 from graphgen.errors import NodeError, Problem, WorkflowError
 from graphgen.events import Event, NodeSkipped, RunStatus
 from graphgen.files import Files
+from graphgen.forcing import Force
 from graphgen.graph import Graph, GraphNode
 from graphgen.jsontypes import JSON
 from graphgen.outcome import Outcome
@@ -104,6 +105,7 @@ def sweep(
     *,
     how: How = "product",
     targets: Sequence[str] | None = None,
+    force: Force = (),
     listen: Callable[[Event], None] | None = None,
     control: Control | None = None,
     previews: bool = True,
@@ -118,6 +120,7 @@ def sweep(
         parameters: The values of other parameters, the same in all variations.
         how: `product` combines each value with each, `zip` takes them side by side.
         targets: Node names; the workflow's own targets by default.
+        force: Nodes that run again in every variation, whatever is kept of them.
         listen: Receives the events of all variations, in this thread.
         control: Cancels all of it from another thread.
         previews: Whether `listen` wants the pictures that nodes show while they work.
@@ -127,7 +130,8 @@ def sweep(
         WorkflowError: a variation cannot run as written; tells what is wrong with any of them.
         PathError: files are made, and the outputs folder cannot be written to.
     """
-    parts, graph = _lay_together(_plan_each(engine, source, combine(axes, how), parameters or {}, targets))
+    parts, graph = _lay_together(_plan_each(engine, source, combine(axes, how), parameters or {}, targets, force))
+    again = {part.names[name] for part in parts for name in part.plan.forced}
     home = {known: (part, name) for part in reversed(parts) for name, known in part.names.items()}
     written: dict[str, list[str]] = {}
     folder = engine.config.roots.outputs
@@ -150,9 +154,11 @@ def sweep(
             listen(event)
 
     previews = previews and listen is not None
-    report = engine.execute(
-        engine.plan(graph), listen=hear, control=control, previews=previews, take=take, priority=priority
-    )
+    plan = engine.plan(graph, force=again)
+    report = engine.execute(plan, listen=hear, control=control, previews=previews, take=take, priority=priority)
+    places = {file: place for place, file in enumerate(report.files)}
+    for files in written.values():
+        files.sort(key=places.__getitem__)
     failures: dict[str, list[NodeError]] = {}
     for failure in report.failures:
         failures.setdefault(_root_of(failure.node, home), []).append(failure)
@@ -166,6 +172,7 @@ def _plan_each(
     combinations: Sequence[Mapping[str, JSON]],
     parameters: Mapping[str, JSON],
     targets: Sequence[str] | None,
+    force: Force,
 ) -> list[tuple[Mapping[str, JSON], Plan]]:
     """Check and plan each variation by itself, looking nothing up."""
     workflow = engine.read(source)
@@ -175,7 +182,7 @@ def _plan_each(
         try:
             given = {**parameters, **values}
             graph = engine.check(workflow, given)
-            planned.append((given, make_plan(graph, None, engine.device, engine.path_of, targets)))
+            planned.append((given, make_plan(graph, None, engine.device, engine.path_of, targets, force)))
         except WorkflowError as error:
             problems |= {str(problem): problem for problem in error.problems}
     if problems:

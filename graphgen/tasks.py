@@ -40,6 +40,8 @@ class Task(NamedTuple):
     """The run it belongs to: lanes take turns between runs."""
     priority: int = 0
     """Tasks of a higher one are taken first."""
+    forced: bool = False
+    """Whether it begins from the start, with none of the partial work that is kept."""
 
 
 @dataclass(frozen=True, slots=True)

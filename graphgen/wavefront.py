@@ -108,11 +108,15 @@ class Wavefront(Container[str]):
         node = self._plan.graph.nodes[name]
         for wire in node.wires[socket]:
             if wire.node in self._lost:
-                return wire.node, "it failed or was skipped"
+                return wire.node, "it failed, or what it needs did"
             value = self._values.get(wire.node, {}).get(wire.output)
             if value and _needs(node, socket) and (reason := reason_in(value.document)) is not None:
                 return wire.node, reason
         return None
+
+    def is_lost(self, name: str) -> bool:
+        """Tell whether a node failed, or was skipped because of a failure."""
+        return name in self._lost
 
     def leave(self, name: str) -> None:
         """Let go of what a node that came to its end was given, unless others need it too."""

@@ -31,10 +31,11 @@ class Nothing(Enum):
     """Why nothing comes along a wire."""
 
     GONE = "it is muted, or not wired"
-    LOST = "it failed or was skipped"
+    LOST = "it failed, or what it needs did"
+    SKIPPED = "what it needs has no value"
 
 
-GONE, LOST = Nothing.GONE, Nothing.LOST
+GONE, LOST, SKIPPED = Nothing.GONE, Nothing.LOST, Nothing.SKIPPED
 
 
 @dataclass
@@ -133,7 +134,7 @@ class Frame:
         if name not in self._known:
             self._known[name] = self._compute(name, node)
         found = self._known[name]
-        return found if found is LOST else found[output]
+        return found if isinstance(found, Nothing) else found[output]
 
     def gone(self, source: str) -> bool:
         """Tell whether nothing can come along a wire, without computing anything."""
@@ -160,9 +161,9 @@ class Frame:
 
     def _compute(self, name: str, node: Document) -> Any:
         given = self._asked_for(node) if node["type"] == LAZY else self._given(node)
-        if given is None:
+        if isinstance(given, Nothing):
             self._notes.skipped.add(self._label + name)
-            return LOST
+            return given
         try:
             if "map" in node:
                 return self._map(node, given)
@@ -171,28 +172,31 @@ class Frame:
             self._notes.failed.add(self._label + name)
             return LOST
 
-    def _given(self, node: Document) -> Document | None:
-        """Return what comes in, or None where something that is needed does not."""
+    def _given(self, node: Document) -> Document | Nothing:
+        """Return what comes in, or why not; an optional input does without what was skipped."""
         given: Document = {}
-        missing = False
+        lost = missing = False
         for socket, wires in node["inputs"].items():
             values = [self.wire(source) for source in (wires if isinstance(wires, list) else [wires])]
             there = [value for value in values if not isinstance(value, NoValue | Nothing)]
-            missing |= LOST in values or (_required(node, socket) and not there)
+            lost |= LOST in values
+            missing |= _required(node, socket) and not there
             if isinstance(wires, list):
                 given[socket] = there
             elif there:
                 given[socket] = there[0]
-        return None if missing else given
+        return LOST if lost else SKIPPED if missing else given
 
-    def _asked_for(self, node: Document) -> Document | None:
+    def _asked_for(self, node: Document) -> Document | Nothing:
         """Ask for lazy inputs in turn."""
         given: Document = {}
         for bit, socket in ((1, "first"), (2, "second")):
             if node["settings"]["take"] & bit and socket in node["inputs"]:
-                value = self.wire(node["inputs"][socket])
-                if value is LOST or (isinstance(value, NoValue) and socket == "first"):
-                    return None
+                value: object = self.wire(node["inputs"][socket])
+                if value is LOST:
+                    return LOST
+                if socket == "first" and isinstance(value, NoValue | Nothing):
+                    return SKIPPED
                 if not isinstance(value, NoValue | Nothing):
                     given[socket] = value
         return given

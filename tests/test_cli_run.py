@@ -53,6 +53,29 @@ def test_a_second_run_computes_nothing_and_puts_a_missing_file_back(terminal: Te
     assert terminal.written == [made]
 
 
+def test_forced_nodes_run_again_and_what_is_below_follows(terminal: Terminal) -> None:
+    file = terminal.save(a_sum())
+    terminal.call("run", file)
+    explained = terminal.call("run", file, "--force", "long", "--explain", "--json")
+    assert states(explained) == {
+        "two": "run",
+        "long": "run",
+        "square": "cached",
+        "sum": "may run",
+        "note": "may run",
+    }
+    answer = terminal.call("run", file, "--force", "long", "--json")
+    assert {event["node"] for event in answer.events("node_finished")} == {"two", "long"}
+    both = terminal.call("run", file, "--only", "square", "--only", "long", "--force", "square", "--json")
+    assert {event["node"] for event in both.events("node_finished")} == {"two", "square"}
+    assert terminal.call("run", file, "--force-all", "--json").events("run_finished")[0]["ran"] == 5
+    assert terminal.call("run", file, "--json").events("run_finished")[0]["ran"] == 0
+    wrong = terminal.call("run", file, "--only", "square", "--force", "lnog", "--force", "sum")
+    assert wrong.code == 2
+    assert "lnog: is forced, but no node is named 'lnog'" in wrong.err
+    assert "sum: is forced, but nothing that is to be run needs it" in wrong.err
+
+
 def test_no_cache_computes_everything_and_keeps_nothing(terminal: Terminal) -> None:
     file = terminal.save(a_sum())
     terminal.call("run", file)

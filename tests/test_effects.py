@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from engine_kit import N, carry_out, engine, workflow
-from packs import probe
+from packs import maths, probe, steering
 
-from graphgen import Files, OutputFile
+from graphgen import Files, OutputFile, hookimpl, node
 from graphgen.effects import Provenance, check_folder, write_files
 from graphgen.engine import Engine
 from graphgen.errors import PathError
 from graphgen.jsontypes import JSON
+from graphgen.plugins import module_plugins
+from graphgen.registry import build_registry
 
 NOTE = {".note": probe.register_formats()[0]}
+
+
+LATER = {number: threading.Event() for number in range(1, 5)}
+"""Set when the file of a number was made."""
+
+
+@node(category="files", effect=True)
+def backwards(value: int) -> Files:
+    """Write a number, after those that follow it."""
+    assert value == 3 or LATER[value + 1].wait(30)
+    LATER.get(value, threading.Event()).set()
+    return Files((OutputFile(f"n{value}", ".txt", b"number"),))
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the node."""
+    return [backwards]
 
 
 @pytest.fixture
@@ -53,6 +75,19 @@ class TestInRuns:
             report, _ = carry_out(second, saving("hello"))
         assert (report.ran, report.files) == (0, (str(path),))
         assert path.read_text() == "hello"
+
+    def test_the_files_of_a_map_are_listed_item_by_item(self, tmp_path: Path) -> None:
+        nodes: dict[str, JSON] = {
+            "many": N("steering.numbers", {"count": 4}),
+            "each": {**N("here.backwards", value="many.ints"), "map": {"over": ["value"]}},
+            "first": N("probe.save", {"name": "a"}, text="word.str"),
+            "word": N("maths.word", {"text": "last, for it comes from one more"}),
+        }
+        modules = {"maths": maths, "probe": probe, "steering": steering, "here": sys.modules[__name__]}
+        for _ in range(2):  # computed, and from the cache
+            with engine(tmp_path, installed=build_registry(module_plugins(modules))) as machine:
+                report, _ = carry_out(machine, workflow(nodes))
+            assert [Path(file).name.partition("-")[0] for file in report.files] == ["n0", "n1", "n2", "n3", "a"]
 
     def test_a_file_that_somebody_changed_is_left_alone(self, machine: Engine) -> None:
         (path,) = map(Path, carry_out(machine, saving("hello"))[0].files)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from engine_kit import N, carry_out, engine, problems_of, workflow
+from packs import maths, steering
 from packs.steering import CALLS
 
 from graphgen import events
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
+from graphgen.plugins import module_plugins
+from graphgen.registry import build_registry
+from graphgen_nodes.packs import flow
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +79,20 @@ def test_what_was_asked_for_is_known_after_a_restart(tmp_path: Path) -> None:
     assert plan.order == ()
 
 
+def test_a_cheap_switch_that_has_not_changed_does_not_run_after_a_restart(tmp_path: Path) -> None:
+    nodes = {
+        "one": N("maths.number", {"value": 1}),
+        "left": counted("left", "one.int"),
+        "chosen": N("flow.switch", {"condition": True}, if_true="left.int"),
+    }
+    installed = build_registry(module_plugins({"maths": maths, "steering": steering, "flow": flow}))
+    for _ in range(2):
+        with engine(tmp_path, installed=installed) as machine:
+            plan = machine.plan(machine.check(workflow(nodes, "chosen.value")))
+            assert dict(machine.execute(plan).outputs) == {"chosen": 1}
+    assert (plan.order, set(plan.cached)) == ((), {"chosen"})
+
+
 def test_lazy_inputs_work_without_a_cache(tmp_path: Path) -> None:
     with engine(tmp_path, use_cache=False) as machine:
         assert dict(machine.run(branches(3)).outputs) == {"after": 5}
@@ -112,6 +130,26 @@ def test_what_needs_a_blocked_output_is_skipped_and_says_why(machine: Engine) ->
         skipped = {e.node: e.because for e in record.events if isinstance(e, events.NodeSkipped)}
         assert skipped == {"even": "'sides' gives no value: 7 is odd", "below": "'even' was skipped"}
     assert CALLS == {"odd": 1}
+
+
+def test_an_optional_input_does_without_what_was_skipped_but_not_without_what_failed(machine: Engine) -> None:
+    nodes = {
+        "one": N("maths.number", {"value": 3}),
+        "sides": N("steering.sides", value="one.int"),
+        "skipped": counted("skipped", "sides.even"),
+        "further": counted("further", "skipped.int"),
+        "without": N("maths.add", a="one.int", b="further.int"),
+        "asked": N("steering.choose", {"take": 3}, first="one.int", second="further.int"),
+        "none": N("maths.total", values=["further.int", "skipped.int"]),
+        "failing": N("steering.not_three", value="one.int"),
+        "lost": N("maths.add", a="one.int", b="failing.int"),
+        "unanswered": N("steering.choose", {"take": 3}, first="one.int", second="failing.int"),
+    }
+    ends = ["without.int", "asked.int", "none.int", "lost.int", "unanswered.int"]
+    report, record = carry_out(machine, workflow(nodes, *ends))
+    assert dict(report.outputs) == {"without": 3, "asked": 3, "none": 0}
+    assert record.skipped == {"skipped", "further", "lost", "unanswered"}
+    assert record.failed == {"failing"}
 
 
 def test_an_output_that_is_blocked_is_no_output_and_the_report_says_why(machine: Engine) -> None:

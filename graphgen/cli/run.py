@@ -54,14 +54,16 @@ def parser() -> Parser:
     made = Parser(
         "run",
         "Run a workflow. What has not changed since an earlier run is not computed again.",
-        "FILE [--set name=value ...] [-o DIR] [--only NODE ...] [--explain] [--no-cache] [--workers HOW] [--json] "
-        "[--verbose]",
+        "FILE [--set name=value ...] [-o DIR] [--only NODE ...] [--force NODE ... | --force-all] [--explain] "
+        "[--no-cache] [--workers HOW] [--json] [--verbose]",
         add_help=False,
     )
     made.add_argument("file", metavar="FILE", nargs="?", help="a workflow, a picture graphgen made, or - for stdin")
     made.add_argument("--set", metavar="name=value", action="append", default=[], help="set a parameter")
     made.add_argument("-o", "--outputs", metavar="DIR", help="the folder for the files it writes")
     made.add_argument("--only", metavar="NODE", action="append", help="run this node and what it needs, nothing else")
+    made.add_argument("--force", metavar="NODE", action="append", help="run this node again, whatever is kept of it")
+    made.add_argument("--force-all", action="store_true", help="run everything again, and keep what comes of it")
     made.add_argument("--explain", action="store_true", help="say what would run and why, and run nothing")
     made.add_argument("--no-cache", action="store_true", help="compute everything, keep nothing")
     made.add_argument(
@@ -94,7 +96,7 @@ def execute(arguments: Sequence[str]) -> int:
                 return _help(screen, engine, workflow)
             places = places_of(workflow, given)
             graph, values = check_call(engine, workflow, given)
-            plan = engine.plan(graph, call.only)
+            plan = engine.plan(graph, call.only, "all" if call.force_all else call.force or ())
             if call.explain:
                 return _explain(screen, engine, plan, call)
             return _run(screen, engine, plan, values, call, began)

@@ -24,7 +24,7 @@ def measure() -> Iterator[Measurement]:
             "GRAPHGEN_CACHE_DIR": f"{folder}/cache",
             "GRAPHGEN_OUTPUTS_DIR": f"{folder}/outputs",
         }
-        python = _command([sys.executable, "-c", "pass"], environment)[0]
+        python = command_seconds([sys.executable, "-c", "pass"], environment)[0]
         yield from _both("first run, nothing cached", ["run", str(WORKFLOW)], environment, python)
         yield from _both("another seed", ["run", str(WORKFLOW), "--set", "seed=8"], environment, python)
         yield from _both("fully cached", ["run", str(WORKFLOW)], environment, python, aim=0.5)
@@ -35,15 +35,16 @@ def _both(
     name: str, arguments: list[str], environment: Mapping[str, str], python: float, aim: float | None = None
 ) -> Iterator[Measurement]:
     runs = [
-        _command([sys.executable, "-m", "graphgen", *arguments], environment) for _ in range(1 if aim is None else 3)
+        command_seconds([sys.executable, "-m", "graphgen", *arguments], environment)
+        for _ in range(1 if aim is None else 3)
     ]
     wall, process = min(wall for wall, _ in runs), min(process for _, process in runs)
     yield Measurement("terminal", f"{name}: until done", wall, "s", None, "an empty Python", wall / python)
     yield Measurement("terminal", f"{name}: process time", process, "s", aim)
 
 
-def _command(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Run a command and return the seconds it took by the clock and by the processor."""
+def command_seconds(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
+    """Run a command; return the seconds it took by the clock and by the processor."""
     before = getrusage(RUSAGE_CHILDREN)
     began = perf_counter()
     subprocess.run(command, env=dict(environment), check=True, stdout=subprocess.DEVNULL)

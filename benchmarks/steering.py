@@ -34,6 +34,12 @@ def plain(value: int) -> int:
 
 
 @node(category="benchmark")
+def shift(value: int, *, by: int = 0) -> int:
+    """Add a number."""
+    return value + by
+
+
+@node(category="benchmark")
 def choosing(value: Lazy[int]) -> int:
     """Ask for the input, and count."""
     return value.get() + 1
@@ -63,10 +69,13 @@ def number(*, value: int = 0) -> int:
     return value
 
 
-class _Pack:
+class SteeringPack:
+    """The plugin of these nodes."""
+
     @hookimpl
     def register_nodes(self) -> list[Callable[..., object]]:
-        return [plain, choosing, blocking, expanding, numbers, number]
+        """Contribute the nodes."""
+        return [plain, shift, choosing, blocking, expanding, numbers, number]
 
 
 def side_by_side(type_: str, size: int, start: int) -> dict[str, JSON]:
@@ -99,7 +108,7 @@ def looped(type_: str, size: int, start: int) -> dict[str, JSON]:
 
 def measure() -> Iterator[Measurement]:
     """Measure each way beside the plain one, a long map, a long loop, and memory over many runs."""
-    registry = build_registry(module_plugins({"steered": _Pack()}))
+    registry = build_registry(module_plugins({"steered": SteeringPack()}))
     with TemporaryDirectory() as folder:
         yield from _measure_ways(registry, Path(folder))
         for name, write, size in (("a map", mapped, ITEMS), ("a loop", looped, TURNS)):

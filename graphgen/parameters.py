@@ -38,7 +38,7 @@ def apply_parameters(workflow: Workflow, values: Mapping[str, JSON]) -> Workflow
     Raises:
         WorkflowError: a name is no parameter of the workflow.
     """
-    if problems := _unknown(workflow, values):
+    if problems := unknown_parameters(workflow, values):
         raise WorkflowError(problems)
     changes: dict[str, dict[str, JSON]] = {}
     for name, value in values.items():
@@ -75,23 +75,33 @@ def read_parameters(texts: Mapping[str, str], workflow: Workflow, registry: Regi
     """
     kinds = {info.name: info.type for info in describe_parameters(workflow, registry)}
     values: dict[str, JSON] = {}
-    problems = _unknown(workflow, texts)
+    problems = unknown_parameters(workflow, texts)
     for name, text in texts.items():
-        if kinds.get(name, "str") == "str":
-            values[name] = text
-            continue
-        try:
-            values[name] = json.loads(text, parse_constant=_refuse)
-        except (ValueError, RecursionError):
-            kind = kinds[name].partition("[")[0]
-            message, cure = f"must be {VALUES[kind]} (got {shown(text)})", f"write --set {name}={_EXAMPLES[kind]}"
-            problems.append(Problem("bad_value", name, message, text, cure=cure))
+        read = read_value(name, kinds.get(name, "str"), text)
+        if isinstance(read, Problem):
+            problems.append(read)
+        else:
+            values[name] = read
     if problems:
         raise WorkflowError(problems)
     return values
 
 
-def _unknown(workflow: Workflow, names: Iterable[str]) -> list[Problem]:
+def read_value(name: str, kind: str, text: str, option: str = "--set") -> JSON | Problem:
+    """Turn a text into a value of a parameter of a kind, such as `int`, or say why it is none."""
+    if kind == "str":
+        return text
+    try:
+        value: JSON = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        kind = kind.partition("[")[0]
+        message, cure = f"must be {VALUES[kind]} (got {shown(text)})", f"write {option} {name}={_EXAMPLES[kind]}"
+        return Problem("bad_value", name, message, text, cure=cure)
+    return value
+
+
+def unknown_parameters(workflow: Workflow, names: Iterable[str]) -> list[Problem]:
+    """Say of each name that is no parameter of the workflow which ones there are."""
     known, message = tuple(workflow.parameters), "the workflow has no such parameter"
     return [
         Problem("unknown_parameter", name, message, None, one_of(known), did_you_mean(name, known))

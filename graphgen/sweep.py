@@ -1,15 +1,18 @@
 """A sweep: one workflow with many values of its parameters, planned together and carried out as one run.
 
-In: a workflow, and for some parameters a list of values each. Out: one event stream, and what each variation gave. The
-variations are laid into one graph in which nodes with the same recipe key stand once, so what they share runs once. A
-node that all share keeps its name; another has the number of its first variation behind it, as in `sample@2`.
+In: a workflow, and for some parameters a list of values each. Out: one plan for all; carried out, one event stream, and
+what each variation gave. The variations are laid into one graph in which nodes with the same recipe key stand once, so
+what they share runs once. A node that all share keeps its name; another has the number of its first variation behind
+it, as in `sample@2`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from typing import Literal, TypeAlias
 
 from graphgen.control import Control
@@ -31,14 +34,25 @@ from graphgen.wires import Wire
 How: TypeAlias = Literal["product", "zip"]
 
 
+MOST = 10_000
+"""Variations of one sweep: a slip of the pen in a range is refused, not planned."""
+
+
 @dataclass(frozen=True)
 class Variation:
-    """What one combination of the parameters' values gave; `failures` are those of the nodes that it needs."""
+    """What one combination of the parameters' values gave; `failures` are those of the nodes that it needs.
 
+    `swept` are the values that differ between the variations, `parameters` all that were given. `blocked` says of
+    outputs that a node blocked why they are not there.
+    """
+
+    number: int
+    swept: Mapping[str, JSON]
     parameters: Mapping[str, JSON]
     status: RunStatus
     outputs: Outputs
     failures: tuple[NodeError, ...]
+    blocked: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -50,10 +64,11 @@ class SweepReport:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A variation before it runs: its plan, and what its nodes are called in the whole."""
+class Part:
+    """A variation before it runs: its values, its plan, and what its nodes are called in the whole."""
 
     number: int
+    swept: Mapping[str, JSON]
     parameters: Mapping[str, JSON]
     plan: Plan
     names: Mapping[str, str]
@@ -76,11 +91,27 @@ class _Part:
         return Chronicle(self.plan, part, self.parameters, whole.archive)
 
 
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep before it runs: its variations, and one plan for all of them."""
+
+    parts: tuple[Part, ...]
+    plan: Plan
+
+    def users(self) -> dict[str, list[int]]:
+        """Map each node of the plan to the numbers of the variations that need it."""
+        found: dict[str, list[int]] = {}
+        for part in self.parts:
+            for known in dict.fromkeys(part.names.values()):
+                found.setdefault(known, []).append(part.number)
+        return found
+
+
 def combine(axes: Mapping[str, Sequence[JSON]], how: How = "product") -> list[dict[str, JSON]]:
     """Return the combinations of values: all of them, the last axis turning fastest, or the first of each, and so on.
 
     Raises:
-        WorkflowError: a list is empty, or lists that are zipped differ in length.
+        WorkflowError: a list is empty, lists that are zipped differ in length, or there are too many combinations.
     """
     lengths = {name: len(values) for name, values in axes.items()}
     problems = [
@@ -90,7 +121,12 @@ def combine(axes: Mapping[str, Sequence[JSON]], how: How = "product") -> list[di
     ]
     if how == "zip" and len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        problems.append(Problem("bad_value", "", f"lists of different lengths: {told}", cure="use product"))
+        cure = "give each as many values, or take all combinations"
+        problems.append(Problem("bad_value", "", f"lists of different lengths: {told}", cure=cure))
+    number = prod(lengths.values()) if how == "product" else max(lengths.values(), default=1)
+    if number > MOST:
+        message = f"there are {number:,} combinations of values"
+        problems.append(Problem("too_large", "", message, number, f"up to {MOST:,}", "give fewer values"))
     if problems:
         raise WorkflowError(problems)
     rows = product(*axes.values()) if how == "product" else zip(*axes.values(), strict=True)
@@ -130,12 +166,51 @@ def sweep(
         WorkflowError: a variation cannot run as written; tells what is wrong with any of them.
         PathError: files are made, and the outputs folder cannot be written to.
     """
+    planned = plan_sweep(engine, source, axes, parameters, how=how, targets=targets, force=force)
+    return carry_out(engine, planned, listen=listen, control=control, previews=previews, priority=priority)
+
+
+def plan_sweep(
+    engine: Engine,
+    source: Source,
+    axes: Mapping[str, Sequence[JSON]],
+    parameters: Mapping[str, JSON] | None = None,
+    *,
+    how: How = "product",
+    targets: Sequence[str] | None = None,
+    force: Force = (),
+) -> SweepPlan:
+    """Check all variations of a workflow and plan them as one run; the arguments are those of `sweep`.
+
+    Raises:
+        WorkflowError: a variation cannot run as written; tells what is wrong with any of them, each thing once, and
+            with which values where only some have it.
+    """
     parts, graph = _lay_together(_plan_each(engine, source, combine(axes, how), parameters or {}, targets, force))
     again = {part.names[name] for part in parts for name in part.plan.forced}
+    return SweepPlan(tuple(parts), engine.plan(graph, force=again))
+
+
+def carry_out(
+    engine: Engine,
+    planned: SweepPlan,
+    *,
+    identity: str | None = None,
+    listen: Callable[[Event], None] | None = None,
+    control: Control | None = None,
+    previews: bool = True,
+    priority: int = 0,
+) -> SweepReport:
+    """Carry a planned sweep out; the arguments are those of `Engine.execute`.
+
+    Raises:
+        PathError: files are made, and the outputs folder cannot be written to.
+    """
+    parts = planned.parts
     home = {known: (part, name) for part in reversed(parts) for name, known in part.names.items()}
     written: dict[str, list[str]] = {}
     folder = engine.config.roots.outputs
-    if any(node.writes_files for node in graph.nodes.values()):
+    if any(node.writes_files for node in planned.plan.graph.nodes.values()):
         check_folder(folder)
 
     def take(node: str, files: Files, whole: Chronicle) -> tuple[str, ...]:
@@ -154,8 +229,15 @@ def sweep(
             listen(event)
 
     previews = previews and listen is not None
-    plan = engine.plan(graph, force=again)
-    report = engine.execute(plan, listen=hear, control=control, previews=previews, take=take, priority=priority)
+    report = engine.execute(
+        planned.plan,
+        identity=identity,
+        listen=hear,
+        control=control,
+        previews=previews,
+        take=take,
+        priority=priority,
+    )
     places = {file: place for place, file in enumerate(report.files)}
     for files in written.values():
         files.sort(key=places.__getitem__)
@@ -166,6 +248,10 @@ def sweep(
     return SweepReport(tuple(_result(part, report, failures, stopped, written) for part in parts), report)
 
 
+_Planned: TypeAlias = tuple[Mapping[str, JSON], Mapping[str, JSON], Plan]
+"""A variation: the values swept, all values given, its plan."""
+
+
 def _plan_each(
     engine: Engine,
     source: Source,
@@ -173,35 +259,58 @@ def _plan_each(
     parameters: Mapping[str, JSON],
     targets: Sequence[str] | None,
     force: Force,
-) -> list[tuple[Mapping[str, JSON], Plan]]:
+) -> list[_Planned]:
     """Check and plan each variation by itself, looking nothing up."""
     workflow = engine.read(source)
-    planned: list[tuple[Mapping[str, JSON], Plan]] = []
-    problems: dict[str, Problem] = {}
+    planned: list[_Planned] = []
+    problems: dict[str, tuple[Problem, list[Mapping[str, JSON]]]] = {}
     for values in combinations:
         try:
             given = {**parameters, **values}
             graph = engine.check(workflow, given)
-            planned.append((given, make_plan(graph, None, engine.device, engine.path_of, targets, force)))
+            planned.append((values, given, make_plan(graph, None, engine.device, engine.path_of, targets, force)))
         except WorkflowError as error:
-            problems |= {str(problem): problem for problem in error.problems}
+            for problem in error.problems:
+                problems.setdefault(str(problem), (problem, []))[1].append(values)
     if problems:
-        raise WorkflowError(list(problems.values()))
+        sets = {name: parameter.sets for name, parameter in workflow.parameters.items()}
+        raise WorkflowError([_narrowed(*found, combinations, sets) for found in problems.values()])
     return planned
 
 
-def _lay_together(planned: Sequence[tuple[Mapping[str, JSON], Plan]]) -> tuple[list[_Part], Graph]:
+def _narrowed(
+    problem: Problem,
+    rows: Sequence[Mapping[str, JSON]],
+    combinations: Sequence[Mapping[str, JSON]],
+    sets: Mapping[str, Sequence[str]],
+) -> Problem:
+    """Say with which values a problem comes that only some variations have, unless its place says so."""
+    first = rows[0]
+    shared = {
+        name: value
+        for name, value in first.items()
+        if problem.place not in (name, *sets.get(name, ()))
+        and all(row[name] == value for row in rows)
+        and any(row[name] != value for row in combinations)
+    }
+    if not shared:
+        return problem
+    values = " and ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shared.items())
+    return replace(problem, message=f"{problem.message} (with {values})")
+
+
+def _lay_together(planned: Sequence[_Planned]) -> tuple[list[Part], Graph]:
     """Lay the variations' graphs into one, in which nodes with the same key stand once."""
     users: dict[str, int] = {}
-    for _, plan in planned:
+    for _, _, plan in planned:
         for used in {key for key in plan.keys.values() if key}:
             users[used] = users.get(used, 0) + 1
-    parts: list[_Part] = []
+    parts: list[Part] = []
     nodes: dict[str, GraphNode] = {}
     by_key: dict[str, str] = {}
     outputs: dict[str, Wire] = {}
     targets: dict[str, None] = {}
-    for number, (values, plan) in enumerate(planned, 1):
+    for number, (swept, given, plan) in enumerate(planned, 1):
         names: dict[str, str] = {}
         for name in plan.recipes:
             key = plan.keys[name]
@@ -209,12 +318,12 @@ def _lay_together(planned: Sequence[tuple[Mapping[str, JSON], Plan]]) -> tuple[l
             known = names[name] = by_key.setdefault(key, fresh) if key else fresh
             if known not in nodes:
                 nodes[known] = _renamed(plan.graph.nodes[name], known, names)
-        parts.append(_Part(number, values, plan, names))
+        parts.append(Part(number, swept, given, plan, names))
         targets |= dict.fromkeys(names[name] for name in plan.targets)
         for output, wire in plan.graph.outputs.items():
             if wire.node in names:
                 outputs[f"{output}@{number}"] = Wire(names[wire.node], wire.output)
-    return parts, replace(planned[0][1].graph, nodes=nodes, outputs=outputs, targets=tuple(targets))
+    return parts, replace(planned[0][2].graph, nodes=nodes, outputs=outputs, targets=tuple(targets))
 
 
 def _renamed(node: GraphNode, name: str, names: Mapping[str, str]) -> GraphNode:
@@ -232,7 +341,7 @@ def _root_of(label: str, known: Mapping[str, object]) -> str:
 
 
 def _result(
-    part: _Part,
+    part: Part,
     report: Report,
     failures: Mapping[str, Sequence[NodeError]],
     stopped: Collection[str],
@@ -240,10 +349,11 @@ def _result(
 ) -> Variation:
     """Say what a variation gave."""
     names = dict.fromkeys(part.names.values())
-    stored = {name: report.outputs.stored.get(f"{name}@{part.number}") for name in part.plan.graph.outputs}
+    outputs = {name: f"{name}@{part.number}" for name in part.plan.graph.outputs}
     own = [failure for name in names for failure in failures.get(name, ())]
     left = any(part.names[target] in stopped for target in part.plan.targets)
     status: RunStatus = "failed" if own else "cancelled" if left else "done"
     files = [file for name in names for file in written.get(name, ())]
-    found = {name: value for name, value in stored.items() if value is not None}
-    return Variation(part.parameters, status, Outputs(found, files), tuple(own))
+    found = {name: report.outputs.stored[known] for name, known in outputs.items() if known in report.outputs.stored}
+    blocked = {name: report.blocked[known] for name, known in outputs.items() if known in report.blocked}
+    return Variation(part.number, part.swept, part.parameters, status, Outputs(found, files), tuple(own), blocked)

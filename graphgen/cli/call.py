@@ -82,9 +82,9 @@ def read_source(engine: Engine, file: str) -> Workflow:
         raise WorkflowError([Problem("not_json", "standard input", message, cure="pipe a workflow's JSON")]) from error
 
 
-def absolute_paths(texts: Mapping[str, str]) -> list[str]:
-    """Return the values that are absolute paths: a person who types one at the terminal may name any file."""
-    return [text for text in texts.values() if "\0" not in text and Path(text).is_absolute()]
+def absolute_paths(texts: Iterable[str]) -> list[str]:
+    """Return the texts that are absolute paths: a person who types one at the terminal may name any file."""
+    return [text for text in texts if "\0" not in text and Path(text).is_absolute()]
 
 
 def installed() -> tuple[Registry, Config]:
@@ -99,7 +99,7 @@ def check_call(engine: Engine, workflow: Workflow, given: Mapping[str, str]) -> 
     Raises:
         WorkflowError: with all that is wrong with the parameters and with the workflow.
     """
-    engine.allow_paths(absolute_paths(given))
+    engine.allow_paths(absolute_paths(given.values()))
     try:
         values = read_parameters(given, workflow, engine.registry)
     except WorkflowError as error:
@@ -113,10 +113,20 @@ def check_call(engine: Engine, workflow: Workflow, given: Mapping[str, str]) -> 
     return engine.check(workflow, values), values
 
 
-def places_of(workflow: Workflow, names: Iterable[str]) -> dict[str, str]:
-    """Map the names of parameters, and each place that they set, such as `sampler.steps`, to the parameter."""
+def places_of(workflow: Workflow, names: Iterable[str], option: str = "--set") -> dict[str, str]:
+    """Map the names of parameters, and each place that they set, such as `sampler.steps`, to how they were set."""
     known = workflow.parameters
-    return {place: name for name in names for place in (name, *(known[name].sets if name in known else ()))}
+    return {
+        place: f"{option} {name}" for name in names for place in (name, *(known[name].sets if name in known else ()))
+    }
+
+
+def short_path(path: str) -> str:
+    """Return a path from the current folder where it lies inside."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
 
 
 def show_problems(
@@ -124,14 +134,14 @@ def show_problems(
 ) -> None:
     """Show what is wrong with a workflow on standard error, a line for each problem.
 
-    `parameters` names for places such as `sampler.steps` the parameter that was set there; `most` limits the lines.
+    `parameters` says for places such as `sampler.steps` what was typed there (`--set steps`); `most` limits the lines.
     """
     screen.error(style(f"{'standard input' if file == '-' else file}: {count(len(problems), 'problem')}", "bold"))
     for problem in problems[:most]:
         place, text = problem.place or "workflow", str(problem).removeprefix(f"{problem.place}: ")
         parameter = parameters.get(place)
         if parameter:
-            place = f"--set {parameter}" if parameter == place else f"{place} (--set {parameter})"
+            place = parameter if parameter.endswith(f" {place}") else f"{place} ({parameter})"
         screen.error(f"  {style(place, 'red')}: {text}")
     if most is not None and len(problems) > most:
         screen.error(f"  and {len(problems) - most:,} more; `graphgen check` lists them all")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphgen.cli.screen import Screen, cut, style
 from graphgen.cli.words import limits, value_text
@@ -22,9 +22,9 @@ def show_parameters(screen: Screen, parameters: Sequence[ParameterInfo]) -> None
     screen.rows([heading], ["dim"] * 4) if not rows else screen.rows([heading, *rows], ["cyan"])
 
 
-def show_values(screen: Screen, parameters: Sequence[ParameterInfo]) -> None:
-    """Show the value of each parameter."""
-    screen.rows([(info.name, _value(info)) for info in parameters], ["dim"])
+def show_values(screen: Screen, parameters: Sequence[ParameterInfo], swept: Mapping[str, str]) -> None:
+    """Show the value of each parameter, or the text that says which values it goes through."""
+    screen.rows([(info.name, swept.get(info.name) or _value(info)) for info in parameters], ["dim"])
 
 
 def takes(info: ParameterInfo) -> str:

@@ -6,9 +6,11 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from graphgen.cli.axes import split_axes
 from graphgen.cli.call import (
     DONE,
     FAILED,
@@ -19,6 +21,7 @@ from graphgen.cli.call import (
     places_of,
     read_assignments,
     read_source,
+    short_path,
     show_problems,
 )
 from graphgen.cli.facts import show_notes
@@ -28,16 +31,27 @@ from graphgen.cli.parameters import show_parameters, show_values
 from graphgen.cli.progress import Progress, summary
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.stdout import reserved_stdout
+from graphgen.cli.sweeps import (
+    axes_text,
+    plan_call,
+    result_json,
+    show_results,
+    show_variations,
+    started_json,
+    users_text,
+)
 from graphgen.cli.words import count, duration
 from graphgen.config import Config
 from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.events import Event, event_json
+from graphgen.forcing import Force
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
 from graphgen.plan import Plan
 from graphgen.report import Report
+from graphgen.sweep import SweepPlan, SweepReport, carry_out
 from graphgen.workflow import Workflow
 
 _STATES = {
@@ -54,12 +68,22 @@ def parser() -> Parser:
     made = Parser(
         "run",
         "Run a workflow. What has not changed since an earlier run is not computed again.",
-        "FILE [--set name=value ...] [-o DIR] [--only NODE ...] [--force NODE ... | --force-all] [--explain] "
+        "FILE [--set name=value ...] [--sweep name=values ...] [--zip] [-o DIR] [--only NODE ...] "
+        "[--force NODE ... | --force-all] [--explain] "
         "[--no-cache] [--workers HOW] [--json] [--verbose]",
         add_help=False,
     )
     made.add_argument("file", metavar="FILE", nargs="?", help="a workflow, a picture graphgen made, or - for stdin")
     made.add_argument("--set", metavar="name=value", action="append", default=[], help="set a parameter")
+    made.add_argument(
+        "--sweep",
+        metavar="name=values",
+        action="append",
+        default=[],
+        help="run with each of a parameter's values, as in seed=1..4 or sampler=euler,heun; of several parameters "
+        "with each combination",
+    )
+    made.add_argument("--zip", action="store_true", help="take the values of several --sweep side by side")
     made.add_argument("-o", "--outputs", metavar="DIR", help="the folder for the files it writes")
     made.add_argument("--only", metavar="NODE", action="append", help="run this node and what it needs, nothing else")
     made.add_argument("--force", metavar="NODE", action="append", help="run this node again, whatever is kept of it")
@@ -85,7 +109,9 @@ def execute(arguments: Sequence[str]) -> int:
             raise CallError("FILE is missing; `graphgen run workflow.json` runs that workflow")
         screen.line(parser().format_help().rstrip())
         return DONE
-    given = read_assignments(call.set)
+    given, swept = read_assignments(call.set), split_axes(call.sweep)
+    if call.zip and not swept:
+        raise CallError("--zip takes the values of --sweep side by side, and there is no --sweep")
     places: dict[str, str] = {}
     try:
         with Engine(
@@ -94,12 +120,11 @@ def execute(arguments: Sequence[str]) -> int:
             workflow = read_source(engine, call.file)
             if call.help:
                 return _help(screen, engine, workflow)
-            places = places_of(workflow, given)
-            graph, values = check_call(engine, workflow, given)
-            plan = engine.plan(graph, call.only, "all" if call.force_all else call.force or ())
+            places = places_of(workflow, given) | places_of(workflow, dict(swept), "--sweep")
+            job = _plan(engine, workflow, given, swept, call)
             if call.explain:
-                return _explain(screen, engine, plan, call)
-            return _run(screen, engine, plan, values, call, began)
+                return _explain(screen, engine, job, call)
+            return _run(screen, engine, job, call, began)
     except WorkflowError as error:
         if call.json:
             _emit({"event": "run_refused", "problems": [problem.to_json() for problem in error.problems]})
@@ -118,46 +143,91 @@ def _help(screen: Screen, engine: Engine, workflow: Workflow) -> int:
     return DONE
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What a call asks for: a plan, the parameters' values, and the variations if it is a sweep."""
+
+    plan: Plan
+    values: Mapping[str, JSON]
+    sweep: SweepPlan | None = None
+
+
+def _plan(
+    engine: Engine, workflow: Workflow, given: Mapping[str, str], swept: Sequence[tuple[str, str]], call: Namespace
+) -> _Job:
+    force: Force = "all" if call.force_all else call.force or ()
+    if swept:
+        planned = plan_call(engine, workflow, given, swept, "zip" if call.zip else "product", call.only, force)
+        return _Job(planned.plan, {}, planned)
+    graph, values = check_call(engine, workflow, given)
+    return _Job(engine.plan(graph, call.only, force), values)
+
+
 # --- running --------------------------------------------------------------------------------------------------------
 
 
-def _run(screen: Screen, engine: Engine, plan: Plan, values: Mapping[str, JSON], call: Namespace, began: float) -> int:
-    control, identity = Control(), _identity(call.file)
-
-    def execute(listen: Callable[[Event], None]) -> Report:
-        return engine.execute(
-            plan, identity=identity, parameters=values, listen=listen, control=control, previews=False
-        )
-
+def _run(screen: Screen, engine: Engine, job: _Job, call: Namespace, began: float) -> int:
+    control, plan = Control(), job.plan
     with Interrupt(control, live=screen.live and not call.json) as interrupt:
         if call.json:
             with reserved_stdout() as write:
-                report = execute(lambda event: write(json.dumps(event_json(event)) + "\n"))
+                report = _execute_json(engine, job, call, control, write)
         else:
-            _show_head(screen, engine, plan, call.file)
+            _show_head(screen, engine, job, call.file)
             with Progress(screen, [*plan.recipes], verbose=call.verbose) as progress:
-                report = execute(progress)
+                report, swept = _execute(engine, job, call, control, progress)
             if progress.told:
                 screen.line()
-            _show_end(screen, plan, report, perf_counter() - began)
+            if job.sweep and swept:
+                show_results(screen, job.sweep, swept)
+            else:
+                _show_given(screen, plan, report)
+            screen.line(summary(report, perf_counter() - began))
     return {"done": DONE, "failed": FAILED, "cancelled": interrupt.code}[report.status]
 
 
-def _show_head(screen: Screen, engine: Engine, plan: Plan, file: str) -> None:
-    workflow = plan.graph.workflow
+def _execute(
+    engine: Engine, job: _Job, call: Namespace, control: Control, listen: Callable[[Event], None]
+) -> tuple[Report, SweepReport | None]:
+    identity = _identity(call)
+    if job.sweep:
+        swept = carry_out(engine, job.sweep, identity=identity, listen=listen, control=control, previews=False)
+        return swept.run, swept
+    report = engine.execute(
+        job.plan, identity=identity, parameters=job.values, listen=listen, control=control, previews=False
+    )
+    return report, None
+
+
+def _execute_json(engine: Engine, job: _Job, call: Namespace, control: Control, write: Callable[[str], None]) -> Report:
+    def tell(line: JSON) -> None:
+        write(json.dumps(line) + "\n")
+
+    if job.sweep:
+        tell(started_json(job.sweep))
+    report, swept = _execute(engine, job, call, control, lambda event: tell(event_json(event)))
+    for item in swept.variations if swept else ():
+        tell(result_json(item))
+    return report
+
+
+def _show_head(screen: Screen, engine: Engine, job: _Job, file: str) -> None:
+    plan, workflow = job.plan, job.plan.graph.workflow
     running = f"{count(len(plan.order), 'node')} to run" if plan.order else "nothing to run"
     cached = f", {len(plan.cached):,} cached" if plan.cached else ""
     estimate = engine.estimate(plan)
     costs = f"; {foretold(estimate)}" if estimate.nodes else ""
-    screen.line(f"{style(workflow.name or file, 'bold')}: {running}{cached}{costs}")
-    show_values(screen, describe_parameters(workflow, engine.registry))
+    swept = f"{count(len(job.sweep.parts), 'variation')}, " if job.sweep else ""
+    screen.line(f"{style(workflow.name or file, 'bold')}: {swept}{running}{cached}{costs}")
+    axes = axes_text(job.sweep) if job.sweep else {}
+    show_values(screen, describe_parameters(workflow, engine.registry), axes)
     show_notes(screen, plan.graph)
     screen.line()
 
 
-def _show_end(screen: Screen, plan: Plan, report: Report, seconds: float) -> None:
+def _show_given(screen: Screen, plan: Plan, report: Report) -> None:
     for file in report.files:
-        screen.line(f"{style(screen.symbols.file, 'green')} {_short(file)}")
+        screen.line(f"{style(screen.symbols.file, 'green')} {short_path(file)}")
     given = [
         (name, value.summary())
         for name, value in report.outputs.stored.items()
@@ -165,42 +235,41 @@ def _show_end(screen: Screen, plan: Plan, report: Report, seconds: float) -> Non
     ]
     given += [(name, f"no value: {reason}") for name, reason in report.blocked.items()]
     screen.rows(given, ["cyan"], indent=0)
-    screen.line(summary(report, seconds))
 
 
-def _short(path: str) -> str:
-    """Return a path from the current folder where it lies inside."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return path
-
-
-def _identity(file: str) -> str:
-    """Name a workflow for `--explain`: by its file, or by the folder where it was piped in."""
-    return str(Path(file).resolve())
+def _identity(call: Namespace) -> str:
+    """Name a workflow for `--explain`: by its file, or by the folder where it was piped in; its sweeps apart."""
+    return str(Path(call.file).resolve()) + (" --sweep" if call.sweep else "")
 
 
 # --- explaining -----------------------------------------------------------------------------------------------------
 
 
-def _explain(screen: Screen, engine: Engine, plan: Plan, call: Namespace) -> int:
-    found = engine.explain(plan, _identity(call.file))
+def _explain(screen: Screen, engine: Engine, job: _Job, call: Namespace) -> int:
+    plan = job.plan
+    found = engine.explain(plan, _identity(call))
+    users = job.sweep.users() if job.sweep else {}
     types = {name: node.spec.id for name, node in plan.graph.nodes.items()}
     estimate = engine.estimate(plan)
     if call.json:
         for item in found:
             line = {"node": item.node, "type": types[item.node], "state": item.state, "reasons": item.reasons}
-            _emit({**line, "seconds": estimate.nodes.get(item.node)})
+            variations = {"variations": users[item.node]} if job.sweep else {}
+            _emit({**line, "seconds": estimate.nodes.get(item.node), **variations})
         return DONE
     workflow = plan.graph.workflow
     screen.line(style(workflow.name or call.file, "bold"))
     screen.line(_compared(engine, call))
+    if job.sweep:
+        show_variations(screen, job.sweep)
+    who = users_text(job.sweep) if job.sweep else {}
     rows = []
     for item in found:
         word, how = _STATES[item.state]
         took = estimate.nodes.get(item.node)
-        rows.append((item.node, style(word, how), "" if took is None else duration(took), "; ".join(item.reasons)))
+        needed_by = [who[item.node]] if who else []
+        cost = "" if took is None else duration(took)
+        rows.append((item.node, *needed_by, style(word, how), cost, "; ".join(item.reasons)))
     screen.rows(rows)
     counts = f"{len(plan.order):,} would run, {len(plan.cached):,} cached"
     screen.line("; ".join(filter(None, [counts, foretold(estimate)])))
@@ -211,7 +280,7 @@ def _compared(engine: Engine, call: Namespace) -> str:
     """Say what the reasons are told against."""
     if call.no_cache:
         return "without the cache and what it knows of earlier runs"
-    last = engine.last_run(_identity(call.file))
+    last = engine.last_run(_identity(call))
     against = f"compared with its last run, {last:%Y-%m-%d %H:%M}" if last else "no run of it is recorded"
     return f"{against}; what is cached may come from any run"
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before torch is imported anywhere: two test processes with two threads each on two cores are slower than one with one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Nothing found by chance may depend on how busy the machine is, and all of it can be found again: a failure prints what
+# reproduces it, and `--hypothesis-profile=ci` tries the same examples each time.
+settings.register_profile("graphgen", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("graphgen"), derandomize=True)
+settings.load_profile("graphgen")
 
 
 @pytest.fixture(autouse=True)

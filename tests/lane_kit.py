@@ -84,7 +84,7 @@ class Bench:
     def end(self, task: int) -> list[Report]:
         """Wait for a task's end and return what it told, in order."""
         while not (told := self.told.get(task)) or not isinstance(told[-1], ENDS):
-            number, report = self.reports.get(timeout=60)
+            number, report = self.reports.get(timeout=240)
             self.told.setdefault(number, []).append(report)
         return self.told.pop(task)
 
@@ -127,7 +127,7 @@ def bench_of(kind: str, folder: Path) -> Bench:
 
 
 def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < end, "waited for too long"
         time.sleep(0.005)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_kit import Terminal, a_sum
+from cli_kit import Terminal, workflow
 
 from graphgen import events
 from graphgen.cli.progress import Progress
@@ -92,15 +92,21 @@ def test_waiting_is_told_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, *
 
 @pytest.mark.skipif(sys.platform == "win32", reason="claims have no links there")
 def test_a_second_process_says_what_it_waits_for(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path)
-    file = terminal.save(a_sum(steps=25, pause=0.1))
+    terminal, gate = Terminal(tmp_path), tmp_path / "gate"
+    nodes = {"long": {"type": "toy.gated", "settings": {"gate": str(gate)}}}
+    file = terminal.save(workflow(nodes, outputs={"n": {"from": "long.float"}}))
     with terminal.start("run", file, "--json") as first:
         assert first.stdout is not None
-        for line in first.stdout:
-            if '"node_started"' in line and '"long"' in line:
-                break
-        second = terminal.call("run", file)
-        assert first.communicate(timeout=60)[1] == ""
-    assert (first.returncode, second.code) == (0, 0), second.err
-    assert second.out.count("waits  for another run that computes the same") == 1
-    assert re.search(r"○ long +cached", second.out)
+        assert any('"node_started"' in line and '"long"' in line for line in iter(first.stdout.readline, ""))
+        with terminal.start("run", file) as second:
+            assert second.stdout is not None
+            told = []
+            for line in iter(second.stdout.readline, ""):
+                told.append(line)
+                if "waits" in line:
+                    gate.touch()
+            assert second.wait(timeout=240) == 0, second.stderr and second.stderr.read()
+        assert first.communicate(timeout=240)[1] == ""
+    out = "".join(told)
+    assert (first.returncode, out.count("waits  for another run that computes the same")) == (0, 1)
+    assert re.search(r"○ long +cached", out)

@@ -218,7 +218,7 @@ def test_runs_of_many_nodes_name_only_what_takes_time(terminal: Terminal) -> Non
     answer = terminal.call("run", file)
     assert answer.code == 0
     assert "✓ long" in answer.out
-    assert "n17" not in answer.out
+    assert answer.out.count("✓") < 100, "those that took long, even where others were held up"
     assert "202 ran" in answer.out
     assert "✓ n17 " in terminal.call("run", file, "--verbose", "--no-cache").out
 

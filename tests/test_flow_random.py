@@ -23,9 +23,7 @@ from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.events import Event
 
-RELAXED = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+RELAXED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def plain(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +102,7 @@ def test_two_processes_on_one_cache_directory_agree(tmp_path: Path) -> None:
     script = Path(__file__).parent / "flow_process.py"
     command = [sys.executable, str(script), str(tmp_path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    answers = [process.communicate(timeout=120)[0] for process in both]
+    answers = [process.communicate(timeout=240)[0] for process in both]
     for answer in answers:
         for seed, found in json.loads(answer).items():
             expected, _ = compute(random_flow(Random(int(seed))))

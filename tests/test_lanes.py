@@ -52,7 +52,7 @@ class TestEveryLane:
         tasks = [bench.start("maths.add", {"extra": index}, a=1) for index in range(5)]
         ends: list[int] = []
         while len(ends) < 5:
-            number, report = bench.reports.get(timeout=60)
+            number, report = bench.reports.get(timeout=240)
             if isinstance(report, ENDS):
                 ends.append(number)
         assert ends == tasks

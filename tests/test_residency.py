@@ -297,7 +297,7 @@ def test_threads_that_ask_at_once_load_once() -> None:
     residency = Residency([store], CPU)
     found: list[object] = []
     threads = [in_thread(residency, Handle("a"), quiet, found) for _ in range(4)]
-    assert store.entered.wait(30)
+    assert store.entered.wait(240)
     assert residency.report()[0].loading
     assert store.waiting is not None
     store.waiting.set()
@@ -314,7 +314,7 @@ def test_a_waiting_thread_can_be_cancelled_and_sees_progress() -> None:
     residency = Residency([store], CPU)
     found: list[object] = []
     loading = in_thread(residency, Handle("a"), quiet, found)
-    assert store.entered.wait(30)
+    assert store.entered.wait(240)
     reports: list[tuple[int, int]] = []
 
     def cancel_later(done: int, total: int) -> None:
@@ -343,7 +343,7 @@ def test_when_the_loading_thread_is_cancelled_a_waiting_one_loads() -> None:
     first: list[object] = []
     second: list[object] = []
     loading = in_thread(residency, Handle("a"), until_cancelled, first)
-    assert store.entered.wait(30)
+    assert store.entered.wait(240)
     waiting = in_thread(residency, Handle("a"), quiet, second)
     cancelled.set()
     loading.join()

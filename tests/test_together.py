@@ -19,7 +19,7 @@ from graphgen.plugins import module_plugins
 from graphgen.registry import build_registry
 from graphgen.report import Report
 
-WAIT = 30
+WAIT = 240
 GATES: dict[str, threading.Event] = {}
 """What `gated` waits for."""
 ORDER: list[str] = []

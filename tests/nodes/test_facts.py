@@ -143,14 +143,14 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0].__module__.rpartition('.')[2]}.{case[0].__name__}")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_pictures_and_masks_come_as_foretold(case: Case, data: st.DataObject) -> None:
     node, inputs, values = case
     agree(node, {name: data.draw(strategy, name) for name, strategy in inputs.items()}, data.draw(values), data)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(pictures(), max_size=3), st.data())
 def test_batches_come_as_foretold(several: list[Image], data: st.DataObject) -> None:
     agree(images.batch, {str(index): image for index, image in enumerate(several)}, {}, data, many=True)
@@ -185,7 +185,7 @@ MADE: list[tuple[Callable[..., Any], dict[str, st.SearchStrategy[Any]]]] = [
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("node", "values"), MADE, ids=lambda item: getattr(item, "__name__", ""))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_schedules_come_as_foretold(
     node: Callable[..., Any], values: dict[str, st.SearchStrategy[Any]], path: str, data: st.DataObject
@@ -197,7 +197,7 @@ def test_schedules_come_as_foretold(
 SHARE = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 20), SHARE, SHARE, SHARE, SHARE, st.data())
 def test_slices_of_slices_come_as_foretold(
     steps: int, start: float, end: float, start_2: float, end_2: float, data: st.DataObject
@@ -216,7 +216,7 @@ def test_slices_of_slices_come_as_foretold(
 FAMILY = st.sampled_from(["tiny", "tiny", "sd1"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FAMILY, FAMILY, st.sampled_from([1.0, 3.0]), COUNT, st.data())
 def test_guiders_come_as_foretold(yes: str, no: str, scale: float, batch: int, data: st.DataObject) -> None:
     model = handle(PATHS["flow"])

@@ -134,7 +134,7 @@ def text_to_image(draw: st.DrawFn, arch: Arch) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("arch", ARCHES)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_wire_of_text_to_image_carries_what_was_foretold(
     arch: Arch, data: st.DataObject, machine: Engine

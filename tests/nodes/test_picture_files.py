@@ -182,7 +182,7 @@ def test_truncated_pictures_are_refused(tmp_path: Path, suffix: str) -> None:
         read_picture(path)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(suffix=st.sampled_from(["png", "jpg", "webp", "tif", "gif", "bmp"]), data=st.data())
 def test_no_damage_does_more_than_raise_valueerror(tmp_path: Path, suffix: str, data: st.DataObject) -> None:
     path = tmp_path / f"fuzz.{suffix}"

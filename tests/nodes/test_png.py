@@ -78,7 +78,6 @@ def test_of_two_texts_with_one_keyword_the_first_counts() -> None:
     assert read(png(itxt(b"graphgen", b"first"), itxt(b"graphgen", b"second"))) == {"graphgen": "first"}
 
 
-@settings(deadline=None)
 @given(
     texts=st.dictionaries(
         st.from_regex(r"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True),
@@ -164,14 +163,12 @@ def read_or_refuse(data: bytes) -> None:
     assert all(isinstance(text, str) for text in texts.values())
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 def test_no_bytes_crash_the_reader(data: bytes) -> None:
     read_or_refuse(data)
     read_or_refuse(SIGNATURE + HEADER + data + END)
 
 
-@settings(deadline=None)
 @given(kind=st.sampled_from([b"iTXt", b"zTXt", b"tEXt"]), content=st.binary(max_size=200))
 def test_no_text_chunk_crashes_the_reader(kind: bytes, content: bytes) -> None:
     read_or_refuse(png(chunk(kind, content)))
@@ -180,7 +177,7 @@ def test_no_text_chunk_crashes_the_reader(kind: bytes, content: bytes) -> None:
 RICH = embed(png(chunk(b"zTXt", b"z\0\0" + zlib.compress(b"packed"))), {"graphgen": '{"nodes": {}}'})
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(at=st.integers(0, len(RICH) - 1), value=st.integers(0, 255), end=st.integers(0, len(RICH)))
 def test_no_damage_crashes_the_reader(at: int, value: int, end: int) -> None:
     damaged = bytearray(RICH)

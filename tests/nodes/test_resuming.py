@@ -136,7 +136,7 @@ some_tinted = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         some_guider | some_tinted,

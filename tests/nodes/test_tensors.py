@@ -3,7 +3,7 @@
 import numpy
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
@@ -64,7 +64,6 @@ def test_memory_that_is_read_only_or_unaligned_is_copied() -> None:
     assert back.data_ptr() % 4 == 0
 
 
-@settings(deadline=None)
 @given(values=st.lists(st.floats(width=32), max_size=20))
 def test_all_numbers_come_back_nan_and_infinity_too(values: list[float]) -> None:
     tensor = torch.tensor(values, dtype=torch.float32)

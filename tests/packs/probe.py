@@ -128,7 +128,7 @@ async def wait_async(value: int | None = None, *, started: str = "") -> int:
 def meet(*, name: str = "", parties: int = 2) -> int:
     """Wait until as many nodes are here."""
     barrier = MEETINGS.setdefault(name, threading.Barrier(parties))
-    return int(barrier.wait(30) >= 0)
+    return int(barrier.wait(240) >= 0)
 
 
 @node(category="waiting")

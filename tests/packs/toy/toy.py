@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
@@ -51,13 +52,22 @@ def slow(
     value: float | None = None,
     *,
     steps: Annotated[int, Field(ge=1, le=10_000, description="How many steps it takes.")] = 4,
-    pause: Annotated[float, Field(ge=0, le=10, description="Seconds for each.")] = 0.01,
+    pause: Annotated[float, Field(ge=0, le=60, description="Seconds for each.")] = 0.01,
     seed: Annotated[int, Seed()] = 0,
 ) -> float:
     """Take its time, step by step."""
     for _ in context.track(range(steps)):
         time.sleep(pause)
     return (value or 0.0) + seed
+
+
+@node(category="toy")
+def gated(context: Context, value: float | None = None, *, gate: str) -> float:
+    """Hand a number on when a file is there."""
+    while not os.path.exists(gate):
+        context.progress(0, 0)
+        time.sleep(0.005)
+    return value or 0.0
 
 
 @node(category="toy")
@@ -116,4 +126,4 @@ def write(value: float | None = None, *, text: str = "value", name: str = "note"
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the nodes."""
-    return [number, add, divide, slow, wait, fail, speak, clock, read, heavy, write]
+    return [number, add, divide, slow, gated, wait, fail, speak, clock, read, heavy, write]

@@ -170,6 +170,34 @@ def mmdit(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
     return renamed
 
 
+DIT_WORDS = {
+    r"^pos_embed\.proj": "x_embedder.proj",
+    r"^proj_out_1": "final_layer.adaLN_modulation.1",
+    r"^proj_out_2": "final_layer.linear",
+    r"^transformer_blocks\.0\.norm1\.emb\.timestep_embedder\.linear_1": "t_embedder.mlp.0",
+    r"^transformer_blocks\.0\.norm1\.emb\.timestep_embedder\.linear_2": "t_embedder.mlp.2",
+    r"^transformer_blocks\.0\.norm1\.emb\.class_embedder": "y_embedder",
+    r"^transformer_blocks\.": "blocks.",
+    r"attn1\.to_out\.0": "attn.proj",
+    r"ff\.net\.0\.proj": "mlp.fc1",
+    r"ff\.net\.2": "mlp.fc2",
+    r"norm1\.linear": "adaLN_modulation.1",
+}
+
+
+def dit(tensors: Mapping[str, Tensor], depth: int, positions: Tensor) -> dict[str, Tensor]:
+    """Rename a DiT's tensors as the release does: one embedding for all blocks, fused attention, stored positions."""
+    renamed = {"pos_embed": positions}
+    for name, value in tensors.items():
+        if not re.search(r"attn1\.to_[qkv]\.|blocks\.[1-9]\d*\.norm1\.emb\.", name):
+            renamed[replaced(name, DIT_WORDS)] = value
+    for block in range(depth):
+        for kind in ("weight", "bias"):
+            fused = [tensors[f"transformer_blocks.{block}.attn1.to_{matrix}.{kind}"] for matrix in "qkv"]
+            renamed[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat(fused)
+    return renamed
+
+
 def replaced(name: str, words: Mapping[str, str]) -> str:
     """Apply patterns to a name, one after the other."""
     for pattern, word in words.items():

@@ -1,4 +1,4 @@
-"""Make whole models small enough to run in a second: SD 1, SD 2 (v) and SD 3 with random weights.
+"""Make whole models small enough to run in a second, with random weights: SD 1, SD 2 (v), SD 3 and DiT.
 
 `make_tiny(arch, seed, folder)` saves one model twice: as a diffusers folder, and as a single file in the layout of the
 original release, by the names in `released`.
@@ -9,6 +9,7 @@ channels per head elsewhere, the full CLIP and T5 vocabularies.
 
 from __future__ import annotations
 
+import json
 import lzma
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
-from released import bare, ldm_unet, ldm_vae, mmdit, open_clip, under
+from released import bare, dit, ldm_unet, ldm_vae, mmdit, open_clip, under
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-Arch = Literal["sd1", "sd2", "sd3"]
+Arch = Literal["sd1", "sd2", "sd3", "dit"]
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
 
@@ -40,6 +41,8 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
     """Make a tiny model with weights drawn from `seed`, as `folder/<arch>` and `folder/<arch>.safetensors`."""
     pipeline = make_pipeline(arch, seed)
     pipeline.save_pretrained(folder / arch, safe_serialization=True)
+    if arch == "dit":
+        name_classes(folder / arch)
     file = folder / f"{arch}.safetensors"
     save_file(original_tensors(arch, pipeline, seed), file, metadata=METADATA[arch])
     return Tiny(arch, folder / arch, file)
@@ -47,11 +50,14 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
 
 def make_pipeline(arch: Arch, seed: int) -> Any:
     """Build the diffusers pipeline of a tiny model, every parameter random: none may be zero or one by default."""
-    pipeline = {"sd1": _sd1, "sd2": _sd2, "sd3": _sd3}[arch]()
+    pipeline = {"sd1": _sd1, "sd2": _sd2, "sd3": _sd3, "dit": _dit}[arch]()
     generator = torch.Generator().manual_seed(seed)
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             randomise(part, generator)
+    if arch == "dit":
+        share_embeddings(pipeline.transformer)
+        pipeline.transformer.proj_out_2.weight.mul_(0.04)  # modulation by random numbers enlarges what comes in
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -69,10 +75,25 @@ def randomise(module: nn.Module, generator: torch.Generator) -> None:
             parameter.copy_(noise * parameter[0].numel() ** -0.5)
 
 
+def share_embeddings(transformer: Any) -> None:
+    """Give all blocks of a DiT the first one's embedding of timestep and label, as its release has one for all."""
+    first, *others = (block.norm1.emb for block in transformer.transformer_blocks)
+    for other in others:
+        other.load_state_dict(first.state_dict())
+
+
+def name_classes(folder: Path) -> None:
+    """Name some classes as published folders do; the pipeline saves none."""
+    index = folder / "model_index.json"
+    names = {"0": "tench, Tinca tinca", "207": "golden retriever", "999": "toilet tissue, toilet paper"}
+    index.write_text(json.dumps({**json.loads(index.read_text()), "id2label": names}))
+
+
 METADATA: Mapping[Arch, dict[str, str] | None] = {
     "sd1": None,
     "sd2": {"modelspec.architecture": "stable-diffusion-v2-768-v", "modelspec.prediction_type": "v"},
     "sd3": None,
+    "dit": None,
 }
 
 # --- the models -----------------------------------------------------------------------------------------------------
@@ -152,6 +173,24 @@ def _sd3() -> Any:
     )
 
 
+def _dit() -> Any:
+    from diffusers import DDIMScheduler, DiTPipeline, DiTTransformer2DModel
+
+    return DiTPipeline(
+        transformer=DiTTransformer2DModel(
+            num_attention_heads=2,
+            attention_head_dim=64,
+            in_channels=4,
+            out_channels=8,
+            num_layers=2,
+            sample_size=8,
+            num_embeds_ada_norm=1000,  # the pipeline takes 1000 for the null class
+        ),
+        vae=_vae(latent_channels=4, scaling_factor=0.18215),
+        scheduler=DDIMScheduler(clip_sample=False),
+    )
+
+
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -214,8 +253,6 @@ def _clip_tokenizer(pad: str) -> Any:
 
 @cache
 def _t5_vocabulary() -> list[tuple[str, float]]:
-    import json
-
     model = json.loads(lzma.decompress((ASSETS / "t5" / "tokenizer.json.xz").read_bytes()))["model"]
     return [(word, score) for word, score in model["vocab"]]
 
@@ -225,7 +262,7 @@ def _t5_vocabulary() -> list[tuple[str, float]]:
 
 def original_tensors(arch: Arch, pipeline: Any, seed: int) -> dict[str, Tensor]:
     """Return a tiny model's tensors under the names of its family's original release, in that release's shapes."""
-    write = {"sd1": _write_sd1, "sd2": _write_sd2, "sd3": _write_sd3}[arch]
+    write = {"sd1": _write_sd1, "sd2": _write_sd2, "sd3": _write_sd3, "dit": _write_dit}[arch]
     return {name: value.contiguous().clone() for name, value in write(pipeline, seed).items()}
 
 
@@ -259,6 +296,14 @@ def _write_sd3(pipeline: Any, seed: int) -> dict[str, Tensor]:
         **under("text_encoders.clip_g.transformer.", pipeline.text_encoder_2.state_dict()),
         **under("text_encoders.t5xxl.transformer.", pipeline.text_encoder_3.state_dict()),
         "text_encoders.clip_l.logit_scale": torch.tensor(4.6),
+    }
+
+
+def _write_dit(pipeline: Any, seed: int) -> dict[str, Tensor]:
+    positions = pipeline.transformer.pos_embed.pos_embed
+    return {
+        **under("model.diffusion_model.", dit(pipeline.transformer.state_dict(), depth=2, positions=positions)),
+        **under("first_stage_model.", ldm_vae(pipeline.vae.state_dict(), levels=4)),
     }
 
 

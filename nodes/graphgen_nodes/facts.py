@@ -198,6 +198,7 @@ def denoiser_facts(handle: Denoiser, wants: Facts | None = None) -> Facts:
         "format": format_facts(handle.latent),
         "components": [handle.weights.part],
         "precision": handle.precision,
+        "classes": handle.classes,
         **(wants or {}),
     }
 
@@ -230,6 +231,9 @@ def check_latent_size(wants: Facts, width: int | None, height: int | None, *, at
         if pixels is None:
             continue
         check_multiple(name, pixels, unit, place)
+        if wants.get("square") and width != height and None not in (width, height):
+            message = f"is {pixels} pixels in {name}, and the model makes squares alone ({width} by {height} given)"
+            raise Refusal(message, at=place, cure="make width and height equal")
         if most and pixels > most * cell:
             raise Refusal(
                 f"is {pixels} pixels in {name}, and the model knows no positions beyond {most * cell}",
@@ -270,9 +274,20 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
             )
 
 
+def check_unconditional(denoiser: Facts) -> None:
+    """Refuse to tell nothing to a denoiser that is known to want a prompt or a class label."""
+    for name, what, node in (
+        ("embedding", "a prompt", "text.encode"),
+        ("classes", "a class label", "conditioning.label"),
+    ):
+        if count_of(denoiser, name):
+            message = f"is not wired, but a denoiser of {denoiser.get('family')} must be told {what}"
+            raise Refusal(message, at="positive", cure=f"wire {node} to it")
+
+
 def guider_facts(denoiser: Facts, *prompts: Facts) -> Facts:
     """Return the facts of a guider: those of its denoiser that sampling depends on, and for how many images it is."""
-    names = ("family", "prediction", "path", "format", "multiple", "most_cells", "learned_variance")
+    names = ("family", "prediction", "path", "format", "multiple", "most_cells", "square", "learned_variance")
     counts = [count_of(prompt, "batch") for prompt in prompts]
     known = [count for count in counts if count is not None]
     return {**kept(denoiser, *names), **({"batch": max(known)} if len(known) == len(counts) else {})}

@@ -109,7 +109,10 @@ class TextEncoder:
 
 @dataclass(frozen=True)
 class Denoiser:
-    """A handle to a denoising network and the noise process it was trained on."""
+    """A handle to a denoising network and the noise process it was trained on.
+
+    `classes` is how many class labels it knows, the null class not counted; 0: it takes none.
+    """
 
     family: str
     weights: Weights
@@ -118,6 +121,7 @@ class Denoiser:
     latent: LatentFormat
     precision: Precision = "auto"
     patches: tuple[Patch, ...] = ()
+    classes: int = 0
 
     def at(self, progress: float) -> Denoiser:
         """Return the handle with the patches that act at a share of a schedule (0 up to 1)."""

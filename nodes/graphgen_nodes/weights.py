@@ -77,6 +77,7 @@ class PendingNetwork:
         config = slot.architecture.configure(self.part, sources)
         with _IMPORTING, torch.device("meta"):
             self.module = slot.architecture.build(config)
+        self.computed = slot.architecture.buffers(self.module)
         names = slot.architecture.names_in(self.module, sources)
         self.names: dict[Source, list[str]] = {}
         for name, inner in names.items():
@@ -99,7 +100,7 @@ class PendingNetwork:
                 filled.update(dict.fromkeys(self.names[source], value))
                 yield value.nbytes
         self.module.load_state_dict(filled, strict=True, assign=True)
-        _fill_positions(self.module, self.device, self.part)
+        _fill_buffers(self.module, self.computed, self.device, self.part)
         self.module.eval().requires_grad_(False)
 
 
@@ -198,12 +199,15 @@ def _made_of(tensor: Tensor, source: Source) -> Tensor:
     return tensor.reshape(source.shape)
 
 
-def _fill_positions(module: nn.Module, device: torch.device, part: Part) -> None:
-    """Fill in the position numbers that transformers keeps beside the weights and never stores."""
+def _fill_buffers(module: nn.Module, computed: Mapping[str, Tensor], device: torch.device, part: Part) -> None:
+    """Fill in what is kept beside the weights and never stored: what was computed, and transformers' positions."""
     for name, buffer in list(module.named_buffers()):
         if not buffer.is_meta:
             continue
         owner, _, own = name.rpartition(".")
+        if name in computed:
+            module.get_submodule(owner).register_buffer(own, computed[name].to(device), persistent=False)
+            continue
         if own != "position_ids":
             raise CheckpointError(f"{part}: the network has a buffer {name!r} that no checkpoint fills; report this")
         positions = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)

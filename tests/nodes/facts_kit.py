@@ -94,6 +94,7 @@ def _(value: Denoiser) -> dict[str, object]:
         "format": asdict(value.latent),
         "components": [value.weights.part],
         "precision": value.precision,
+        "classes": value.classes,
     }
 
 
@@ -136,5 +137,6 @@ def assert_foretold(predicted: Facts, value: object, place: str, *, loaded: Mapp
     assert set(told) <= set(true) | ONLY_TOLD, f"{place}: no value can show that {sorted(set(told) - set(true))}"
 
 
-ONLY_TOLD = {"embedding", "pooled", "tokens", "windows", "multiple", "most_cells", "learned_variance", "channels"}
+_WANTED = {"embedding", "pooled", "multiple", "most_cells", "square", "learned_variance", "names"}
+ONLY_TOLD = _WANTED | {"tokens", "windows", "channels"}
 """Facts of handles that the handle itself does not hold: the network they stand for does, and is asked elsewhere."""

@@ -357,7 +357,7 @@ def test_text_encoders_in_files_of_their_own(tmp_path: Path) -> None:
     assert text_encoder_handle([open_checkpoint(files[2])]).family == "sd1"
     with pytest.raises(CheckpointError, match=r"fits no family.*sd3: clip_l, clip_g, t5xxl \(optional\)"):
         text_encoder_handle([open_checkpoint(files[0]), open_checkpoint(files[1])])
-    with pytest.raises(CheckpointError, match="there is no 'sd9'; known are sd1, sd2, sd3"):
+    with pytest.raises(CheckpointError, match=r"there is no 'sd9'; known are .*sd1, sd2, sd3"):
         text_encoder_handle([open_checkpoint(files[0])], "sd9")
 
 
@@ -374,7 +374,7 @@ T5_BIAS = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias"
 )
 def test_strangers_are_named(mark: str, title: str, tmp_path: Path) -> None:
     save_file({mark: MARK}, tmp_path / "a.safetensors")
-    with pytest.raises(CheckpointError, match=rf"its denoiser is {title}; graphgen can run Stable Diffusion 1\.x"):
+    with pytest.raises(CheckpointError, match=rf"its denoiser is {title}; graphgen can run .*Stable Diffusion 1\.x"):
         denoiser_handle(open_checkpoint(tmp_path / "a.safetensors"))
 
 
@@ -400,8 +400,9 @@ def test_a_family_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "FAMILIES = (Custom(),)\n"
     )
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    others = list(families.families())
     families.families.cache_clear()
     try:
-        assert list(families.families()) == ["sd1", "sd2", "sd3", "custom"]
+        assert list(families.families()) == [*others, "custom"]
     finally:
         families.families.cache_clear()

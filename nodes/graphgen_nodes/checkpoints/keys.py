@@ -18,15 +18,17 @@ Shape = tuple[int, ...]
 class Rule:
     """A line of a key table: names at or under the dotted prefix `source` move to `target`.
 
-    Several targets: the tensor is that many equal pieces along its first dimension (a fused query, key and value).
-    None: the network does not use it. `swap` exchanges the two halves of the first dimension (shift, scale becomes
-    scale, shift); `matrix` drops the trailing ones of a 1x1 convolution's weight.
+    Several targets: the tensor is that many equal pieces along its first dimension (a fused query, key and value), or,
+    where it is `shared`, each of them is the whole tensor. None: the network does not use it. `swap` exchanges the two
+    halves of the first dimension (shift, scale becomes scale, shift); `matrix` drops the trailing ones of a 1x1
+    convolution's weight.
     """
 
     source: str
     target: str | tuple[str, ...] | None
     swap: bool = False
     matrix: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,13 @@ def _longest(table: Mapping[str, Rule], name: str) -> tuple[Rule | None, str]:
 
 def _apply(rule: Rule, rest: str, name: str, shape: Shape, place: str) -> Iterable[tuple[str, Source]]:
     targets = (rule.target,) if isinstance(rule.target, str) else rule.target or ()
-    pieces = len(targets) * (2 if rule.swap else 1)
+    own = 1 if rule.shared else len(targets)
+    pieces = own * (2 if rule.swap else 1)
     if pieces > 1 and (not shape or shape[0] % pieces):
         raise CheckpointError(f"{place}: tensor {name!r} of shape {shape} does not split into {pieces} equal pieces")
     if rule.matrix and len(shape) > 2 and set(shape[2:]) == {1}:
         shape = shape[:2]
-    if len(targets) > 1:
-        shape = (shape[0] // len(targets), *shape[1:])
-    for piece, target in enumerate(targets):
-        yield (target + rest).lstrip("."), Source(name, shape, piece, len(targets), rule.swap)
+    if own > 1:
+        shape = (shape[0] // own, *shape[1:])
+    for index, target in enumerate(targets):
+        yield (target + rest).lstrip("."), Source(name, shape, index % own, own, rule.swap)

@@ -40,6 +40,8 @@ BARE_MARKS: Mapping[str, str] = {
     "input_blocks.0.0.weight": "denoiser",
     "joint_blocks.0.x_block.attn.qkv.weight": "denoiser",
     "double_blocks.0.img_attn.qkv.weight": "denoiser",
+    "y_embedder.embedding_table.weight": "denoiser",
+    "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight": "denoiser",
     "transformer_blocks.0.attn.add_q_proj.weight": "denoiser",
     "down_blocks.0.resnets.0.conv1.weight": "denoiser",
     "decoder.conv_in.weight": "vae",
@@ -54,6 +56,7 @@ DIFFUSERS_MARKS = (
     "down_blocks.0.resnets.0.conv1.weight",
     "decoder.mid_block.resnets.0.conv1.weight",
     "transformer_blocks.0.attn.add_q_proj.weight",
+    "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight",
     "text_model.embeddings.token_embedding.weight",
     "embeddings.token_embedding.weight",
 )
@@ -85,6 +88,8 @@ class Part:
         files = {file for file, _ in self.places.values()}
         if self.config is not None:
             files.add(self.path / "config.json")
+        if self.layout == "diffusers" and (names := names_file(self.path)) is not None:
+            files.add(names)
         if (tokenizer := tokenizer_folder(self)) is not None:
             files.update(file for file in tokenizer.iterdir() if file.is_file())
         return files
@@ -138,6 +143,14 @@ def tokenizer_folder(part: Part) -> Path | None:
         return None
     folder = part.path.with_name(part.path.name.replace("text_encoder", "tokenizer"))
     return folder if folder.is_dir() and folder != part.path else None
+
+
+def names_file(component: Path) -> Path | None:
+    """Return the model_index.json that names the classes a denoiser's folder was trained on; None where none does."""
+    index = component.with_name("model_index.json")
+    if component.name not in DENOISER_PARTS or not index.is_file():
+        return None
+    return index if isinstance(read_json(index).get("id2label"), dict) else None
 
 
 # --- folders --------------------------------------------------------------------------------------------------------

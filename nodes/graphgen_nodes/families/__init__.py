@@ -13,8 +13,11 @@ from types import MappingProxyType
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.families.family import Family
+from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling.paths import Path
+from graphgen_nodes.sockets import Schedule
 
-__all__ = ["Family", "families", "family"]
+__all__ = ["Family", "families", "family", "usual_schedule"]
 
 
 @cache
@@ -25,6 +28,12 @@ def families() -> Mapping[str, Family]:
         for item in getattr(import_module(f"{__name__}.{module.name}"), "FAMILIES", ()):
             found[item.name] = item
     return MappingProxyType(found)
+
+
+def usual_schedule(name: str, path: Path, steps: int) -> Schedule:
+    """Return the steps that the pipeline of a family takes; of a family that is not known, those usual for the path."""
+    found = families().get(name)
+    return schedules.default(path, steps) if found is None else found.schedule(path, steps)
 
 
 def family(name: str) -> Family:

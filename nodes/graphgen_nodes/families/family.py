@@ -17,8 +17,9 @@ from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.layouts.architecture import Architecture
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.checkpoints.process import noise_path, told_prediction
+from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.paths import Path
-from graphgen_nodes.sockets import LatentFormat, Prediction
+from graphgen_nodes.sockets import LatentFormat, Prediction, Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -114,13 +115,21 @@ class Family(ABC):
         """Return the noise process, from a folder's scheduler_config.json or as usual for the family."""
         return noise_path(scheduler, prediction, self.usual_path())
 
+    def schedule(self, path: Path, steps: int) -> Schedule:
+        """Return the steps that the family's own pipeline takes."""
+        return schedules.default(path, steps)
+
+    def classes(self, config: Config) -> int:  # noqa: ARG002
+        """Return how many class labels a denoiser knows, from its configuration, the null class not counted."""
+        return 0
+
     @abstractmethod
     def wants(self, config: Config) -> Facts:
         """Return what a denoiser wants, from its configuration as shapes tell it.
 
-        `embedding` and `pooled` are the widths of a conditioning (0: none), `classes` how many class labels there are
-        (left out: it takes none), `multiple` what the sides of a latent must be multiples of, in cells, and
-        `most_cells` the longest side, where there is one.
+        `embedding` and `pooled` are the widths of a conditioning (0: none), `multiple` what the sides of a latent must
+        be multiples of, in cells, `most_cells` the longest side, where there is one, and `square` whether they must be
+        equal.
         """
 
     def gives(self, configs: Mapping[str, Config]) -> Facts:  # noqa: ARG002

@@ -69,7 +69,8 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
     # a network that predicts the noise tells nothing at pure noise, whatever its checkpoint says
     if isinstance(path, VariancePreserving) and prediction != "epsilon" and ends_in_pure_noise(checkpoint):
         path = replace(path, zero_terminal_snr=True)
-    return Denoiser(found.name, _weights(found.denoiser, part), prediction, path, latent, precision)
+    weights, classes = _weights(found.denoiser, part), found.classes(config)
+    return Denoiser(found.name, weights, prediction, path, latent, precision, classes=classes)
 
 
 def autoencoder_handle(checkpoint: Checkpoint, name: str = "auto", precision: Precision = "auto") -> Autoencoder:

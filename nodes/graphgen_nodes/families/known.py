@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.layouts.architecture import Incomplete
-from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, tokenizer_folder
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, names_file, tokenizer_folder
 from graphgen_nodes.facts import denoiser_facts, format_facts
 from graphgen_nodes.families import family
 from graphgen_nodes.families.family import Slot, find_part, whole
@@ -27,11 +27,14 @@ def known_denoiser(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pre
     """
     handle = denoiser_handle(checkpoint, asked, precision)
     found = family(handle.family)
-    config = _told_by_shapes(found.denoiser, find_part(checkpoint, found.denoiser))
+    part = find_part(checkpoint, found.denoiser)
+    names = names_file(part.path) if part is not None and part.layout == "diffusers" else None
+    facts = {**denoiser_facts(handle), **({} if names is None else {"names": str(names)})}
+    config = _told_by_shapes(found.denoiser, part)
     if config is None:
-        return denoiser_facts(handle)
+        return facts
     learned = whole(config, "out_channels") == 2 * whole(config, "in_channels")
-    return {**denoiser_facts(handle), "learned_variance": learned, **found.wants(config)}
+    return {**facts, "learned_variance": learned, **found.wants(config)}
 
 
 def known_text_encoder(checkpoints: Sequence[Checkpoint], name: str = "auto", precision: Precision = "auto") -> Facts:

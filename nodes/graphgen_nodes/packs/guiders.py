@@ -8,15 +8,18 @@ from typing import Annotated
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.facts import check_conditioning, guider_facts, number_of, switched_facts
+from graphgen_nodes.facts import check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
 from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance, SwitchedGuidance
-from graphgen_nodes.sockets import Conditioning, Denoiser, Guider
+from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Unconditional
 
 
 def _guided(known: Known) -> dict[str, Facts]:
     denoiser = known.inputs.get("denoiser", {})
     wired = ("positive",) if known.settings.get("scale", 1) == 1 else ("positive", "negative")  # as sampling looks
     prompts = {name: known.inputs[name] for name in wired if name in known.inputs}
+    if not prompts:
+        check_unconditional(denoiser)
+        return {"guider": guider_facts(denoiser, {"batch": 1})}
     for name, prompt in prompts.items():
         check_conditioning(denoiser, prompt, at=name)
     start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
@@ -52,6 +55,9 @@ def classifier_free(
     end: Annotated[
         float, Field(ge=0, le=1, description="Where it ends; the steps after it take half the time."), Slider(step=0.05)
     ] = 1.0,
+    channels: Annotated[
+        int, Field(ge=0, le=1024, description="Guide only so many of the latent's channels; 0: all. DiT's release: 3.")
+    ] = 0,
 ) -> Guider:
     """Follow a prompt and keep away from another by classifier-free guidance (Ho and Salimans 2022).
 
@@ -62,15 +68,22 @@ def classifier_free(
     _check_family(denoiser, positive, "positive")
     if scale != 1:
         _check_family(denoiser, negative, "negative")
-    return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end)
+    return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end, channels)
 
 
 @node(category="guiders", cheap=True, infer=_guided, title="No guidance")
 def none(
     denoiser: Annotated[Denoiser, Field(description="The model to sample from.")],
-    positive: Annotated[Conditioning, Field(description="What the picture should be.")],
+    positive: Annotated[
+        Conditioning | None, Field(description="What the picture should be; nothing for models that are told nothing.")
+    ] = None,
 ) -> Guider:
-    """Follow a prompt as trained, without guidance; for distilled models, whose guidance is built in."""
+    """Follow a prompt as trained, without guidance; for distilled models, whose guidance is built in.
+
+    Models such as DDPM, which draw what they were trained on and nothing else, take no prompt.
+    """
+    if positive is None:
+        return NoGuidance(denoiser, Unconditional(denoiser.family))
     _check_family(denoiser, positive, "positive")
     return NoGuidance(denoiser, positive)
 

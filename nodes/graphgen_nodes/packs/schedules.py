@@ -10,6 +10,7 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.facts import Infer, count_of, kept, number_of, path_of, refusing, schedule_facts
+from graphgen_nodes.families import usual_schedule
 from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.paths import Flow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sampling.schedules import part_of
@@ -64,10 +65,19 @@ def _part(known: Known) -> dict[str, Facts]:
     return {"schedule": {**whole, "steps": len(part), "start": first + part.start}}
 
 
-@node(category="schedules", cheap=True, infer=_made(schedules.default))
+def _default(known: Known) -> dict[str, Facts]:
+    name = str(known.inputs.get("denoiser", {}).get("family"))
+
+    def make(path: Path, steps: int) -> Schedule:
+        return usual_schedule(name, path, steps)
+
+    return _made(make)(known)
+
+
+@node(category="schedules", cheap=True, infer=_default)
 def default(denoiser: Model, *, steps: Steps = 20) -> Schedule:
     """Space steps as the pipeline of the model's own family does: the schedule to begin with."""
-    return schedules.default(denoiser.path, steps)
+    return usual_schedule(denoiser.family, denoiser.path, steps)
 
 
 @node(category="schedules", cheap=True, infer=_made(schedules.karras))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from graphgen_nodes.sampling.denoiser import preconditioning
@@ -47,7 +48,7 @@ class ClassifierFree:
 
     Scale 1 is the positive prediction, and the negative one is not asked for. `rescale` is phi of Lin et al. 2024,
     section 3.4: how far the guided output's standard deviation, per image, is drawn back to the positive one's, in
-    the network's own parametrisation.
+    the network's own parametrisation. Channels that are not guided are the positive prediction's.
     """
 
     guider: ClassifierFreeGuidance
@@ -66,6 +67,8 @@ class ClassifierFree:
         denoised = negative.denoised + self.guider.scale * (positive.denoised - negative.denoised)
         if self.guider.rescale > 0:
             denoised = self._rescaled(x, sigma, denoised, positive.denoised)
+        if self.guider.channels:
+            denoised = torch.cat([denoised[:, : self.guider.channels], positive.denoised[:, self.guider.channels :]], 1)
         return replace(positive, denoised=denoised)
 
     def _rescaled(self, x: Tensor, sigma: float, guided: Tensor, positive: Tensor) -> Tensor:

@@ -191,7 +191,7 @@ class ClassifierFreeGuidance(Guider):
     """Move the prediction away from the negative one by a scale (Ho and Salimans 2022); see `guidance`.
 
     It acts on the steps that begin at the shares `start` up to `end` of a schedule; the others follow the positive
-    prediction as it is (Kynkäänniemi et al. 2024).
+    prediction as it is (Kynkäänniemi et al. 2024). Of the latent's channels it guides the first `channels`; 0: all.
     """
 
     denoiser: Denoiser
@@ -201,6 +201,7 @@ class ClassifierFreeGuidance(Guider):
     rescale: float = 0.0
     start: float = 0.0
     end: float = 1.0
+    channels: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a range without a step."""

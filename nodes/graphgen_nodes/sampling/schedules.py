@@ -140,13 +140,13 @@ def flow(path: Path, steps: int, *, shift: float | None = None, spacing: FlowSpa
     return _at_sigmas(path, [path.shifted(time, shift) for time in times])
 
 
-def default(path: Path, steps: int) -> Schedule:
-    """Space steps as the pipeline of the model's own family does.
+def default(path: Path, steps: int, *, steps_offset: int = 1) -> Schedule:
+    """Space steps as most pipelines of models with such a path do.
 
-    Stable Diffusion's chain is `leading` with offset 1, Stable Diffusion 3's flow `training`, others are `uniform`.
+    A chain is `leading` with offset 1, as Stable Diffusion's, or another; a flow is `training`, others are `uniform`.
     """
     if isinstance(path, VariancePreserving):
-        return model(path, steps)
+        return model(path, steps, steps_offset=steps_offset)
     if isinstance(path, Flow):
         return flow(path, steps)
     return uniform(path, steps)

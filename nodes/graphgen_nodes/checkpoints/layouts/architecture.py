@@ -15,7 +15,7 @@ from graphgen_nodes.checkpoints.keys import Rule, Shape, Source, translate
 from graphgen_nodes.checkpoints.parts import Config, Part
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Shapes = Mapping[str, Shape]
 
@@ -76,6 +76,10 @@ class Architecture(ABC):
     def names_in(self, module: nn.Module, names: Iterable[str]) -> dict[str, str]:  # noqa: ARG002
         """Return, for each tensor of the built network that is stored, the name that the table has for it."""
         return {name: name for name in names}
+
+    def buffers(self, module: nn.Module) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """Return what the network computes when it is built, which no checkpoint stores and the meta device loses."""
+        return {}
 
     def _check_class(self, part: Part) -> None:
         told = (part.config or {}).get("_class_name") or (part.config or {}).get("architectures")

@@ -123,8 +123,12 @@ class Engine:
         format_ = self.registry.formats.get(path.suffix.lower())
         try:
             return format_.read(path.read_bytes()) if format_ else {}
-        except (OSError, ValueError) as error:
-            raise WorkflowError([Problem("unreadable", str(path), str(error), cure="name an existing file")]) from error
+        except OSError as error:
+            message, cure = error.strerror or str(error), "name an existing file"
+            raise WorkflowError([Problem("unreadable", str(path), message, cure=cure)]) from error
+        except ValueError as error:
+            cure = "take an undamaged copy of it"
+            raise WorkflowError([Problem("unreadable", str(path), str(error), cure=cure)]) from error
 
     @growing()
     def check(self, source: Source, parameters: Mapping[str, JSON] | None = None) -> Graph:

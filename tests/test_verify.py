@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from cli_kit import Terminal
 from engine_kit import config
 from packs import probe
+from PIL import Image
 
 from graphgen import Buffer, BufferCodec, Context, Distance, Files, Known, Loaded, Loader, OutputFile, Place, node
 from graphgen import hookimpl as hook
@@ -248,6 +250,47 @@ def test_files_that_show_nearly_the_same_are_within_a_tolerance(note: Path, tmp_
     assert [item.node for item in near.differing] == ["said", "note"]
 
 
+def test_a_file_that_was_changed_and_kept_its_record_is_found_out(note: Path, tmp_path: Path) -> None:
+    data = note.read_bytes()
+    with machine(tmp_path) as engine:
+        note.write_bytes(b"n" + data[1:])
+        changed, near = verified(engine, note), verified(engine, note, tolerance=0.004)
+        note.write_bytes(NOTE.embed(b"once", NOTE.read(data)))
+        reworded = verified(engine, note)
+    assert (changed.same, changed.showing, changed.differing) == (False, False, ())
+    assert changed.distance is not None
+    assert changed.distance.largest == 1 / 255
+    assert near.same
+    assert (reworded.same, reworded.showing, reworded.differing) == (False, False, ())
+
+
+def test_a_file_of_another_size_has_no_distance(note: Path, tmp_path: Path) -> None:
+    texts = NOTE.read(note.read_bytes())
+    shorter = replace(registry(), formats={".note": replace(NOTE, show=lambda data: Grid(Bytes(data.split(b"\n")[0])))})
+    note.write_bytes(NOTE.embed(b"once", texts))
+    with machine(tmp_path, installed=shorter) as engine:
+        verdict = verified(engine, note, tolerance=1.0)
+    assert (verdict.same, verdict.showing, verdict.distance) == (False, False, None)
+
+
+def test_where_a_format_shows_nothing_values_alone_are_compared(note: Path, tmp_path: Path) -> None:
+    with machine(tmp_path, installed=replace(registry(), formats={".note": NOTE})) as engine:
+        verdict = verified(engine, note)
+    assert (verdict.same, verdict.showing) == (True, None)
+
+
+def test_a_file_whose_picture_is_damaged_cannot_be_told(note: Path, tmp_path: Path) -> None:
+    def show(data: bytes) -> object:
+        raise ValueError("half of it is missing")
+
+    broken = replace(registry(), formats={".note": replace(NOTE, show=show)})
+    with (
+        machine(tmp_path, installed=broken) as engine,
+        pytest.raises(WorkflowError, match="half of it is missing; take an undamaged copy of it"),
+    ):
+        verified(engine, note)
+
+
 def test_a_node_that_fails_leaves_the_question_open(note: Path, tmp_path: Path) -> None:
     def fail(context: Context, words: Words) -> str:
         raise ValueError("no voice")
@@ -322,7 +365,21 @@ class TestTerminal:
         name = terminal.save({"graphgen": 1, "nodes": {"n": {"type": "toy.write"}}})
         answer = terminal.call("verify", name)
         assert (answer.code, answer.out) == (2, "")
-        assert "no run record is in this file" in answer.err
+        assert "no run record can be in a .json file; name a file that graphgen made" in answer.err
+        assert "`graphgen run` runs a workflow" in answer.err
+
+    def test_a_missing_damaged_or_foreign_file_is_told_as_such(self, tmp_path: Path) -> None:
+        terminal = Terminal(tmp_path, complete=True)
+        answer = terminal.call("verify", "gone.png")
+        assert (answer.code, answer.err.count("No such file or directory; name an existing file")) == (2, 1)
+        Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+        answer = terminal.call("verify", "photo.png")
+        assert "graphgen did not make it, or another program saved it without what it carried" in answer.err
+        (tmp_path / "photo.png").write_bytes((tmp_path / "photo.png").read_bytes()[:-20])
+        answer = terminal.call("verify", "photo.png")
+        assert answer.code == 2
+        assert "the PNG file is truncated" in answer.err
+        assert "take an undamaged copy of it" in answer.err
 
     @pytest.mark.parametrize("tolerance", ["2", "-1", "much"])
     def test_a_tolerance_is_a_number_from_0_to_1(self, tmp_path: Path, tolerance: str) -> None:
@@ -337,7 +394,7 @@ class TestTerminal:
         (name,) = terminal.written
         answer = terminal.call("verify", f"outputs/{name}", "--tolerance", "0.004")
         assert (answer.code, answer.err) == (0, "")
-        assert answer.out.splitlines()[-1] == "the same: 2 nodes gave what they gave then"
+        assert answer.out.splitlines()[-1] == "the same: 2 nodes gave what they gave then, and the picture shows it"
         other = altered(tmp_path / "outputs" / name, changed="0" * 40)
         (tmp_path / "outputs" / name).write_bytes(other)
         answer = terminal.call("verify", f"outputs/{name}")
@@ -346,6 +403,25 @@ class TestTerminal:
         assert "nothing that the record names has changed" in answer.out
         (line,) = terminal.call("verify", f"outputs/{name}", "--json", "--tolerance", "0").lines
         assert (line["same"], line["first"], line["largest_difference"]) == (True, "flat", 0.0)
+
+    def test_other_pixels_under_the_old_record_are_found_out(self, tmp_path: Path) -> None:
+        terminal = Terminal(tmp_path, complete=True)
+        nodes = {"flat": {"type": "images.solid"}, "save": {"type": "images.save", "inputs": {"image": "flat.image"}}}
+        terminal.call("run", terminal.save({"graphgen": 1, "nodes": nodes}))
+        picture = tmp_path / "outputs" / terminal.written[0]
+        data = picture.read_bytes()
+        for colour, size, words in (
+            ("#010101", None, "the pictures are at most "),
+            ("black", (8, 8), "the picture is of another size than what the run gives now"),
+        ):
+            with Image.open(io.BytesIO(data)) as opened:
+                Image.new("RGB", size or opened.size, colour).save(picture)
+            picture.write_bytes(PNG.embed(picture.read_bytes(), PNG.read(data)))
+            answer = terminal.call("verify", str(picture))
+            assert (answer.code, answer.err) == (1, "")
+            first, second = answer.out.splitlines()[-2:]
+            assert first.startswith("different: 2 nodes gave what they gave then, but the picture was changed")
+            assert second.startswith(words)
 
 
 def altered(path: Path, changed: str) -> bytes:

@@ -28,7 +28,7 @@ def parser() -> Parser:
     """Return the options of the command."""
     made = Parser(
         "verify",
-        "Run a picture's workflow again and compare every value with the picture's run record. Writes nothing.",
+        "Run a picture's workflow again; compare its pixels, and every value with its run record. Writes nothing.",
         "FILE [--tolerance NUMBER] [--set name=value ...] [--json]",
     )
     made.add_argument("file", metavar="FILE", help="a picture graphgen made")
@@ -47,8 +47,8 @@ def execute(arguments: Sequence[str]) -> int:
     places: dict[str, str] = {}
     try:
         with Engine(Config.load(), use_cache=False) as engine:
-            workflow = engine.read(path)
             record = read_record_of(engine, path)
+            workflow = engine.read(path)
             places = places_of(workflow, given)
             graph, _ = check_call(engine, workflow, given)
             with Interrupt(control, live=screen.live and not call.json) as interrupt:
@@ -79,7 +79,7 @@ def _show(screen: Screen, verdict: Verdict, graph: Graph) -> None:
         screen.line(f"{style('cannot tell:', 'red')} the run was not carried out to its end")
         return
     if not verdict.differing:
-        screen.line(f"{style('the same', 'green')}: {count(verdict.compared, 'node')} gave what they gave then")
+        _show_agreement(screen, verdict)
         return
     word, how = ("near enough", "yellow") if verdict.same else ("different", "red")
     first, *others = verdict.differing
@@ -90,9 +90,30 @@ def _show(screen: Screen, verdict: Verdict, graph: Graph) -> None:
     if others:
         more = f" and {len(others) - _MOST:,} more" if len(others) > _MOST else ""
         screen.line(f"  then: {', '.join(item.node for item in others[:_MOST])}{more}")
-    if verdict.distance is not None:
-        largest, ratio = verdict.distance.largest, psnr(verdict.distance)
-        screen.line(f"the pictures are at most {largest:.4g} apart (1 is from black to white), {ratio:.1f} dB")
+    if verdict.showing is not None:
+        screen.line(_apart(verdict))
+
+
+def _show_agreement(screen: Screen, verdict: Verdict) -> None:
+    """Say what it means that all values are what the record says: the file is right, or was changed afterwards."""
+    gave = f"{count(verdict.compared, 'node')} gave what they gave then"
+    if verdict.showing is None:
+        screen.line(f"{style('the same', 'green')}: {gave}; what the file shows cannot be compared")
+    elif verdict.showing:
+        screen.line(f"{style('the same', 'green')}: {gave}, and the picture shows it")
+    else:
+        word, how = ("near enough", "yellow") if verdict.same else ("different", "red")
+        screen.line(f"{style(word, how)}: {gave}, but the picture was changed afterwards, or saved with losses")
+        screen.line(_apart(verdict))
+
+
+def _apart(verdict: Verdict) -> str:
+    if verdict.showing:
+        return "the picture shows what the run gives now all the same"
+    if verdict.distance is None:
+        return "the picture is of another size than what the run gives now"
+    largest, ratio = verdict.distance.largest, psnr(verdict.distance)
+    return f"the pictures are at most {largest:.4g} apart (1 is from black to white), {ratio:.1f} dB"
 
 
 def _causes(difference: Difference, graph: Graph) -> Sequence[str]:

@@ -238,10 +238,10 @@ class Engine:
         self._costs.learn(plan, outcome)
         self._loaded.update(identity for cost in outcome.costs.values() for identity in cost.weights)
         self.cache.flush()
-        if identity and self.use_cache and outcome.ran:
+        if identity and self.use_cache:
             with suppress(OSError):  # the cache has warned of a folder it cannot write; `explain` does without
                 unfinished = [*outcome.undone, *(failure.node for failure in outcome.failures)]
-                write_record(self.config.roots.cache, identity, plan, unfinished)
+                write_record(self.config.roots.cache, identity, plan, unfinished, outcome.keyless(plan))
         report = report_of(run, plan, outcome, perf_counter() - began, partial(chronicle.record, plan.targets))
         if listen:
             listen(finished(report))

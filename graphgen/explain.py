@@ -12,16 +12,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from graphgen.cache import Cache
 from graphgen.jsontypes import JSON, json_digest
 from graphgen.partial import how_far
 from graphgen.plan import Plan, State
+from graphgen.recipe import PINNED
 from graphgen.validation import shown
 
 Record: TypeAlias = Mapping[str, Mapping[str, JSON]]
 """For each node of the last run its recipe and what its sockets were wired to."""
+
+
+_NOTHING: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explan
         if reasons:
             changed.add(name)
         state = plan.state(name)
-        if state in ("cached", "not needed"):
+        if state in ("cached", "pinned", "not needed"):
             reasons = ()
         elif state == "equal":
             reasons = (f"the same as '{plan.equal[name]}'",)
@@ -104,6 +109,8 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
 def _recipe_reasons(before: JSON, now: JSON, *, zone: bool) -> list[str]:
     if not isinstance(before, Mapping) or not isinstance(now, Mapping):
         return ["it has not run yet"]
+    if (before.get("environment") == PINNED) != (now["environment"] == PINNED):
+        return ["it is not pinned any more"]
     if before.get("type") != now["type"]:
         return [f"it was a {before.get('type')}"]
     words = {
@@ -154,14 +161,27 @@ def recorded_at(folder: Path, identity: str) -> datetime | None:
         return None
 
 
-def write_record(folder: Path, identity: str, plan: Plan, undone: Collection[str] = ()) -> None:
+def write_record(
+    folder: Path,
+    identity: str,
+    plan: Plan,
+    undone: Collection[str] = (),
+    gave: Mapping[str, Mapping[str, str]] = _NOTHING,
+) -> None:
     """Leave the record of a run for later ones; of nodes that were not reached, what earlier runs left stays.
+
+    `gave` are the digests of the values of nodes to which no key leads. What a node gave can be found by the record
+    (pinning.py).
 
     Raises:
         OSError: the folder cannot be written to.
     """
     before = read_record(folder, identity)
-    now = {name: entry for name, entry in record_of(plan).items() if name not in undone}
+    now: dict[str, Mapping[str, JSON]] = {
+        name: {**entry, **({"gave": gave[name]} if name in gave else {"key": plan.keys[name]})}
+        for name, entry in record_of(plan).items()
+        if name not in undone
+    }
     kept = {name: entry for name, entry in before.items() if name in plan.graph.workflow.nodes}
     path = _path(folder, identity)
     path.parent.mkdir(parents=True, exist_ok=True)

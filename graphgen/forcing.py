@@ -19,11 +19,15 @@ Force: TypeAlias = Collection[str] | Literal["all"]
 def find_forced(graph: Graph, force: Force, needed: Collection[str], problems: list[Problem]) -> frozenset[str]:
     """Return the nodes that are forced; report names that mean none, or none that is needed."""
     if force == "all":
-        return frozenset(needed)
+        return frozenset(name for name in needed if not graph.nodes[name].pinned)
     found: set[str] = set()
     for name in [force] if isinstance(force, str) else dict.fromkeys(force):
         meant = [name] if name in graph.nodes else [inner for inner in graph.nodes if inner.startswith(f"{name}/")]
-        if wanted := set(needed).intersection(meant):
+        wanted = set(needed).intersection(meant)
+        if pinned := [inner for inner in meant if graph.nodes[inner].pinned]:
+            message, cure = f"cannot be forced, because '{pinned[0]}' is pinned", f"`graphgen unpin FILE {pinned[0]}`"
+            problems.append(Problem("pinned", name, message, name, cure=cure))
+        elif wanted:
             found |= wanted
         elif meant:
             message = "is forced, but nothing that is to be run needs it"

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
+from graphgen.cache import StoredValue
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.inference import PathOf, infer_node
 from graphgen.insertions import boundary_conversions, convert_wires, note_loss
 from graphgen.jsontypes import JSON
 from graphgen.modes import Arrangement, Gone, nothing_passes
+from graphgen.pins import facts_of, read_pins
 from graphgen.registry import Registry
 from graphgen.requirements import check_requirements
 from graphgen.resolve import ResolvedNode, resolve_nodes
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 _NOTHING: Mapping[str, Facts] = MappingProxyType({})
+_NO_VALUES: Mapping[str, StoredValue] = MappingProxyType({})
 
 
 class GraphNode(NamedTuple):
@@ -56,6 +60,8 @@ class GraphNode(NamedTuple):
     """The wired sockets whose values are computed only when the node asks for them."""
     zone: Inside | None = None
     """What is repeated, if the node is a zone."""
+    pinned: Mapping[str, StoredValue] = _NO_VALUES
+    """The values that stand in for it, if it is pinned: it is not run then."""
 
     @property
     def writes_files(self) -> bool:
@@ -90,6 +96,12 @@ class Graph:
         """Tell whether a node looks outside or writes files: then only the nodes themselves know what is cached."""
         specs = (node.spec for node in self.nodes.values())
         return any(not spec.pure or spec.effect or spec.fingerprint is not None for spec in specs)
+
+    @cached_property
+    def pins(self) -> Mapping[Wire, str]:
+        """Return the digests of the values that nodes are pinned to."""
+        pinned = [node for node in self.nodes.values() if node.pinned]
+        return {Wire(node.name, output): value.digest for node in pinned for output, value in node.pinned.items()}
 
     def output_type(self, wire: Wire) -> SocketType:
         """Return the type of what a wire carries."""
@@ -135,7 +147,9 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
             nodes |= {
                 item.name: note_loss(_check_node(item, nodes, path_of, problems), registry.types) for item in inserted
             }
-        if node.zone:
+        if node.mode == "pin":
+            nodes[name] = _check_pin(node, registry, path_of, problems)
+        elif node.zone:
             nodes[name] = _check_zone(node, node.zone, registry, path_of, flat.trails.get(name, ()), problems)
         else:
             nodes[name] = _check_node(node, nodes, path_of, problems)
@@ -203,6 +217,13 @@ def _check_node(
         facts = infer_node(checked, nodes, path_of, problems)
         return checked._replace(facts=facts) if facts else checked
     return checked
+
+
+def _check_pin(node: ResolvedNode, registry: Registry, path_of: PathOf, problems: list[Problem]) -> GraphNode:
+    """Put the values that a node is pinned to in its place."""
+    values = read_pins(node, registry, path_of, problems)
+    facts = facts_of(values, node.spec.outputs, registry.types)
+    return GraphNode(node.name, node.spec, {}, "", {}, frozenset(), facts, pinned=values)
 
 
 def _check_zone(

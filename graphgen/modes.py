@@ -1,9 +1,9 @@
-"""Modes: nodes that a workflow leaves out (`mute`) or passes by (`bypass`).
+"""Modes: nodes that a workflow leaves out (`mute`), passes by (`bypass`) or replaces by stored values (`pin`).
 
 In: resolved nodes in topological order. Out: those that are left, wired past the others. A muted node takes with it
 whatever needs it: an input that must be wired, or a wired setting; optional inputs do without. A bypassed node gives at
 each output the first of its wired inputs that fits there, or else that can be converted to it; so its keys and values
-are those of what comes in.
+are those of what comes in. A pinned node has no wires, so that what only it needs is needed by nobody (pins.py).
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ class Arrangement:
         """Take a node in, after all that its wires come from."""
         if not self.left_out and node.mode is None:  # nearly always
             self.nodes[node.name] = node
+            return
+        if node.mode == "pin":
+            self.nodes[node.name] = node._replace(wires={}, converts=False)
             return
         if node.mode == "bypass":
             self.left_out[node.name] = f"'{node.name}' is bypassed"

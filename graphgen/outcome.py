@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphgen.errors import NodeError
 from graphgen.events import RunStatus
+from graphgen.plan import Plan
 from graphgen.tasks import Measured, Used
 from graphgen.wavefront import Values
 
@@ -46,6 +47,11 @@ class Outcome:
         """Return what a node that ran would take again: its weights are loaded once for many."""
         cost, seconds = self.costs.get(name), self.seconds[name]
         return max(0.0, seconds - cost.loading) if cost else seconds
+
+    def keyless(self, plan: Plan) -> dict[str, Mapping[str, str]]:
+        """Return the digests of what was given by nodes to which no key leads: below those that run every time."""
+        strayed, keys = self.strayed, plan.keys
+        return {name: given for name, given in self.digests.items() if name in strayed or keys.get(name) is None}
 
     @property
     def files(self) -> tuple[str, ...]:

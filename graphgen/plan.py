@@ -19,8 +19,9 @@ from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf, known_of, told_by
 from graphgen.recipe import Recipe, Trace, follow_asks, inputs_by_recipe, recipe_of
+from graphgen.wires import Wire
 
-State: TypeAlias = Literal["cached", "run", "may run", "equal", "not needed"]
+State: TypeAlias = Literal["cached", "run", "may run", "equal", "pinned", "not needed"]
 
 
 class Lookup(Protocol):
@@ -52,8 +53,8 @@ class Plan:
     equal: Mapping[str, str]
     asked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """For nodes with lazy inputs that run: those they are known to ask for."""
-    given: Mapping[str, str] = field(default_factory=dict)
-    """Where the graph is the body of a zone: the digests of what comes in from outside."""
+    given: Mapping[Wire, str] = field(default_factory=dict)
+    """The digests of what is there already: what is pinned, and what comes into the body of a zone from outside."""
     forced: frozenset[str] = frozenset()
     """Nodes that run again whatever is kept of them."""
     unsettled: frozenset[str] = frozenset()
@@ -61,6 +62,8 @@ class Plan:
 
     def state(self, name: str) -> State:
         """Tell what will happen to a node."""
+        if self.graph.nodes[name].pinned:
+            return "pinned"
         if name in self.cached:
             return "cached"
         if name in self.equal:
@@ -109,7 +112,9 @@ def make_plan(
     needed, surely = _needed(graph, wanted)
     recipes: dict[str, Recipe] = {}
     keys: dict[str, str | None] = {}
-    digests = {name: value.digest for name, value in given.items()} if given else {}
+    digests = dict(graph.pins)
+    if given:
+        digests |= {Wire(INPUTS, name): value.digest for name, value in given.items()}
     if given is not None:
         needed = [name for name in needed if name != INPUTS]
     forced = find_forced(graph, force, graph.nodes if problems else needed, problems) if force else frozenset[str]()
@@ -118,10 +123,10 @@ def make_plan(
     for name in needed:
         node = graph.nodes[name]
         # What is only reached through a lazy input may be wrong as long as nobody asks for it.
-        fingerprint = _fingerprint(node, graph, path_of, problems if name in surely else [])
+        fingerprint = None if node.pinned else _fingerprint(node, graph, path_of, problems if name in surely else [])
         recipe = recipes[name] = recipe_of(node, device, fingerprint or "")
         inputs = inputs_by_recipe(node, keys, digests) if node.spec.pure and fingerprint is not None else None
-        keys[name] = None if inputs is None else recipe.key(inputs)
+        keys[name] = recipe.key("") if node.pinned else None if inputs is None else recipe.key(inputs)
     if problems:
         raise WorkflowError(problems)
     plan = Plan(graph, wanted, device, recipes, keys, {}, (), {}, {}, digests)
@@ -218,6 +223,9 @@ def demand(
             continue
         node, key = plan.graph.nodes[name], plan.keys[name]
         sure = not plan.forced or not (name in plan.forced or name in plan.unsettled)
+        if node.pinned:
+            cached[name] = Result(node.pinned, 0.0, "disk")
+            continue
         if node.lazy:
             trace = trace_of(node, plan, cache.fetch if cache and sure else _nowhere)
             result, asked[name] = trace.result, trace.asked

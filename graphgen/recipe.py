@@ -20,8 +20,13 @@ from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON, canonical, json_digest
 from graphgen.lazy import ASKS
 from graphgen.spec import NodeSpec
+from graphgen.wires import Wire
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[Wire, str] = MappingProxyType({})
+
+
+PINNED = "pinned"
+"""What stands in a recipe for the environment of a node that is pinned."""
 
 
 class Recipe(NamedTuple):
@@ -48,6 +53,9 @@ class Recipe(NamedTuple):
 def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:
     """Collect a node's recipe."""
     spec = node.spec
+    if node.pinned:
+        digests: dict[str, JSON] = {output: value.digest for output, value in node.pinned.items()}
+        return Recipe(spec.id, spec.version, None, canonical(digests), PINNED, "")
     if node.zone is not None:
         settings: dict[str, JSON] = {
             "clause": node.zone.clause.model_dump(exclude_defaults=True),
@@ -60,7 +68,8 @@ def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:
 def _body_digest(zone: Inside, device: DeviceInfo) -> str:
     """Identify what a zone repeats: the keys of its ends, over inputs that are known by their names alone."""
     keys: dict[str, str | None] = {INPUTS: None}
-    given = {output.name: output.name for output in zone.graph.nodes[INPUTS].spec.outputs}
+    given = {Wire(INPUTS, output.name): output.name for output in zone.graph.nodes[INPUTS].spec.outputs}
+    given |= zone.graph.pins
     for name, node in zone.graph.nodes.items():
         if name != INPUTS:
             keys[name] = recipe_of(node, device, "").key(inputs_by_recipe(node, keys, given) or "")
@@ -76,13 +85,13 @@ def environment_of(spec: NodeSpec, device: DeviceInfo) -> str:
 def inputs_by_recipe(
     node: GraphNode,
     keys: Mapping[str, str | None],
-    given: Mapping[str, str] = _NOTHING,
+    given: Mapping[Wire, str] = _NOTHING,
     waiting: Collection[str] = (),
 ) -> str | None:
     """Write a node's inputs by the recipe keys they come from; None when one of them is not known.
 
-    `given` are the digests of what comes into a body from outside, by name. `waiting` are sockets nobody asked for:
-    that they are wired counts, but not to what.
+    `given` are the digests of what is there already: what comes into a body from outside, and what is pinned. `waiting`
+    are sockets nobody asked for: that they are wired counts, but not to what.
     """
     parts: list[str] = []
     for socket, wires in sorted(node.wires.items()):
@@ -90,8 +99,8 @@ def inputs_by_recipe(
             parts.append(f"{socket}?")
             continue
         for wire in wires:
-            if given and wire.node == INPUTS:
-                parts.append(f"{socket}:{given[wire.output]}")
+            if given and (digest := given.get(wire)) is not None:
+                parts.append(f"{socket}:{digest}")
                 continue
             key = keys[wire.node]
             if key is None:

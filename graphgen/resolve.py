@@ -43,6 +43,8 @@ class ResolvedNode(NamedTuple):
     zone: Zone | None = None
     converts: bool = False
     """Whether a wire may need a conversion."""
+    pinned: Mapping[str, str] = _NOTHING
+    """The digests of the values it is pinned to, by output."""
 
 
 def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
@@ -70,7 +72,7 @@ def _resolve_zone(
         problems.append(_unknown_node(name, node.type, registry))
         return None
     made = make_zone(name, node, flat, registry, problems)
-    return ResolvedNode(name, made[0], {}, node.inputs, node.mode, zone=made[1]) if made else None
+    return ResolvedNode(name, made[0], {}, node.inputs, node.mode, zone=made[1], pinned=node.pinned) if made else None
 
 
 def _unknown_node(name: str, type_: str, registry: Registry) -> Problem:
@@ -93,11 +95,8 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
         message = f"was saved with version {saved} of {spec.id}; version {spec.version} is installed"
         problems.append(Problem("newer_node", name, message, saved, cure="update the plugin that provides it"))
         return None
-    if node.mode == "pin":
-        message, allowed = "the mode 'pin' is not carried out by this version of graphgen", "mute, bypass"
-        problems.append(Problem("unsupported_mode", name, message, node.mode, allowed, "remove the node's mode"))
     if saved == spec.version:
-        return ResolvedNode(name, spec, node.settings, node.inputs, node.mode)
+        return ResolvedNode(name, spec, node.settings, node.inputs, node.mode, pinned=node.pinned)
     settings: dict[str, JSON] = dict(node.settings)
     inputs = dict(node.inputs)
     names: dict[str, str] = {}
@@ -109,7 +108,7 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
             settings = step.rewrite(settings) if step.rewrite else settings
             names = _chain(names, step.settings)
             outputs = _chain(outputs, step.outputs)
-    return ResolvedNode(name, spec, settings, inputs, node.mode, names, outputs)
+    return ResolvedNode(name, spec, settings, inputs, node.mode, names, outputs, pinned=node.pinned)
 
 
 def setting_now(node: Node, spec: NodeSpec, name: str) -> str:
@@ -152,7 +151,7 @@ def _resolve_wires(
                 problems.append(misfit(wire, out, place, target.type))
         if len(found) == len(texts):
             wires[socket] = tuple(found)
-    if node.mode != "bypass":
+    if node.mode not in ("bypass", "pin"):
         problems.extend(_missing(node, registry))
     sound = len(problems) == before and len(wires) == len(node.inputs)
     return node._replace(wires=wires, sound=sound, converts=converts)

@@ -32,6 +32,7 @@ from graphgen.narration import event_of
 from graphgen.novalue import NoValue, reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
+from graphgen.pins import gave_key
 from graphgen.plan import Plan, demand_more
 from graphgen.ready import Ready
 from graphgen.scope import Job, Scope
@@ -291,7 +292,9 @@ class Execution:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
         name, front = node.name, scope.front
         if not scope.prefix:
-            self.outcome.digests[name] = {key: value.digest for key, value in values.items()}
+            digests = self.outcome.digests[name] = {key: value.digest for key, value in values.items()}
+            if self.look_up and (name in scope.strayed or scope.plan.keys[name] is None):  # no key leads to it later
+                self.cache.keep([gave_key(digests)], values, self.outcome.seconds.get(name, 0.0), durable=True)
         if node.spec.effect and not self._perform(scope, node, values):
             return
         if name in scope.targets:

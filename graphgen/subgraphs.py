@@ -247,6 +247,11 @@ class _Writer:
             return Problem("recursive_subgraph", full, message, node.type, cure="take one of these out of the other")
         if len(frame.trail) >= DEEPEST:
             return Problem("too_deep", full, f"subgraphs stand more than {DEEPEST} deep", cure="use fewer levels")
+        if node.mode == "pin" and not node.repeated:
+            message = "stands for a subgraph, and these are not pinned as a whole"
+            inside = next(iter(subgraph.outputs.values())).source.partition(".")[0]
+            cure = f"pin the nodes that give its outputs, such as '{full}/{inside}'"
+            return Problem("pinned_subgraph", full, message, cure=cure)
         if node.version is not None and node.version > subgraph.version:
             message = f"was saved with version {node.version} of {node.type}; version {subgraph.version} is here"
             return Problem("newer_node", full, message, node.version, cure="update where it comes from")

@@ -39,6 +39,7 @@ _SEPARABLE = ("requires", "parameters", "outputs", "nodes")
 """The parts of a workflow that are checked member by member."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_DIGEST = re.compile(r"[0-9a-f]{40}")
 _REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -68,10 +69,17 @@ def _check_type(text: object) -> object:
     return text
 
 
+def _check_digest(text: object) -> object:
+    if isinstance(text, str) and _DIGEST.fullmatch(text):
+        return text
+    raise PydanticCustomError("bad_digest", "must be the digest of a value, 40 hexadecimal digits")
+
+
 Name: TypeAlias = Annotated[str, PlainValidator(_check_name)]
 Reference: TypeAlias = Annotated[str, PlainValidator(_check_reference)]
 Wires: TypeAlias = Annotated[str | list[str], PlainValidator(_check_wires)]
 TypeName: TypeAlias = Annotated[str, PlainValidator(_check_type)]
+Digest: TypeAlias = Annotated[str, PlainValidator(_check_digest)]
 Mode: TypeAlias = Literal["mute", "bypass", "pin"]
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -109,7 +117,10 @@ class LoopClause(BaseModel):
 
 
 class Node(BaseModel):
-    """One node of a workflow: its type, the wires that come in (`node.output`) and its settings."""
+    """One node of a workflow: its type, the wires that come in (`node.output`) and its settings.
+
+    `pinned` are the digests of the values that stand in for its outputs while its mode is `pin`.
+    """
 
     model_config = _CONFIG
     type: str = Field(min_length=1)
@@ -117,6 +128,7 @@ class Node(BaseModel):
     inputs: dict[str, Wires] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     mode: Mode | None = None
+    pinned: dict[str, Digest] = Field(default_factory=dict)
     map: MapClause | None = None
     loop: LoopClause | None = None
 

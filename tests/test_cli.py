@@ -262,7 +262,7 @@ def test_plugins_tells_what_is_loaded_and_why_something_is_broken(complete: Term
     answer = complete.call("plugins")
     assert answer.code == 1
     rows = {line.split()[0]: line.split() for line in answer.out.splitlines() if line.startswith("  ")}
-    assert rows["toy"] == ["toy", "toy", "1.0", "11", "nodes"]
+    assert rows["toy"] == ["toy", "toy", "1.0", "12", "nodes"]
     assert set(built_in()) <= set(rows)
     assert "✗ broken (broken) is broken: ImportError: libmissing.so: cannot open shared object file" in answer.out
     assert "Traceback" not in answer.out

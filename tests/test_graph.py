@@ -18,6 +18,7 @@ from packs.maths import Point
 from graphgen.engine import Engine
 from graphgen.errors import Problem
 from graphgen.jsontypes import JSON
+from graphgen.pins import hold
 from graphgen.plugins import BrokenPlugin, Plugin
 from graphgen.registry import build_registry
 from graphgen.wires import Wire
@@ -42,16 +43,18 @@ GOOD = {
     "lazy": {"chosen": 1},
     "blocked": {"odd": 1},
     "expansion": {"down": 3},
+    "pinned": {"sum": 6, "use": 11},
 }
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Engine]:
-    """An engine with the fake packs, `maths` in version 1.5, and a plugin that could not be imported."""
+    """An engine with the fake packs, `maths` in version 1.5, a plugin that is broken, and a 5 to be pinned to."""
     shattered = BrokenPlugin("shattered", "acme-shattered", "ImportError: no module named 'glue'", "...")
     own = [Plugin(name, module) for name, module in {"probe": probe, "steering": steering, "heat": heat}.items()]
     installed = build_registry([Plugin("maths", maths, "acme-maths", "1.5"), *own, shattered])
     with engine(tmp_path, installed=installed) as made:
+        hold(made.cache.wrap(5), made.config.roots.data)
         yield made
 
 

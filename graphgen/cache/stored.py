@@ -88,6 +88,11 @@ class StoredValue:
         return bool(self._spans)
 
     @property
+    def first_shape(self) -> tuple[int, ...] | None:
+        """Return the shape of the first tensor that the document names; None where there is none."""
+        return self._spans[0].shape if self._spans else None
+
+    @property
     def image(self) -> bytes | Backing | None:
         """Return what holds the buffers, as bytes or as an open file; None where there are none."""
         return self._image

@@ -59,6 +59,7 @@ _STATES = {
     "run": ("runs", "green"),
     "may run": ("may run", "yellow"),
     "equal": ("shared", "dim"),
+    "pinned": ("pinned", "cyan"),
     "not needed": ("not needed", "dim"),
 }
 

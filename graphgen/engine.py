@@ -41,7 +41,7 @@ from graphgen.ledger import Ledger
 from graphgen.outputs import Outputs
 from graphgen.parameters import apply_parameters
 from graphgen.partial import CachedPartials
-from graphgen.plan import Plan, make_plan
+from graphgen.plan import Plan, find_missing_inside, make_plan
 from graphgen.plugins import find_plugins
 from graphgen.provenance import TEXT_KEY, VIEW_KEY, Archive, Chronicle, read_view
 from graphgen.registry import Registry, build_registry
@@ -158,6 +158,14 @@ class Engine:
                 reads is not there.
         """
         return make_plan(graph, self.cache if self.use_cache else None, self.device, self.path_of, targets, force)
+
+    def find_missing_files(self, graph: Graph) -> list[Problem]:
+        """Report the files that are not there, of nodes inside zones too, which a plan leaves to each turn."""
+        try:
+            make_plan(graph, None, self.device, self.path_of)
+        except WorkflowError as error:
+            return [*error.problems, *find_missing_inside(graph, self.device, self.path_of)]
+        return find_missing_inside(graph, self.device, self.path_of)
 
     def explain(self, plan: Plan, identity: str) -> list[Explanation]:
         """Say what a plan will do to each node and why, compared with the last run under the same identity."""

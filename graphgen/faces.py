@@ -8,7 +8,7 @@ from typing import Protocol
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.types import SocketType, parse_type
-from graphgen.workflow import Node, Subgraph, Workflow
+from graphgen.workflow import LOOP, Node, Subgraph, Workflow
 
 PREFIX = "subgraph."
 """What a node's type begins with that stands for a subgraph of the same file."""
@@ -69,6 +69,8 @@ def setting_behind(target: str, workflow: Workflow, registry: Registry) -> tuple
         if node is None:
             break
         own = {**node.settings, **given}
+        if setting.startswith(LOOP):
+            return node, setting, own
         subgraph = find_subgraph(node.type, workflow, registry)
         if subgraph is None or setting not in subgraph.parameters:
             return (node, setting, own) if subgraph is None else (None, setting, {})

@@ -7,6 +7,7 @@ In: a `Workflow` and the `Registry`. Out: a frozen `Graph`, or one WorkflowError
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from graphgen.cache import StoredValue
+from graphgen.declarations import check_declarations, unused_subgraphs
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
 from graphgen.inference import PathOf, infer_node
 from graphgen.insertions import boundary_conversions, convert_wires, note_loss
@@ -32,8 +34,8 @@ from graphgen.subgraphs import Flat, check_boundaries, write_out
 from graphgen.types import ConversionRule, SocketType
 from graphgen.validation import problems_of
 from graphgen.wires import CONVERTED, Wire, nowhere, wire_of
-from graphgen.workflow import LoopClause, MapClause, Subgraph, Workflow
-from graphgen.zones import INPUTS_TYPE, Zone, label, make_body
+from graphgen.workflow import LOOP, LoopClause, MapClause, Subgraph, Workflow
+from graphgen.zones import BODY, INPUTS_TYPE, Zone, label, make_body
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -135,6 +137,8 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
         WorkflowError: with every problem found.
     """
     problems = check_requirements(workflow, registry)
+    if workflow.subgraphs and INPUTS_TYPE not in registry.nodes:  # once, not again in each body
+        problems += _check_subgraphs(workflow, registry, path_of)
     flat, resolved = _lay_out(workflow, registry, trail, problems)
     arranged = Arrangement(flat.nodes, resolved, registry.types)
     for name in _topological_order(resolved, problems):
@@ -163,6 +167,27 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
     if problems:
         raise WorkflowError(problems)
     return Graph(workflow, nodes, outputs, targets, arranged.left_out)
+
+
+def _check_subgraphs(workflow: Workflow, registry: Registry, path_of: PathOf) -> list[Problem]:
+    """Report what is wrong with the faces of subgraphs, and with all of those that nobody uses."""
+    problems = list(check_declarations(workflow, registry))
+    if problems:
+        return problems
+    for name in unused_subgraphs(workflow):
+        body, inputs = make_body(workflow.subgraphs[name], workflow.subgraphs)
+        try:
+            build_graph(body, replace(registry, nodes={**registry.nodes, INPUTS_TYPE: inputs}), path_of)
+        except WorkflowError as error:
+            place = f"subgraphs.{name}.nodes."
+            problems += [_as_written(problem, f"{BODY}/", place) for problem in error.problems]
+    return problems
+
+
+def _as_written(problem: Problem, inside: str, outside: str) -> Problem:
+    """Tell of a node inside a body by the name that it has outside, in the place and in what is said."""
+    place = outside + problem.place.removeprefix(inside)
+    return replace(problem, place=place, message=problem.message.replace(f"'{inside}", "'"))
 
 
 def _lay_out(
@@ -239,11 +264,22 @@ def _check_zone(
     try:
         graph = build_graph(zone.body, zone.registry(registry), path_of, trail)
     except WorkflowError as error:
-        problems.extend(replace(item, place=label(node.name, item.place)) for item in error.problems)
+        problems.extend(_told_outside(item, node.name) for item in error.problems)
         return made
     effects = any(part.writes_files for part in graph.nodes.values())
     spec = replace(node.spec, pure=not graph.looks_outside)
     return made._replace(spec=spec, zone=Inside(zone.clause, graph, effects))
+
+
+def _told_outside(problem: Problem, zone: str) -> Problem:
+    """Tell of what is inside a zone by the names that the workflow has for it."""
+
+    def outside(text: str) -> str:
+        return re.sub(f"'{BODY}(?=[/.'])", f"'{zone}", text)
+
+    place = label(zone, problem.place) if problem.place.startswith(BODY) else zone
+    cure = problem.cure and outside(problem.cure)
+    return replace(problem, place=place, message=outside(problem.message), cure=cure)
 
 
 def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> list[str]:
@@ -310,6 +346,12 @@ def _check_parameters(flat: Flat, nodes: Mapping[str, ResolvedNode], problems: l
             if node is None:
                 if node_name not in flat.nodes:
                     problems.append(nowhere("parameter_to_nowhere", place, "sets", target, tuple(flat.nodes)))
+                continue
+            if setting.startswith(LOOP):
+                if not (node.zone and isinstance(node.zone.clause, LoopClause)):
+                    message = f"sets '{target}', but '{node_name}' is not repeated by a loop"
+                    hint = 'give the node a "loop", or set something else'
+                    problems.append(Problem("parameter_to_nowhere", place, message, target, cure=hint))
                 continue
             setting = node.renamed_settings.get(setting, setting)
             if node.zone and setting in node.zone.parameters:

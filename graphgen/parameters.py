@@ -6,7 +6,7 @@ A parameter's type and limits are those of the settings it sets.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.resolve import setting_now
 from graphgen.validation import VALUES, shown
-from graphgen.workflow import Workflow
+from graphgen.workflow import LOOP, LoopClause, Node, Workflow
 
 _EXAMPLES: Mapping[str, str] = {"int": "7", "float": "7.5", "bool": "true", "list": "[1, 2]"}
 
@@ -54,6 +54,9 @@ def describe_parameters(workflow: Workflow, registry: Registry) -> list[Paramete
     found: list[ParameterInfo] = []
     for name, parameter in workflow.parameters.items():
         node, setting, given = setting_behind(parameter.sets[0], workflow, registry)
+        if node and setting.startswith(LOOP):
+            found += _about_loop(name, parameter.description, node, setting, given)
+            continue
         spec = registry.nodes.get(node.type) if node else None
         now = setting_now(node, spec, setting) if node and spec else setting
         info = spec.setting(now) if spec else None
@@ -65,6 +68,18 @@ def describe_parameters(workflow: Workflow, registry: Registry) -> list[Paramete
         value = given.get(setting, schema.get("default"))
         found.append(ParameterInfo(name, parameter.description, value, schema, info.type_text))
     return found
+
+
+def _about_loop(
+    name: str, description: str, node: Node, setting: str, given: Mapping[str, JSON]
+) -> Iterator[ParameterInfo]:
+    """Describe a parameter that sets how often a loop turns, if the node is one."""
+    if node.loop is None:
+        return
+    key = setting.removeprefix(LOOP)
+    schema = LoopClause.model_json_schema()["properties"][key]
+    value = given.get(setting, getattr(node.loop, key))
+    yield ParameterInfo(name, description, value, schema["anyOf"][0] if "anyOf" in schema else schema, "int")
 
 
 def read_parameters(texts: Mapping[str, str], workflow: Workflow, registry: Registry) -> dict[str, JSON]:

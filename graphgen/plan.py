@@ -20,6 +20,7 @@ from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf, known_of, told_by
 from graphgen.recipe import Recipe, Trace, follow_asks, inputs_by_recipe, recipe_of
 from graphgen.wires import Wire
+from graphgen.zones import label
 
 State: TypeAlias = Literal["cached", "run", "may run", "equal", "pinned", "not needed"]
 
@@ -139,6 +140,23 @@ def make_plan(
     if given is not None:
         cached[INPUTS] = Result(given, 0.0, "memory")
     return replace(plan, cached=cached, order=order, equal=equal, asked=found.asked)
+
+
+def find_missing_inside(graph: Graph, device: DeviceInfo, path_of: PathOf) -> list[Problem]:
+    """Report the files that are not there and that nodes in zones read whose names do not depend on item or turn."""
+    problems: list[Problem] = []
+    surely = _needed(graph, graph.targets)[1]
+    for name, node in graph.nodes.items():
+        if node.zone is None or name not in surely:
+            continue
+        inside = node.zone.graph
+        found = find_missing_inside(inside, device, path_of)
+        try:
+            make_plan(inside, None, device, path_of)
+        except WorkflowError as error:
+            found += error.problems
+        problems += [replace(problem, place=label(name, problem.place)) for problem in found]
+    return problems
 
 
 def _check_targets(graph: Graph, targets: Sequence[str], problems: list[Problem]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from graphgen.jsontypes import JSON, canonical, json_digest
 from graphgen.lazy import ASKS
 from graphgen.spec import NodeSpec
 from graphgen.wires import Wire
+from graphgen.workflow import MapClause
 
 _NOTHING: Mapping[Wire, str] = MappingProxyType({})
 
@@ -61,7 +62,8 @@ def recipe_of(node: GraphNode, device: DeviceInfo, fingerprint: str) -> Recipe:
             "clause": node.zone.clause.model_dump(exclude_defaults=True),
             "body": _body_digest(node.zone, device),
         }
-        return Recipe(spec.id, spec.version, None, canonical(settings), "", "")
+        kind = "flow.map" if isinstance(node.zone.clause, MapClause) else "flow.loop"
+        return Recipe(kind, spec.version, None, canonical(settings), "", "")
     return Recipe(spec.id, spec.version, spec.source, node.canonical, environment_of(spec, device), fingerprint)
 
 

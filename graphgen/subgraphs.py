@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from graphgen.declarations import dangling, is_known
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.faces import DEEPEST, INPUTS, PREFIX, find_subgraph, output_type
 from graphgen.jsontypes import JSON
@@ -186,11 +187,11 @@ class _Writer:
             return node
         inputs = {socket: self._inside(wires, f"{full}.{socket}", frame) for socket, wires in node.inputs.items()}
         kept: dict[str, str | list[str]] = {socket: wires for socket, wires in inputs.items() if wires is not None}
-        for socket, wires in frame.wires.get(name, {}).items():
+        wired = frame.wires.get(name, {})
+        for socket, wires in wired.items():
             kept[socket] = wires[0] if len(wires) == 1 else wires
-        settings = {**node.settings, **frame.settings.get(name, {})}
-        for socket in frame.wires.get(name, {}):
-            settings.pop(socket, None)
+        node = node.with_settings(frame.settings.get(name, {}))
+        settings = {name: value for name, value in node.settings.items() if name not in wired}
         return node.model_copy(update={"inputs": kept, "settings": settings})
 
     def _inside(self, wires: str | list[str], place: str, frame: _Frame) -> str | list[str] | None:
@@ -230,7 +231,9 @@ class _Writer:
         prefix, trail = f"{full}/", (*frame.trail, node.type)
         for name, output in subgraph.outputs.items():
             inner, _, socket = output.source.partition(".")
-            if inner == INPUTS:
+            if node.type.startswith(PREFIX) and dangling("", output, subgraph, self.workflow, self.registry):
+                self.behind[f"{full}.{name}"] = self._lost(prefix, name)  # told where it is declared
+            elif inner == INPUTS:
                 fed = feeds.get(socket, ())
                 self.behind[f"{full}.{name}"] = fed[0] if fed else f"{prefix}{output.source}"
             else:
@@ -372,7 +375,7 @@ def check_boundaries(
     for place, source, kind, _ in flat.boundaries:
         name, _, socket = source.partition(".")
         output = nodes[name].spec.output(socket) if name in nodes else None
-        if output is None or joins(output.type, kind, registry.types):
+        if output is None or joins(output.type, kind, registry.types) or not is_known(kind, registry):
             continue
         inside = f"{place.rpartition('.')[0]}/"
         problems[:] = [item for item in problems if not _about(item, source, inside)]

@@ -35,11 +35,15 @@ FORMAT = 1
 MIGRATIONS: Mapping[int, Callable[[dict[str, JSON]], dict[str, JSON]]] = {}
 """For each older format version, how a file of that version becomes one of the next."""
 
+LOOP = "loop."
+"""What the names of a loop's own settings begin with, where a parameter sets them: `loop.times`, `loop.at_most`."""
+
 _SEPARABLE = ("requires", "parameters", "outputs", "nodes")
 """The parts of a workflow that are checked member by member."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _DIGEST = re.compile(r"[0-9a-f]{40}")
+_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.([A-Za-z_][A-Za-z0-9_]*|loop\.times|loop\.at_most)")
 _REFERENCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -53,6 +57,14 @@ def _check_reference(text: object) -> object:
     if isinstance(text, str) and _REFERENCE.fullmatch(text):
         return text
     raise PydanticCustomError("bad_reference", "must name a node and one of its sockets, as in 'node.socket'")
+
+
+def _check_target(text: object) -> object:
+    if isinstance(text, str) and _TARGET.fullmatch(text):
+        return text
+    raise PydanticCustomError(
+        "bad_target", "must name a node and one of its settings, as in 'node.setting', or 'node.loop.times'"
+    )
 
 
 def _check_wires(wires: object) -> object:
@@ -77,6 +89,7 @@ def _check_digest(text: object) -> object:
 
 Name: TypeAlias = Annotated[str, PlainValidator(_check_name)]
 Reference: TypeAlias = Annotated[str, PlainValidator(_check_reference)]
+Target: TypeAlias = Annotated[str, PlainValidator(_check_target)]
 Wires: TypeAlias = Annotated[str | list[str], PlainValidator(_check_wires)]
 TypeName: TypeAlias = Annotated[str, PlainValidator(_check_type)]
 Digest: TypeAlias = Annotated[str, PlainValidator(_check_digest)]
@@ -137,12 +150,22 @@ class Node(BaseModel):
         """Tell whether the node is a zone."""
         return self.map is not None or self.loop is not None
 
+    def with_settings(self, values: Mapping[str, JSON]) -> Node:
+        """Return a copy in which some settings are replaced, `loop.times` among them.
+
+        What a loop is given is looked at when the node is made a zone.
+        """
+        clause = {name.removeprefix(LOOP): value for name, value in values.items() if name.startswith(LOOP)}
+        settings = {**self.settings, **{name: value for name, value in values.items() if not name.startswith(LOOP)}}
+        loop = self.loop.model_copy(update=clause) if self.loop and clause else self.loop
+        return self.model_copy(update={"settings": settings, "loop": loop})
+
 
 class Parameter(BaseModel):
-    """A part of a workflow's public face: the settings it sets, as `node.setting`."""
+    """A part of a workflow's public face: the settings it sets, as `node.setting`, or a `node.loop.times`."""
 
     model_config = _CONFIG
-    sets: list[Reference] = Field(min_length=1)
+    sets: list[Target] = Field(min_length=1)
     description: str = ""
 
 
@@ -198,7 +221,7 @@ class Workflow(BaseModel):
         """Return a copy in which some nodes (by name) have some settings replaced."""
         nodes = dict(self.nodes)
         for name, settings in values.items():
-            nodes[name] = nodes[name].model_copy(update={"settings": {**nodes[name].settings, **settings}})
+            nodes[name] = nodes[name].with_settings(settings)
         return self.model_copy(update={"nodes": nodes})
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, NoReturn
 
-from pydantic import create_model
+from pydantic import ValidationError, create_model
 
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.faces import INPUTS, find_subgraph, output_type, setting_behind
@@ -21,6 +21,7 @@ from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, OutputSpec
 from graphgen.subgraphs import Flat
 from graphgen.types import SocketType, fits, parse_type
+from graphgen.validation import problems_of
 from graphgen.workflow import LoopClause, MapClause, Node, Output, Subgraph, Workflow
 
 BODY = "body"
@@ -63,6 +64,11 @@ def make_zone(
     clause = node.map or node.loop
     if clause is None or sockets is None or outputs is None:
         return None
+    try:  # a parameter may have set a part of it
+        clause = type(clause).model_validate(clause.model_dump(by_alias=True, warnings=False))
+    except ValidationError as error:
+        problems.extend(problems_of(error, f"{name}.{'map' if node.map else 'loop'}"))
+        return None
     wrong = list(_mistakes(name, node, clause, sockets, outputs, registry))
     if node.map and node.loop:
         wrong.append(Problem("two_clauses", name, "has both a map and a loop", cure="put one into a subgraph"))
@@ -77,7 +83,7 @@ def make_zone(
         if socket != index and (face.required or socket in node.inputs)
     ]
     ends = [OutputSpec(key, _given(kind, key, clause)) for key, kind in outputs.items()]
-    spec = _spec("flow.map" if node.map else "flow.loop", faces, ends)
+    spec = _spec(f"{'map' if node.map else 'loop'} of {node.type}", faces, ends)
     feeds = {socket: _feed(socket, node.inputs[socket], sockets[socket]) for socket in fed}
     given = [
         OutputSpec(wire.partition(".")[2], sockets[socket].type) for socket in fed for wire in _each(feeds[socket])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -365,3 +366,25 @@ def test_doctor_says_how_to_mend_what_is_wrong(tmp_path: Path) -> None:
     mend = answer.out.partition("to mend")[2]
     assert "GRAPHGEN_OUTPUTS_DIR" in mend
     assert "`graphgen plugins --verbose`" in mend
+
+
+def test_check_names_the_files_that_mapped_nodes_read(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    inside = {
+        "inputs": {"value": {"type": "float"}},
+        "outputs": {"text": {"from": "text.str"}, "sum": {"from": "sum.float"}},
+        "nodes": {
+            "text": {"type": "toy.read", "settings": {"path": "gone.txt"}},
+            "sum": {"type": "toy.add", "inputs": {"numbers": ["inputs.value"]}},
+        },
+    }
+    nodes = {
+        "many": {"type": "flow.numbers", "settings": {"count": 3}},
+        "each": {"type": "subgraph.reads", "map": {"over": ["value"]}, "inputs": {"value": "many.numbers"}},
+        "text": {"type": "toy.read", "settings": {"path": "lost.txt"}},
+    }
+    outputs = {"each": {"from": "each.text"}, "text": {"from": "text.str"}}
+    answer = terminal.call("check", terminal.save(workflow(nodes, outputs=outputs, subgraphs={"reads": inside})))
+    assert answer.code == 2
+    assert re.findall(r"^  (\S+): ", answer.err, re.M) == ["text.path", "each/text.path"]
+    assert "gone.txt" in answer.err

@@ -116,3 +116,35 @@ def test_parameters_of_nodes_saved_by_an_older_version_are_known(machine: Engine
     (info,) = describe_parameters(machine.read(path), registry())
     assert (info.name, info.value, info.type) == ("much", 4, "int")
     assert carry_out(machine, path, much=2)[0].outputs["g"] == 21
+
+
+def test_a_parameter_sets_how_often_a_loop_turns(tmp_path: Path) -> None:
+    again: dict[str, JSON] = {**N("maths.add", {"extra": 1}, a="one.int"), "loop": {"times": 2, "carry": {"a": "int"}}}
+    inner: JSON = {
+        "inputs": {"start": {"type": "int"}},
+        "outputs": {"int": {"from": "again.int"}},
+        "parameters": {"turns": {"sets": ["again.loop.times"]}},
+        "nodes": {"again": {**again, "inputs": {"a": "inputs.start"}}},
+    }
+    nodes = {"one": N("maths.number", {"value": 1}), "again": again, "sub": N("subgraph.inner", start="one.int")}
+    parameters: dict[str, JSON] = {
+        "turns": {"sets": ["again.loop.times", "sub.turns"]},
+        "most": {"sets": ["again.loop.at_most"]},
+    }
+    document = workflow(nodes, "again.int", "sub.int", parameters=parameters, subgraphs={"inner": inner})
+    with engine(tmp_path) as machine:
+        assert dict(machine.run(document).outputs) == {"again": 3, "sub": 3}
+        assert dict(machine.run(document, {"turns": 5}).outputs) == {"again": 6, "sub": 6}
+        wrong = problems_of(machine, document, turns=-1, most="x")
+        infos = describe_parameters(machine.read(document), machine.registry)
+        values = read_parameters({"turns": "7"}, machine.read(document), machine.registry)
+    assert [str(problem) for problem in wrong] == [
+        "sub/again.loop.times: must be at least 0 (got -1)",
+        "again.loop.times: must be at least 0 (got -1)",
+        'again.loop.at_most: must be a whole number (got "x")',
+    ]
+    assert [(info.name, info.type, info.value, info.schema["minimum"]) for info in infos] == [
+        ("turns", "int", 2, 0),
+        ("most", "int", 1000, 1),
+    ]
+    assert values == {"turns": 7}

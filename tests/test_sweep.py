@@ -131,3 +131,17 @@ def test_a_thousand_variations(machine: Engine) -> None:
     report = sweep(machine, sums(), {"x": list(range(1, 1_001))})
     assert [item.outputs["end"] for item in report.variations] == list(range(12, 1_012))
     assert report.run.ran == 2 + 2 * 1_000
+
+
+def test_what_only_some_variations_have_is_told_with_their_values(machine: Engine) -> None:
+    nodes = {
+        "one": N("maths.number", {"value": 1}),
+        "two": N("maths.number", {"value": 1}),
+        "sum": N("maths.even", a="one.int", b="two.int"),
+    }
+    parameters: dict[str, JSON] = {name: {"sets": [f"{name}.value"]} for name in ("one", "two")}
+    source = workflow(nodes, "sum.int", parameters=parameters)
+    with pytest.raises(WorkflowError) as caught:
+        sweep(machine, source, {"one": [1, 2], "two": [3, 4]})
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("(with one=1 and two=3)")

@@ -49,7 +49,7 @@ def execute(arguments: Sequence[str]) -> int:
             workflow = read_source(engine, call.file)
             places = places_of(workflow, given)
             graph, _ = check_call(engine, workflow, given)
-            engine.plan(graph)  # looks at the files that nodes read
+            problems = engine.find_missing_files(graph)
         except WorkflowError as error:
             problems = error.problems
         types = engine.registry.types

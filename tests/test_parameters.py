@@ -139,9 +139,9 @@ def test_a_parameter_sets_how_often_a_loop_turns(tmp_path: Path) -> None:
         infos = describe_parameters(machine.read(document), machine.registry)
         values = read_parameters({"turns": "7"}, machine.read(document), machine.registry)
     assert [str(problem) for problem in wrong] == [
-        "sub/again.loop.times: must be at least 0 (got -1)",
         "again.loop.times: must be at least 0 (got -1)",
         'again.loop.at_most: must be a whole number (got "x")',
+        "sub/again.loop.times: must be at least 0 (got -1)",
     ]
     assert [(info.name, info.type, info.value, info.schema["minimum"]) for info in infos] == [
         ("turns", "int", 2, 0),

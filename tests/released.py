@@ -170,6 +170,36 @@ def mmdit(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
     return renamed
 
 
+def ddpm_unet(tensors: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:
+    """Rename a pixel UNet's tensors as the first release in PyTorch does: attention as 1x1 convolutions."""
+
+    def renamed(name: str) -> str:
+        name = re.sub(r"^up_blocks\.(\d+)", lambda found: f"up.{levels - 1 - int(found[1])}", name)
+        return replaced(name, DDPM_WORDS)
+
+    found = {renamed(name): value for name, value in tensors.items()}
+    pattern = re.compile(r"attn.*\.(q|k|v|proj_out)\.weight$")
+    return {name: value[:, :, None, None] if pattern.search(name) else value for name, value in found.items()}
+
+
+DDPM_WORDS = {
+    r"^time_embedding\.linear_1": "temb.dense.0",
+    r"^time_embedding\.linear_2": "temb.dense.1",
+    r"^conv_norm_out": "norm_out",
+    r"^down_blocks\.": "down.",
+    r"^mid_block\.resnets\.0": "mid.block_1",
+    r"^mid_block\.resnets\.1": "mid.block_2",
+    r"^mid_block\.attentions\.0": "mid.attn_1",
+    r"\.resnets\.": ".block.",
+    r"\.attentions\.": ".attn.",
+    r"\.(down|up)samplers\.0": r".\1sample",
+    "time_emb_proj": "temb_proj",
+    "conv_shortcut": "nin_shortcut",
+    r"group_norm": "norm",
+    r"\.to_([qkv])\.": r".\1.",
+    r"\.to_out\.0\.": ".proj_out.",
+}
+
 DIT_WORDS = {
     r"^pos_embed\.proj": "x_embedder.proj",
     r"^proj_out_1": "final_layer.adaLN_modulation.1",

@@ -22,7 +22,12 @@ from graphgen.jsontypes import JSON
 from graphgen.report import Report
 from graphgen_nodes import Image
 
-TINY: dict[str, dict[str, JSON]] = {"dit": {"model": "dit", "size": 64, "steps": 3}}
+TINY: dict[str, dict[str, JSON]] = {
+    "dit": {"model": "dit", "size": 64, "steps": 3},
+    "ddpm": {"model": "ddpm", "size": 16, "steps": 3},
+    "ddpm_interpolation": {"model": "ddpm", "size": 16, "steps": 4},
+    "ncsnpp": {"model": "ncsnpp", "size": 16, "steps": 3},
+}
 """What makes a workflow, whose model does not come along, run on a tiny one with random weights."""
 
 WORKFLOWS = sorted((Path(__file__).parent.parent / "workflows").glob("*.json"))

@@ -1,4 +1,4 @@
-"""Make whole models small enough to run in a second, with random weights: SD 1, SD 2 (v), SD 3 and DiT.
+"""Make whole models of every family, small enough to run in a second, with random weights.
 
 `make_tiny(arch, seed, folder)` saves one model twice: as a diffusers folder, and as a single file in the layout of the
 original release, by the names in `released`.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
-from released import bare, dit, ldm_unet, ldm_vae, mmdit, open_clip, under
+from released import bare, ddpm_unet, dit, ldm_unet, ldm_vae, mmdit, open_clip, under
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-Arch = Literal["sd1", "sd2", "sd3", "dit"]
+Arch = Literal["sd1", "sd2", "sd3", "dit", "ddpm", "ncsnpp"]
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
 
@@ -44,13 +44,14 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
     if arch == "dit":
         name_classes(folder / arch)
     file = folder / f"{arch}.safetensors"
-    save_file(original_tensors(arch, pipeline, seed), file, metadata=METADATA[arch])
+    if arch in WRITERS:
+        save_file(original_tensors(arch, pipeline, seed), file, metadata=METADATA.get(arch))
     return Tiny(arch, folder / arch, file)
 
 
 def make_pipeline(arch: Arch, seed: int) -> Any:
     """Build the diffusers pipeline of a tiny model, every parameter random: none may be zero or one by default."""
-    pipeline = {"sd1": _sd1, "sd2": _sd2, "sd3": _sd3, "dit": _dit}[arch]()
+    pipeline = {"sd1": _sd1, "sd2": _sd2, "sd3": _sd3, "dit": _dit, "ddpm": _ddpm, "ncsnpp": _ncsnpp}[arch]()
     generator = torch.Generator().manual_seed(seed)
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
@@ -89,11 +90,8 @@ def name_classes(folder: Path) -> None:
     index.write_text(json.dumps({**json.loads(index.read_text()), "id2label": names}))
 
 
-METADATA: Mapping[Arch, dict[str, str] | None] = {
-    "sd1": None,
+METADATA: Mapping[Arch, dict[str, str]] = {
     "sd2": {"modelspec.architecture": "stable-diffusion-v2-768-v", "modelspec.prediction_type": "v"},
-    "sd3": None,
-    "dit": None,
 }
 
 # --- the models -----------------------------------------------------------------------------------------------------
@@ -191,6 +189,42 @@ def _dit() -> Any:
     )
 
 
+def _ddpm() -> Any:
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    unet = UNet2DModel(
+        sample_size=16,
+        block_out_channels=(32, 64),
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        attention_head_dim=None,
+        flip_sin_to_cos=False,
+        freq_shift=1,
+        downsample_padding=0,
+        norm_eps=1e-6,
+    )
+    return DDPMPipeline(unet, DDPMScheduler())
+
+
+def _ncsnpp() -> Any:
+    from diffusers import ScoreSdeVeScheduler, UNet2DModel
+    from diffusers.pipelines.deprecated import ScoreSdeVePipeline
+
+    unet = UNet2DModel(
+        sample_size=16,
+        block_out_channels=(32, 64),
+        down_block_types=("SkipDownBlock2D", "AttnSkipDownBlock2D"),
+        up_block_types=("AttnSkipUpBlock2D", "SkipUpBlock2D"),
+        layers_per_block=1,
+        time_embedding_type="fourier",
+        attention_head_dim=None,
+        mid_block_scale_factor=1.4142135,
+        norm_eps=1e-6,
+    )
+    return ScoreSdeVePipeline(unet, ScoreSdeVeScheduler(sigma_max=20.0))
+
+
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -262,7 +296,7 @@ def _t5_vocabulary() -> list[tuple[str, float]]:
 
 def original_tensors(arch: Arch, pipeline: Any, seed: int) -> dict[str, Tensor]:
     """Return a tiny model's tensors under the names of its family's original release, in that release's shapes."""
-    write = {"sd1": _write_sd1, "sd2": _write_sd2, "sd3": _write_sd3, "dit": _write_dit}[arch]
+    write = WRITERS[arch]
     return {name: value.contiguous().clone() for name, value in write(pipeline, seed).items()}
 
 
@@ -305,6 +339,20 @@ def _write_dit(pipeline: Any, seed: int) -> dict[str, Tensor]:
         **under("model.diffusion_model.", dit(pipeline.transformer.state_dict(), depth=2, positions=positions)),
         **under("first_stage_model.", ldm_vae(pipeline.vae.state_dict(), levels=4)),
     }
+
+
+def _write_ddpm(pipeline: Any, seed: int) -> dict[str, Tensor]:
+    return ddpm_unet(pipeline.unet.state_dict(), levels=2)
+
+
+WRITERS: Mapping[Arch, Callable[[Any, int], dict[str, Tensor]]] = {
+    "sd1": _write_sd1,
+    "sd2": _write_sd2,
+    "sd3": _write_sd3,
+    "dit": _write_dit,
+    "ddpm": _write_ddpm,
+}
+"""What writes a single file in an original release's names; NCSN++ is read from folders alone."""
 
 
 # --- one set for all tests ------------------------------------------------------------------------------------------

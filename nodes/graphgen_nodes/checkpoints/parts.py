@@ -44,6 +44,7 @@ BARE_MARKS: Mapping[str, str] = {
     "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight": "denoiser",
     "transformer_blocks.0.attn.add_q_proj.weight": "denoiser",
     "down_blocks.0.resnets.0.conv1.weight": "denoiser",
+    "temb.dense.0.weight": "denoiser",
     "decoder.conv_in.weight": "vae",
     "encoder.block.0.layer.0.SelfAttention.q.weight": "t5xxl",
     "text_model.embeddings.token_embedding.weight": "clip",

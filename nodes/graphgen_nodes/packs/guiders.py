@@ -9,7 +9,7 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.facts import check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
-from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance, SwitchedGuidance
+from graphgen_nodes.sampling.options import ClassifierFreeGuidance, ClippedGuidance, NoGuidance, SwitchedGuidance
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Unconditional
 
 
@@ -30,6 +30,13 @@ def _guided(known: Known) -> dict[str, Facts]:
 
 def _switched(known: Known) -> dict[str, Facts]:
     return {"guider": switched_facts(known.inputs.get("first", {}), known.inputs.get("then", {}))}
+
+
+def _clipped(known: Known) -> dict[str, Facts]:
+    low, high = number_of(known.settings, "low"), number_of(known.settings, "high")
+    if low is not None and high is not None and low >= high:
+        raise Refusal(f"is {low:g}, at or above high {high:g}", at="low", cure="make low less than high")
+    return {"guider": known.inputs.get("guider", {})}
 
 
 def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
@@ -88,6 +95,20 @@ def none(
     return NoGuidance(denoiser, positive)
 
 
+@node(category="guiders", cheap=True, infer=_clipped)
+def clip(
+    guider: Annotated[Guider, Field(description="What guides.")],
+    *,
+    low: Annotated[float, Field(ge=-1000, le=1000, description="The least value of a prediction.")] = -1.0,
+    high: Annotated[float, Field(ge=-1000, le=1000, description="The greatest value.")] = 1.0,
+) -> Guider:
+    """Keep predictions within a range of values; for models over pixels, as DDPM's own sampling does.
+
+    Predictions at high noise leave the range that pictures have; without this, the error is carried on.
+    """
+    return ClippedGuidance(guider.denoiser, guider, low, high)
+
+
 @node(category="guiders", cheap=True, infer=_switched)
 def switch(
     first: Annotated[Guider, Field(description="What guides the steps before.")],
@@ -108,10 +129,10 @@ def switch(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the guiders."""
-    return [classifier_free, none, switch]
+    return [classifier_free, none, clip, switch]
 
 
 @hookimpl
 def register_types() -> list[type]:
     """Let the guiders' data travel."""
-    return [ClassifierFreeGuidance, NoGuidance, SwitchedGuidance]
+    return [ClassifierFreeGuidance, NoGuidance, ClippedGuidance, SwitchedGuidance]

@@ -1,4 +1,4 @@
-"""Latents to begin with."""
+"""Latents to begin with, and mixed ones."""
 
 from __future__ import annotations
 
@@ -52,7 +52,38 @@ def empty(
     return Latent(torch.zeros(batch, denoiser.latent.channels, *cells), denoiser.latent)
 
 
+def _blended(known: Known) -> dict[str, Facts]:
+    first, second = known.inputs.get("first", {}), known.inputs.get("second", {})
+    for name, what in (("format", "format"), ("width", "width"), ("height", "height")):
+        if name in first and name in second and first[name] != second[name]:
+            raise Refusal(f"differs from the first one in {what}", at="second", cure="make both alike")
+    counts = [count_of(first, "batch"), count_of(second, "batch")]
+    known_counts = {count for count in counts if count is not None}
+    if len(known_counts - {1}) > 1:
+        told = f"has {counts[1]} images and the first one {counts[0]}"
+        raise Refusal(told, at="second", allowed="equally many, or 1", cure="make both alike")
+    shared = {name: fact for name, fact in {**second, **first}.items() if name != "batch"}
+    return {"latent": {**shared, **({} if None in counts else {"batch": max(known_counts)})}}
+
+
+@node(category="latents", infer=_blended)
+def blend(
+    first: Annotated[Latent, Field(description="What share 0 is.")],
+    second: Annotated[Latent, Field(description="What share 1 is, of the same size and format.")],
+    *,
+    share: Annotated[float, Field(ge=0, le=1, description="How much of the second."), Slider(step=0.05)] = 0.5,
+) -> Latent:
+    """Mix two latents: (1 - share) * first + share * second.
+
+    Noised with one seed, the mix is what mixing the two noised latents gives: so sampling from it, along a slice of a
+    schedule, interpolates between two pictures as DDPM does (Ho et al. 2020, section 4.3).
+    """
+    if first.format != second.format or first.samples.shape[1:] != second.samples.shape[1:]:
+        raise Refusal("differs from the first one in format or size", at="second", cure="make both alike")
+    return Latent((1 - share) * first.samples + share * second.samples, first.format)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the empty latents."""
-    return [empty]
+    """Contribute empty and mixed latents."""
+    return [empty, blend]

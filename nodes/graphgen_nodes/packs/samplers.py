@@ -120,6 +120,35 @@ def lcm(
     return options.LCM(timestep_scaling)
 
 
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.PredictorCorrector))
+def predictor_corrector(
+    *,
+    corrector_steps: Annotated[int, Field(ge=0, le=100, description="Langevin steps at each level.")] = 1,
+    snr: Annotated[float, Field(gt=0, le=1, description="Their signal-to-noise ratio, which sets their size.")] = 0.15,
+    norms: Annotated[
+        Literal["image", "batch"],
+        Field(description="Size steps for each image, or alike for a batch by mean norms, as the release does."),
+    ] = "image",
+) -> Sampler:
+    """Correct by Langevin steps at each level, then predict the next; for score models (Song et al. 2021).
+
+    Wants hundreds of steps, and calls the network once more than there are corrector steps in each.
+    """
+    return options.PredictorCorrector(corrector_steps, snr, norms)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.AnnealedLangevin))
+def annealed_langevin(
+    *,
+    inner_steps: Annotated[int, Field(ge=1, le=1000, description="Langevin steps at each level.")] = 5,
+    step_size: Annotated[
+        float, Field(gt=0, le=1, description="Size of a step, as a share of the level's square.")
+    ] = 0.06,
+) -> Sampler:
+    """Walk by Langevin steps at each level, from the noisiest to the cleanest (Song and Ermon 2019)."""
+    return options.AnnealedLangevin(inner_steps, step_size)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the samplers."""
@@ -136,6 +165,8 @@ def register_nodes() -> list[Callable[..., object]]:
         ddpm,
         unipc,
         lcm,
+        predictor_corrector,
+        annealed_langevin,
     ]
 
 

@@ -79,3 +79,21 @@ class ClassifierFree:
         wanted = ((positive - c_skip * x) / c_out).std(dim=axes, keepdim=True)
         rescaled = output * (wanted / output.std(dim=axes, keepdim=True))
         return c_skip * x + c_out * (phi * rescaled + (1 - phi) * output)
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """Another guidance, whose denoised sample is kept within low..high (Ho et al. 2020 clip to the range of pixels)."""
+
+    inner: Guidance
+    low: float
+    high: float
+
+    def conditionings(self, sigma: float) -> Sequence[Conditioning]:
+        """Return those of the other guidance."""
+        return self.inner.conditionings(sigma)
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Clip what the other guidance makes of the predictions."""
+        found = self.inner.combine(x, sigma, predictions)
+        return replace(found, denoised=found.denoised.clamp(self.low, self.high))

@@ -180,8 +180,40 @@ class LCM(Sampler):
         return LCMAlgorithm(schedule, self.timestep_scaling)
 
 
+@dataclass(frozen=True)
+class PredictorCorrector(Sampler):
+    """Langevin steps at each level, then the reverse of the noising chain to the next."""
+
+    local: ClassVar[bool] = True
+    corrector_steps: int = 1
+    snr: float = 0.15
+    norms: Literal["image", "batch"] = "image"
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.predictor_corrector import PredictorCorrectorAlgorithm
+
+        return PredictorCorrectorAlgorithm(schedule, self.corrector_steps, self.snr, self.norms)
+
+
+@dataclass(frozen=True)
+class AnnealedLangevin(Sampler):
+    """Langevin steps at each level, and nothing else."""
+
+    local: ClassVar[bool] = True
+    inner_steps: int = 5
+    step_size: float = 0.06
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.annealed_langevin import AnnealedLangevinAlgorithm
+
+        return AnnealedLangevinAlgorithm(schedule, self.inner_steps, self.step_size)
+
+
 SAMPLERS: tuple[type[Sampler], ...] = (
-    Euler, EulerAncestral, Heun, DPMpp2M, DPMpp2MSDE, DPMppSDE, LMS, PNDM, DDIM, DDPM, UniPC, LCM,
+    Euler, EulerAncestral, Heun, DPMpp2M, DPMpp2MSDE, DPMppSDE, LMS, PNDM, DDIM, DDPM, UniPC, LCM, PredictorCorrector,
+    AnnealedLangevin,
 )  # fmt: skip
 """The built-in methods, in the order they are listed."""
 
@@ -242,6 +274,32 @@ class NoGuidance(Guider):
         from graphgen_nodes.sampling.guidance import Single
 
         return Single(self)
+
+
+@dataclass(frozen=True)
+class ClippedGuidance(Guider):
+    """Keep what another guider predicts within a range of values, such as that of pixels; `denoiser` is its own."""
+
+    denoiser: Denoiser
+    guider: Guider
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        if not self.low < self.high:
+            raise ValueError(f"guiders.clip.low: is {self.low:g}, which must be less than high ({self.high:g})")
+
+    def at(self, progress: float) -> Guider:
+        """Return this around what guides at a share of a schedule."""
+        inner = self.guider.at(progress)
+        return replace(self, denoiser=inner.denoiser, guider=inner)
+
+    def guidance(self) -> Guidance:
+        """Return the function that clips what the other one's makes."""
+        from graphgen_nodes.sampling.guidance import Clipped
+
+        return Clipped(self.guider.guidance(), self.low, self.high)
 
 
 @dataclass(frozen=True)

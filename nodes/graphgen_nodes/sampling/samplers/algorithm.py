@@ -52,6 +52,11 @@ def slope(path: Path, seen: Evaluation) -> Tensor:
     return noise + path.alpha_slope(seen.sigma) * seen.denoised
 
 
+def score(path: Path, seen: Evaluation) -> Tensor:
+    """Return the gradient of log p(x), which the denoised sample tells (Tweedie): (alpha * denoised - x) / sigma^2."""
+    return (path.alpha(seen.sigma) * seen.denoised - seen.x) / seen.sigma**2
+
+
 def transfer(path: Path, x: Tensor, s: float, denoised: Tensor, t: float, kept: float | None = None) -> Tensor:
     """Return `alpha_t * denoised + kept * noise`, with the noise that x holds beside the denoised sample at s.
 

@@ -197,6 +197,7 @@ def denoiser_facts(handle: Denoiser, wants: Facts | None = None) -> Facts:
         "path": path_facts(handle.path),
         "format": format_facts(handle.latent),
         "components": [handle.weights.part],
+        "weights": [asdict(handle.weights)],
         "precision": handle.precision,
         "classes": handle.classes,
         **(wants or {}),

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from graphgen import Lease, Loaded, Loader, Place, ResourceError
 from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import Family, Slot
+from graphgen_nodes.families.handles import reopen
 from graphgen_nodes.patches import BehaviourPatch, WeightPatch
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Patch, TextEncoder, Weights
 
@@ -34,8 +35,6 @@ class ModelLoader(Loader):
 
     def files(self, handle: object) -> Sequence[Path]:
         """Return the files of a handle's networks: weights, configs and tokenizers."""
-        from graphgen_nodes.weights import reopen
-
         wanted = _handle(handle)
         found = _family(wanted)
         parts = [reopen(item, _slot(found, item)) for item in _weights(wanted)]

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from graphgen import Place
 from graphgen_nodes.checkpoints.header import CheckpointError
-from graphgen_nodes.checkpoints.identity import find_place
 from graphgen_nodes.checkpoints.keys import Source, some
-from graphgen_nodes.checkpoints.parts import Part, open_checkpoint, tokenizer_folder
+from graphgen_nodes.checkpoints.parts import Part, tokenizer_folder
 from graphgen_nodes.families.family import Family, Slot
+from graphgen_nodes.families.handles import reopen
 from graphgen_nodes.sockets import Autoencoder, Conditioning, Denoiser, Precision, Weights
 from graphgen_nodes.text.encode import PromptEncoder
 from graphgen_nodes.text.tokenizers import PromptTokenizer, load_tokenizer
@@ -125,21 +125,6 @@ def choose_dtype(precision: Precision, usual: str, slot: Slot) -> torch.dtype:
     if usual == "float32" or slot.half == "float32":
         return torch.float32
     return torch.bfloat16 if slot.half == "bfloat16" else DTYPES[usual]
-
-
-def reopen(weights: Weights, slot: Slot) -> Part:
-    """Open the part of a checkpoint that a handle names, and check that it is still the same.
-
-    Raises:
-        CheckpointError: it is gone, or its content changed since the handle was made.
-    """
-    checkpoint = open_checkpoint(find_place(weights.digest, Path(weights.path)))
-    for part in checkpoint.parts.values():
-        if part.kind in slot.kinds and part.digest() == weights.digest:
-            return part
-    raise CheckpointError(
-        f"{weights.path}: its {weights.part} changed since its node looked at it; run the workflow again"
-    )
 
 
 def check_names(module: nn.Module, names: Mapping[Source, Iterable[str]], part: Part) -> None:

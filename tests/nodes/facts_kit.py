@@ -93,6 +93,7 @@ def _(value: Denoiser) -> dict[str, object]:
         "path": path_of(value.path),
         "format": asdict(value.latent),
         "components": [value.weights.part],
+        "weights": [asdict(value.weights)],
         "precision": value.precision,
         "classes": value.classes,
     }
@@ -101,7 +102,8 @@ def _(value: Denoiser) -> dict[str, object]:
 @facts_of.register
 def _(value: TextEncoder) -> dict[str, object]:
     parts = [weights.part for weights in value.encoders]
-    return {"family": value.family, "components": parts, "precision": value.precision}
+    weights = [asdict(weights) for weights in value.encoders]
+    return {"family": value.family, "components": parts, "weights": weights, "precision": value.precision}
 
 
 @facts_of.register

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from graphgen_nodes.checkpoints.header import CheckpointError
-from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.checkpoints.identity import find_place
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, open_checkpoint
 from graphgen_nodes.checkpoints.process import ends_in_pure_noise
 from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import Family, Slot, find_part, whole
@@ -117,6 +119,21 @@ def find_text(found: Family, slot: Slot, checkpoints: Sequence[Checkpoint]) -> P
     named = [part for part in parts if found.is_text(slot, part)]
     # a folder's own name for a part outweighs what its shapes would allow
     return next((part for part in named if part.kind == slot.part), named[0] if named else None)
+
+
+def reopen(weights: Weights, slot: Slot) -> Part:
+    """Open the part of a checkpoint that a handle names, and check that it is still the same.
+
+    Raises:
+        CheckpointError: it is gone, or its content changed since the handle was made.
+    """
+    checkpoint = open_checkpoint(find_place(weights.digest, Path(weights.path)))
+    for part in checkpoint.parts.values():
+        if part.kind in slot.kinds and part.digest() == weights.digest:
+            return part
+    raise CheckpointError(
+        f"{weights.path}: its {weights.part} changed since its node looked at it; run the workflow again"
+    )
 
 
 def read_config(slot: Slot, part: Part) -> Config:

@@ -7,6 +7,7 @@ is its library's default.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
@@ -53,6 +54,7 @@ def known_text_encoder(checkpoints: Sequence[Checkpoint], name: str = "auto", pr
     return {
         "family": handle.family,
         "components": [weights.part for weights in handle.encoders],
+        "weights": [asdict(weights) for weights in handle.encoders],
         "precision": handle.precision,
         "windows": [_window(slot, part) for slot, part in parts.values()],
         **(found.gives(complete) if len(complete) == len(configs) else {}),

@@ -45,6 +45,13 @@ class Architecture(ABC):
     def build(self, config: Config) -> nn.Module:
         """Build the library's network; called under `torch.device("meta")`, in the worker."""
 
+    def release_names(self, shapes: Shapes) -> Shapes:  # noqa: ARG002
+        """Return, for a network with these tensors, what `rules` looks at to write the table from the release's names.
+
+        Only names count. By default nothing, for networks whose releases have no names of their own.
+        """
+        return {}
+
     def sources(self, part: Part) -> dict[str, Source]:
         """Translate a part's names: for each of the network's tensors, what it is made of.
 

@@ -64,6 +64,11 @@ class MMDiT(Architecture):
         blocks = [rule for index in range(depth) for rule in _block(index, last=index == depth - 1)]
         return [*rename("", "", ENDS), final, *blocks]
 
+    def release_names(self, shapes: Shapes) -> Shapes:
+        """Return a name of the release and one for each block."""
+        blocks = range(count(shapes, "transformer_blocks"))
+        return dict.fromkeys(("x_embedder.proj.weight", *(f"joint_blocks.{index}.x_block" for index in blocks)), ())
+
     def config(self, shapes: Shapes) -> dict[str, object]:
         """Read depth, widths, patch size, positions, query norms and dual attention from the shapes."""
         width, channels, patch, _ = shapes["pos_embed.proj.weight"]

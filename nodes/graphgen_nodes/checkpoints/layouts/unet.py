@@ -57,6 +57,10 @@ class UNet(Architecture):
             *_up(shapes),
         ]
 
+    def release_names(self, shapes: Shapes) -> Shapes:
+        """Return the release's row of blocks: whether each attends, and where a resolution ends."""
+        return dict.fromkeys((*_release_down(shapes), *_release_up(shapes)), ())
+
     def config(self, shapes: Shapes) -> dict[str, object]:
         """Read channels, blocks, layers, attention and context width from the shapes."""
         levels = range(count(shapes, "down_blocks"))
@@ -112,6 +116,31 @@ def _up(shapes: Shapes) -> Iterator[Rule]:
             if f"{here}.{place}.conv.weight" in shapes:
                 yield Rule(f"{here}.{place}", f"up_blocks.{level}.upsamplers.0")
                 level, resnet = level + 1, 0
+
+
+def _release_down(shapes: Shapes) -> Iterator[str]:
+    yield "input_blocks.0.0.weight"
+    index = 1
+    for level in range(count(shapes, "down_blocks")):
+        block = f"down_blocks.{level}"
+        for resnet in range(count(shapes, f"{block}.resnets")):
+            yield f"input_blocks.{index}.{1 if f'{block}.attentions.{resnet}.norm.weight' in shapes else 0}.norm.weight"
+            index += 1
+        if f"{block}.downsamplers.0.conv.weight" in shapes:
+            yield f"input_blocks.{index}.0.op.weight"
+            index += 1
+
+
+def _release_up(shapes: Shapes) -> Iterator[str]:
+    index = 0
+    for level in range(count(shapes, "up_blocks")):
+        block, attends = f"up_blocks.{level}", _has_attention(shapes, f"up_blocks.{level}")
+        resnets = count(shapes, f"{block}.resnets")
+        for resnet in range(resnets):
+            yield f"output_blocks.{index}.{1 if attends else 0}.norm.weight"
+            if resnet == resnets - 1 and f"{block}.upsamplers.0.conv.weight" in shapes:
+                yield f"output_blocks.{index}.{2 if attends else 1}.conv.weight"
+            index += 1
 
 
 def _layer(shapes: Shapes, source: str, block: str, index: int) -> Iterator[Rule]:

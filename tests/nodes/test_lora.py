@@ -73,7 +73,7 @@ def drawing(*loras: dict[str, Any], arch: Arch = "sd1", texts: bool = True, step
         last = f"lora{index}"
         nodes[last] = N("lora.load", settings, **wires)
     encoder = f"{last if texts else 'model'}.text_encoder"
-    schedule = FLOW if arch == "sd3" else CHAIN
+    schedule: dict[str, Any] = FLOW if arch == "sd3" else CHAIN
     nodes |= {
         "positive": N("text.encode", {"text": PROMPT}, encoder=encoder),
         "negative": N("text.encode", {"text": "blurry"}, encoder=encoder),

@@ -156,7 +156,7 @@ def test_old_names_of_text_attention(residency: Residency, tmp_path: Path) -> No
     """Read `to_q_lora` and `lora_linear_layer`, which diffusers wrote for CLIP before PEFT."""
     pairs = kit.pairs({bare(name): weight for name, weight in kit.layers_of(pipeline("sd1").text_encoder).items()}, 5)
     words = {"q_proj": "to_q_lora", "k_proj": "to_k_lora", "v_proj": "to_v_lora", "out_proj": "to_out_lora"}
-    tensors = {}
+    tensors: kit.Parts = {}
     for name, (down, up) in pairs.items():
         owner, _, own = name.rpartition(".")
         key = f"text_encoder.text_model.{owner}.{words.get(own, f'{own}.lora_linear_layer')}"
@@ -241,7 +241,8 @@ def trained(layer: str, config: Any) -> tuple[nn.Module, dict[str, Tensor], Tens
     """Return a layer of SD 1's UNet adapted by peft, its adapter's random tensors, and the new weight."""
     peft = pytest.importorskip("peft")
     weight = weight_of_layer(layer)
-    plain = nn.Linear(*weight.shape[::-1]) if weight.ndim == 2 else nn.Conv2d(*weight.shape[1::-1], 3, padding=1)
+    rows, columns = weight.shape[:2]
+    plain = nn.Linear(columns, rows) if weight.ndim == 2 else nn.Conv2d(columns, rows, 3, padding=1)
     plain.weight.data.copy_(weight)
     model = peft.get_peft_model(nn.ModuleDict({"layer": plain}), config)
     adapted = model.base_model.model["layer"]

@@ -44,6 +44,7 @@ MARKS: Mapping[str, str] = {
 CONTEXTS: Mapping[int, str] = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}
 """How wide the text is that a UNet's cross-attention reads."""
 
+JOINT = re.compile(r"transformer_blocks[._]\d+[._]attn[._]to_")
 FLUX_WIDTH = 3072
 """Numbers for a token inside Flux: LoRAs of its double blocks alone are named as those of SD3 are."""
 
@@ -127,9 +128,7 @@ def guess_family(file: LoraFile) -> str | None:
             return title
     keys = (layer for name, layer in file.layers.items() if name.endswith(("attn2_to_k", "attn2.to_k")))
     widths = {layer.shapes["down"][1] for layer in keys if "down" in layer.shapes}
-    joint = [
-        layer for name, layer in file.layers.items() if re.search(r"\btransformer_blocks[._]\d+[._]attn[._]to_", name)
-    ]
+    joint = [layer for name, layer in file.layers.items() if JOINT.search(name)]
     if joint:
         return "Flux" if any(layer.size[0] == FLUX_WIDTH for layer in joint) else "Stable Diffusion 3"
     return CONTEXTS.get(widths.pop()) if len(widths) == 1 else None

@@ -18,11 +18,12 @@ from graphgen.cache import Cache, StoredValue
 from graphgen.config import Config
 from graphgen.crew import Crew, terms_of
 from graphgen.hookspecs import DeviceInfo
-from graphgen.lanes import ThreadLane, Workshop
+from graphgen.lanes import ThreadLane
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
 from graphgen.remote import ProcessLane
 from graphgen.tasks import Finished, Lane, Report, Task, Underway
+from graphgen.workshop import Workshop
 from graphgen_nodes.sockets import Image
 
 ROUNDS = 500

@@ -1,4 +1,7 @@
-"""What each way of steering a run adds to a node: a thousand calls plainly, and in zones, choices and the like."""
+"""What each way of steering a run adds to a node: a thousand calls plainly, and in zones, choices and the like.
+
+A list that is given item by item is measured beside the same list returned at once.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,20 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, sleep
+from typing import cast
 
 from benchmarks.measure import Measurement
 from benchmarks.overhead import config_in
-from graphgen import Expansion, Lazy, NoValue, hookimpl, node
+from graphgen import Expansion, Lazy, NoValue, Stream, hookimpl, node
 from graphgen.engine import Engine
+from graphgen.events import Event, NodeFinished
 from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
 
 SIZE, ITEMS, TURNS, RUNS, EARLY = 1_000, 10_000, 1_000, 10_000, 1_000
+SLOW_ITEMS, SLOWLY = 100, 0.01
 ROUNDS = 3
 
 INSIDE: dict[str, JSON] = {
@@ -63,6 +69,20 @@ def numbers(*, start: int = 0, count: int = 1) -> list[int]:
     return list(range(start, start + count))
 
 
+@node(category="benchmark")
+def returned(*, start: int = 0, count: int = 1, seconds: float = 0.0) -> list[int]:
+    """List numbers, each of which takes some time."""
+    return list(yielded(start=start, count=count, seconds=seconds))
+
+
+@node(category="benchmark")
+def yielded(*, start: int = 0, count: int = 1, seconds: float = 0.0) -> Stream[int]:
+    """List numbers one by one, each of which takes some time."""
+    for index in range(count):
+        sleep(seconds)
+        yield start + index
+
+
 @node(category="benchmark", cheap=True)
 def number(*, value: int = 0) -> int:
     """Give a number."""
@@ -75,7 +95,7 @@ class SteeringPack:
     @hookimpl
     def register_nodes(self) -> list[Callable[..., object]]:
         """Contribute the nodes."""
-        return [plain, shift, choosing, blocking, expanding, numbers, number]
+        return [plain, shift, choosing, blocking, expanding, numbers, number, returned, yielded]
 
 
 def side_by_side(type_: str, size: int, start: int) -> dict[str, JSON]:
@@ -95,6 +115,14 @@ def mapped(type_: str, size: int, start: int) -> dict[str, JSON]:
         "each": {"type": type_, "map": {"over": ["value"]}, "inputs": {"value": "many.ints"}},
     }
     return {"graphgen": 1, "nodes": nodes, "outputs": {"each": {"from": "each.int"}}, "subgraphs": {"inside": INSIDE}}
+
+
+def over_list(type_: str, size: int, start: int, seconds: float = 0.0) -> dict[str, JSON]:
+    """Write a map over a list that a node gives, at once or item by item."""
+    document = mapped("steered.plain", size, start)
+    settings: dict[str, JSON] = {"start": start, "count": size, "seconds": seconds}
+    many: dict[str, JSON] = {"type": type_, "settings": settings}
+    return {**document, "nodes": {**cast("dict[str, JSON]", document["nodes"]), "many": many}}
 
 
 def looped(type_: str, size: int, start: int) -> dict[str, JSON]:
@@ -117,6 +145,7 @@ def measure() -> Iterator[Measurement]:
                 warm = _seconds(engine, write("steered.plain", size, 0))
             yield Measurement(f"{name} of {size:,}", "each item or turn", cold / size * 1e6, "µs", 1000)
             yield Measurement(f"{name} of {size:,}", "found in memory", warm * 1e3, "ms")
+        yield from _measure_lists(registry, Path(folder) / "lists")
         yield _measure_memory(registry, Path(folder) / "memory")
 
 
@@ -141,6 +170,43 @@ def _measure_ways(registry: Registry, folder: Path) -> Iterator[Measurement]:
     for name, seconds in best.items():
         told = ("", None) if name == "plain" else ("plain", seconds / best["plain"])
         yield Measurement(f"{SIZE:,} calls", f"{name}, each", seconds / SIZE * 1e6, "µs", None, *told)
+
+
+def _measure_lists(registry: Registry, folder: Path) -> Iterator[Measurement]:
+    """Map a list that comes item by item, beside the same list at once, in turns; the best round counts."""
+    kinds = {"returned at once": "steered.returned", "given item by item": "steered.yielded"}
+    best = dict.fromkeys(kinds, float("inf"))
+    first, whole = dict(best), dict(best)
+    with Engine(config_in(folder), registry) as engine:
+        start = 0
+        for _ in range(ROUNDS):
+            for name, type_ in kinds.items():
+                start += 2 * SIZE
+                best[name] = min(best[name], _seconds(engine, over_list(type_, SIZE, start)))
+                start += 2 * SIZE
+                early, all_ = _first_item(engine, over_list(type_, SLOW_ITEMS, start, SLOWLY))
+                first[name], whole[name] = min(first[name], early), min(whole[name], all_)
+    for name, seconds in best.items():
+        other = ("", None) if name == "returned at once" else ("returned", seconds / best["returned at once"])
+        yield Measurement(f"a map of {SIZE:,} items", f"{name}, each", seconds / SIZE * 1e6, "µs", None, *other)
+    slow = f"a list of {SLOW_ITEMS} items of {SLOWLY * 1000:.0f} ms, mapped"
+    for name in kinds:
+        yield Measurement(slow, f"{name}, to the first item's result", first[name] * 1e3, "ms")
+        yield Measurement(slow, f"{name}, to the end", whole[name] * 1e3, "ms")
+
+
+def _first_item(engine: Engine, document: dict[str, JSON]) -> tuple[float, float]:
+    """Return the seconds to the first turn's result, and to the end."""
+    began, ends = perf_counter(), list[float]()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, NodeFinished) and event.node.startswith("each/"):
+            ends.append(perf_counter() - began)
+
+    report = engine.run(document, listen=listen)
+    if report.failures:
+        raise report.failures[0]
+    return ends[0], perf_counter() - began
 
 
 def _measure_memory(registry: Registry, folder: Path) -> Measurement:

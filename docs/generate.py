@@ -26,7 +26,7 @@ def page() -> str:
     for pack, members in groupby(specs, key=_pack):
         lines += [f"## {pack}", ""]
         for spec in members:
-            lines += [f"### {spec.id}", "", spec.description, "", *_table(spec), ""]
+            lines += [f"### {spec.id}", "", spec.description, *_yields(spec), "", *_table(spec), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -38,7 +38,7 @@ def _table(spec: NodeSpec) -> Iterator[str]:
     yield "| | name | type | |"
     yield "| --- | --- | --- | --- |"
     for item in spec.inputs:
-        many = ", any number" if item.many else ""
+        many = ", any number" if item.many else ", item by item" if item.stream else ""
         yield f"| input | `{item.name}` | {item.type}{many} | {item.description} |"
     properties = spec.settings_schema().get("properties", {})
     assert isinstance(properties, Mapping)  # noqa: S101 - JSON Schema describes settings by an object
@@ -47,6 +47,11 @@ def _table(spec: NodeSpec) -> Iterator[str]:
         yield f"| setting | `{setting.name}` | {_kind(setting, schema)} | {_about(schema)} |"
     for output in spec.outputs:
         yield f"| output | `{output.name}` | {output.type} | {output.description} |"
+
+
+def _yields(spec: NodeSpec) -> list[str]:
+    told = {"items": "It gives its list item by item.", "values": "It shows partial values while it works."}
+    return ["", told[spec.yields]] if spec.yields else []
 
 
 def _kind(setting: SettingSpec, schema: JSON) -> str:

@@ -15,14 +15,16 @@ from graphgen.node import node
 from graphgen.novalue import NoValue
 from graphgen.residency import Lease, Loaded, Loader, Place
 from graphgen.spec import Facts, Known, Migration
+from graphgen.stream import AsyncStream, Stream
 from graphgen.types import Family
 from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 
 # fmt: off
 __all__ = [
-    "Buffer", "BufferCodec", "Cancelled", "Context", "Conversion", "DeviceInfo", "Diagnosis", "Distance", "Expansion",
-    "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Lease", "Loaded", "Loader",
+    "AsyncStream", "Buffer", "BufferCodec", "Cancelled", "Context", "Conversion", "DeviceInfo", "Diagnosis", "Distance",
+    "Expansion", "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Lease", "Loaded",
+    "Loader",
     "Migration", "NoValue", "OutputFile", "Place", "Preview", "Refusal", "ResourceError", "RunFailed", "Seed",
-    "Shipped", "Slider", "TextArea", "Wireable", "WorkflowError", "hookimpl", "node", "run", "run_async",
+    "Shipped", "Slider", "Stream", "TextArea", "Wireable", "WorkflowError", "hookimpl", "node", "run", "run_async",
 ]
 # fmt: on

@@ -73,6 +73,16 @@ class Share:
         self._keys[job] = key
         return group.leader
 
+    def lead(self, job: Job) -> bool:
+        """Let a job that is at work already lead under its value key, if nobody does; tell whether it leads."""
+        key = job.common
+        with self._commons.lock:
+            leads = key not in self._commons.groups
+            if leads:
+                self._commons.groups[key] = _Group(job)
+                self._keys[job] = key
+        return leads
+
     def leave(self, job: Job, result: Finished | None = None) -> None:
         """Take a job out: those who follow it are given its result, or the first of them leads, with its claim."""
         key = self._keys.pop(job, None)

@@ -112,7 +112,13 @@ class Context:
             self._tell(done, total, stage, now)
         elif 0 < total <= done and stage not in self._completed:
             self._tell(done, total, stage, now)  # the last unit is told at once, but not again and again
-        if preview and now - self._last_preview >= PREVIEW_INTERVAL and self._channel.watched():
+        if preview:
+            self.show(preview)
+
+    def show(self, preview: Callable[[], Preview]) -> None:
+        """Show work in progress; `preview` is called only while somebody watches, at most five times a second."""
+        now = monotonic()
+        if now - self._last_preview >= PREVIEW_INTERVAL and self._channel.watched():
             self._last_preview = now
             self._channel.preview(preview())
 

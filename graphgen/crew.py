@@ -15,13 +15,14 @@ from graphgen.config import Config
 from graphgen.devices import DeviceLane, DevicesLane, needs_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf
-from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane, Workshop
+from graphgen.lanes import InlineLane, Lanes, LoopLane, ThreadLane
 from graphgen.partial import Partials
 from graphgen.registry import Registry
 from graphgen.remote import ProcessLane
 from graphgen.residency import Place, Residency
 from graphgen.seat import Terms
 from graphgen.tasks import Lane
+from graphgen.workshop import Workshop
 
 _AT_ONCE = 64
 """Async nodes that one worker runs at once: they mostly wait."""

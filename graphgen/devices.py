@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import RLock, Timer
 from time import monotonic
 from typing import Protocol
 
+from graphgen.cache import StoredValue
 from graphgen.codec import ValueCodec
 from graphgen.fairqueue import FairQueue
 from graphgen.jsontypes import JSON
@@ -38,6 +39,8 @@ class _Held:
     listen: Listener
     needs: Collection[str]
     since: float | None = None
+    feeds: list[Callable[[Lane], None]] = field(default_factory=list)
+    """What its streams were given while it was held."""
 
 
 class DevicesLane:
@@ -65,6 +68,16 @@ class DevicesLane:
         with self._lock:
             self._held.put(held, task.run, task.priority)
         self.look()
+
+    def feed(self, task: int, socket: str, items: Sequence[StoredValue], *, last: bool) -> None:
+        """Hand the device's lane items of a stream; for a task that is held they are kept."""
+        with self._lock:
+            for lane, running in zip(self._lanes, self._running, strict=True):
+                if running and running.task.id == task:
+                    lane.feed(task, socket, items, last=last)
+            for held in self._held:
+                if held.task.id == task:
+                    held.feeds.append(lambda lane: lane.feed(task, socket, items, last=last))
 
     def cancel(self, task: int) -> None:
         """Ask the task to stop; one that is held has stopped at once."""
@@ -98,6 +111,8 @@ class DevicesLane:
             for held in tuple(self._held):
                 if (index := self._place(held)) is not None:
                     self._lanes[index].submit(held.task, partial(self._told, held, index))
+                    for feed in held.feeds:
+                        feed(self._lanes[index])
             self._wake_in_time()
 
     def _place(self, held: _Held) -> int | None:

@@ -77,6 +77,15 @@ class NodePreview:
 
 
 @dataclass(frozen=True, slots=True)
+class NodePartial:
+    """A node has yielded `count` values so far; `summaries` describe the latest, which may not be what it gives."""
+
+    node: str
+    count: int
+    summaries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class NodeLog:
     """A node says something to the person running it."""
 
@@ -134,6 +143,7 @@ Event: TypeAlias = (
     | NodeWaiting
     | NodeProgress
     | NodePreview
+    | NodePartial
     | NodeLog
     | NodeFinished
     | NodeFailed

@@ -6,7 +6,8 @@ Every lane calls nodes through here, in whatever thread or process it runs them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -16,6 +17,7 @@ from graphgen.lazy import Lazy
 from graphgen.novalue import NoValue
 from graphgen.settings import complete_settings
 from graphgen.spec import InputSpec, NodeSpec, OutputSpec
+from graphgen.stream import Items
 from graphgen.types import TypeTable, accepts, class_name
 from graphgen.validation import problems_of
 
@@ -39,10 +41,11 @@ def prepare(
     context: Context | None,
     waiting: Collection[str] = (),
     types: TypeTable = TypeTable(),  # noqa: B008 - frozen
+    streams: Mapping[str, object] = MappingProxyType({}),
 ) -> Call:
     """Put a node's arguments in place; wired settings are among `inputs`, the context is for nodes that want one.
 
-    `waiting` are lazy inputs that are wired, but not there.
+    `waiting` are lazy inputs that are wired, but not there. `streams` are those whose items are still to come.
 
     Raises:
         CallError: a wire brings a value of another type, or one that a setting does not allow.
@@ -58,7 +61,9 @@ def prepare(
         elif (socket := spec.input(name)) is not None:
             values = inputs.get(name, ())
             _check_input(socket, values, types)
-            if socket.lazy and (values or name in waiting):
+            if socket.stream and (values or name in streams):
+                arguments.append(streams[name] if name in streams else Items(cast("list[object]", values[0])))
+            elif socket.lazy and (values or name in waiting):
                 arguments.append(Lazy(values[0]) if values else Lazy(missing=name))
             else:
                 arguments.extend(values if socket.many else (values[0] if values else None,))
@@ -71,6 +76,18 @@ def _check_input(socket: InputSpec, values: Sequence[object], types: TypeTable) 
         if not accepts(socket.type, value, types):
             found: type = type(value)
             raise CallError(f"its input '{socket.name}' is given a {class_name(found)}; it takes {socket.type}")
+
+
+def check_item(socket: InputSpec, value: object, place: int, types: TypeTable) -> None:
+    """Check an item that comes into a stream.
+
+    Raises:
+        CallError: it is not of the stream's type.
+    """
+    if socket.type.item is not None and not accepts(socket.type.item, value, types):
+        found: type = type(value)
+        message = f"its input '{socket.name}' is given a {class_name(found)} as item {place + 1}"
+        raise CallError(f"{message}; it takes {socket.type}")
 
 
 def settle(spec: NodeSpec, settings: Mapping[str, object], wired: Mapping[str, object]) -> dict[str, object]:

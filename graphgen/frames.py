@@ -11,7 +11,7 @@ import json
 import select
 import socket
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from struct import Struct
@@ -30,8 +30,10 @@ from graphgen.tasks import (
     Expanded,
     Failed,
     Finished,
+    Item,
     Logged,
     Measured,
+    Partial,
     Progress,
     Report,
     Shown,
@@ -170,6 +172,7 @@ def task_frame(task: Task, **more: JSON) -> Frame:
     inputs: JSON = {socket: [send_value(one, images) for one in values] for socket, values in task.inputs.items()}
     fields: dict[str, JSON] = {"task": task.id, "type": task.type, "settings": task.settings, "inputs": inputs}
     fields |= {"watched": task.watched, "key": task.key, "lazy": list(task.lazy), "forced": task.forced}
+    fields |= {"streams": list(task.streams), "streamed": task.streamed}
     return Frame({**fields, **more}, images)
 
 
@@ -185,7 +188,24 @@ def read_task(frame: Frame, codec: ValueCodec) -> Task:
         for socket, values in said["inputs"].items()
     }
     watched, lazy, forced = said["watched"], tuple(said["lazy"]), said["forced"]
-    return Task(said["task"], said["type"], said["settings"], inputs, watched, said["key"], lazy, forced=forced)
+    made = Task(said["task"], said["type"], said["settings"], inputs, watched, said["key"], lazy, forced=forced)
+    return made._replace(streams=tuple(said["streams"]), streamed=said["streamed"])
+
+
+def feed_frame(task: int, socket: str, items: Sequence[StoredValue], *, last: bool) -> Frame:
+    """Write items for a task's stream."""
+    images: list[Image] = []
+    sent: JSON = [send_value(item, images) for item in items]
+    return Frame({"feed": task, "socket": socket, "items": sent, "last": last}, images)
+
+
+def read_feed(frame: Frame, codec: ValueCodec) -> list[StoredValue]:
+    """Read the items of a stream.
+
+    Raises:
+        LaneError: one of them is of a type that is not known here.
+    """
+    return [receive_value(one, frame.images, codec) for one in frame.fields["items"]]
 
 
 def report_frame(task: int, report: Report, **more: JSON) -> Frame:
@@ -199,6 +219,10 @@ def report_frame(task: int, report: Report, **more: JSON) -> Frame:
         case Shown(preview):
             fields = {"report": "shown", "media_type": preview.media_type}
             images.append(preview.data)
+        case Partial(count, summaries):
+            fields = {"report": "partial", "count": count, "summaries": dict(summaries)}
+        case Item(value):
+            fields = {"report": "item", "value": send_value(value, images)}
         case Logged(level, message):
             fields = {"report": "logged", "level": level, "message": message}
         case Used(stamps):
@@ -236,6 +260,10 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
             case "shown":
                 (data,) = (image for image in frame.images if isinstance(image, bytes))
                 return Shown(Preview(data, said["media_type"]))
+            case "partial":
+                return Partial(said["count"], {str(key): str(text) for key, text in said["summaries"].items()})
+            case "item":
+                return Item(receive_value(said["value"], frame.images, codec))
             case "logged":
                 return Logged(said["level"], said["message"])
             case "used":

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -22,19 +22,22 @@ from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from graphgen.context import Context
+from graphgen.context import Context, Preview
 from graphgen.errors import DefinitionError
 from graphgen.expansion import Expansion
 from graphgen.files import Files
 from graphgen.lazy import Lazy
 from graphgen.novalue import NoValue
-from graphgen.spec import Device, Fingerprint, Infer, InputSpec, Migration, NodeSpec, OutputSpec, SettingSpec
+from graphgen.spec import Device, Fingerprint, Infer, InputSpec, Migration, NodeSpec, OutputSpec, SettingSpec, Yields
+from graphgen.stream import AsyncStream, Stream
 from graphgen.types import SCALARS, SocketType, class_name, classes_of, socket_type
 from graphgen.validation import phrase
 from graphgen.widgets import Wireable
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_PROMISES: Mapping[bool, tuple[type, type]] = {False: (Iterator, Stream), True: (AsyncIterator, AsyncStream)}
+"""What a generator promises, plain or async: better and better values, or the items of a list."""
 _ATTRIBUTE = "__graphgen_node__"
 _CONFIG = ConfigDict(
     strict=True, extra="forbid", allow_inf_nan=False, frozen=True, validate_default=True, protected_namespaces=()
@@ -117,6 +120,11 @@ def spec_of(function: Callable[..., object]) -> NodeSpec:
 def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec:
     name = _check_function(function)
     hints = _hints(function, name)
+    asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    yields = None
+    if "return" in hints:
+        hints["return"], yields = _read_yields(function, hints["return"], name)
+        hints |= _fields_of(hints["return"])
     inputs: list[InputSpec] = []
     settings: dict[str, inspect.Parameter] = {}
     contexts: list[str] = []
@@ -128,14 +136,14 @@ def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec
         elif parameter.kind is parameter.KEYWORD_ONLY:
             settings[parameter.name] = parameter
         else:
-            inputs.append(_read_input(parameter, annotation, name))
+            inputs.append(_read_input(parameter, annotation, name, asynchronous=asynchronous))
     if len(contexts) > 1:
         raise DefinitionError(f"{name}: {' and '.join(contexts)} are both a Context; keep one")
     outputs = _read_outputs(hints, name)
     return NodeSpec(
         id=function.__name__,
         description=_about(function),
-        asynchronous=inspect.iscoroutinefunction(function),
+        asynchronous=asynchronous,
         inputs=tuple(inputs),
         settings=tuple(_read_setting(parameter, hints[parameter.name], name) for parameter in settings.values()),
         outputs=outputs,
@@ -143,6 +151,7 @@ def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec
         function=function,
         arguments=tuple(key for key, item in parameters.items() if item.kind is not item.KEYWORD_ONLY),
         context=contexts[0] if contexts else None,
+        yields=yields,
         classes=tuple(dict.fromkeys(cls for hint in hints.values() for cls in classes_of(hint) if _travels(cls))),
         **behaviour,  # type: ignore[arg-type]
     )
@@ -153,8 +162,6 @@ def _check_function(function: Callable[..., object]) -> str:
     name = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
     if not inspect.isfunction(function):
         raise DefinitionError(f"{name}: is a {type(function).__name__}; @node stands above a function")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise DefinitionError(f"{name}: yields values one by one; return them all, as list[Image], for example")
     return name
 
 
@@ -174,14 +181,63 @@ def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
         raise DefinitionError(
             f"{name}: the annotation {error.name!r} cannot be read at run time; import it outside TYPE_CHECKING"
         ) from error
-    returned = hints.get("return")
-    # Any output may be blocked, any node may return a graph; saying so is for type checkers.
-    others = [part for part in get_args(returned) if part not in (NoValue, Expansion)]
-    if len(others) == 1 and len(get_args(returned)) > 1 and get_origin(returned) in (Union, UnionType):
-        returned = hints["return"] = others[0]
-    if isinstance(returned, type) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
-        hints |= {f"return {field}": hint for field, hint in get_type_hints(returned, include_extras=True).items()}
     return hints
+
+
+def _fields_of(returned: object) -> dict[str, object]:
+    """Return the types of a NamedTuple's fields, each an output; none for other types."""
+    if isinstance(returned, type) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
+        return {f"return {field}": hint for field, hint in get_type_hints(returned, include_extras=True).items()}
+    return {}
+
+
+def _read_yields(function: Callable[..., object], returned: object, name: str) -> tuple[object, Yields | None]:
+    """Return what a function gives in the end, and what it yields on the way; None if it does not.
+
+    Any output may be blocked, any node may return a graph, any generator may show previews; saying so is for type
+    checkers.
+    """
+    marks = get_args(returned)[1:] if get_origin(returned) is Annotated else ()
+    bare = get_args(returned)[0] if marks else returned
+    origin, asynchronous = get_origin(bare), inspect.isasyncgenfunction(function)
+    values, items = _PROMISES[asynchronous]
+    yielding = asynchronous or inspect.isgeneratorfunction(function)
+    if yielding != (origin in (*_PROMISES[False], *_PROMISES[True])) or (yielding and origin not in (values, items)):
+        raise DefinitionError(f"{name}: {_promise_instead(origin, yielding=yielding, asynchronous=asynchronous)}")
+    if not yielding:
+        return _without(returned, (NoValue, Expansion)), None
+    inner = _without(get_args(bare)[0], (NoValue, Expansion, Preview))
+    if inner in (None, type(None), Preview):
+        raise DefinitionError(
+            f"{name}: yields nothing that could travel along a wire; write '-> {_name(values)}[Image]'"
+        )
+    if origin is items and _fields_of(inner):
+        cure = "name a class of items, or yield better and better lists"
+        raise DefinitionError(f"{name}: yields items of several lists, and a stream is one list; {cure}")
+    whole: object = list[inner] if origin is items else inner  # type: ignore[valid-type]
+    return (Annotated[(whole, *marks)] if marks else whole), "items" if origin is items else "values"
+
+
+def _promise_instead(origin: object, *, yielding: bool, asynchronous: bool) -> str:
+    """Say what to write as the return type of a function that yields, or that does not though it says so."""
+    values, items = map(_name, _PROMISES[asynchronous])
+    if not yielding:
+        return f"promises {_name(origin)}, but yields nothing; yield its values, or write '-> list[Image]', for example"
+    return (
+        f"yields values; write '-> {items}[Image]' where they are the items of a list, or '-> {values}[Image]' where "
+        "each is a better one than the last"
+    )
+
+
+def _name(cls: object) -> str:
+    return getattr(cls, "__name__", str(cls))
+
+
+def _without(annotation: object, words: tuple[type, ...]) -> object:
+    """Take classes out of a union, if that leaves one type."""
+    others = [part for part in get_args(annotation) if part not in words]
+    united = get_origin(annotation) in (Union, UnionType) and len(get_args(annotation)) > len(others)
+    return others[0] if united and len(others) == 1 else annotation
 
 
 def _annotation(parameter: inspect.Parameter, hints: Mapping[str, object], name: str) -> object:
@@ -196,9 +252,9 @@ def _annotation(parameter: inspect.Parameter, hints: Mapping[str, object], name:
     return hints[parameter.name]
 
 
-def _read_input(parameter: inspect.Parameter, annotation: object, name: str) -> InputSpec:
-    inner = _within_lazy(annotation)
-    kind = _socket(annotation if inner is None else inner, parameter.name, name)
+def _read_input(parameter: inspect.Parameter, annotation: object, name: str, *, asynchronous: bool) -> InputSpec:
+    lazy, listed = _within(annotation, Lazy), _within(annotation, AsyncStream if asynchronous else Stream)
+    kind = _socket(listed or lazy or annotation, parameter.name, name)
     if parameter.default is None:
         kind = replace(kind, optional=True)
     elif parameter.default is not parameter.empty:
@@ -207,19 +263,25 @@ def _read_input(parameter: inspect.Parameter, annotation: object, name: str) -> 
             "a wire may default to None only, or make it a setting by moving it after the star"
         )
     many = parameter.kind is parameter.VAR_POSITIONAL
-    if many and inner is not None:
-        raise DefinitionError(f"{name}: '*{parameter.name}' cannot be lazy; only single wires can")
-    return InputSpec(parameter.name, kind, _description(annotation), many, inner is not None)
+    if many and (lazy or listed):
+        raise DefinitionError(
+            f"{name}: '*{parameter.name}' cannot be {'lazy' if lazy else 'a stream'}; only single wires can"
+        )
+    return InputSpec(parameter.name, kind, _description(annotation), many, lazy is not None, listed is not None)
 
 
-def _within_lazy(annotation: object) -> object | None:
-    """Return what stands inside `Lazy[...]`, itself or within Annotated or a union with None; None if nothing does."""
-    if get_origin(annotation) is Lazy:
+def _within(annotation: object, mark: type) -> object | None:
+    """Return what `Lazy[...]` or `Stream[...]`, itself or within Annotated or a union with None, makes of a socket.
+
+    None if the mark is not there.
+    """
+    if get_origin(annotation) is mark:
         inside: object = get_args(annotation)[0]
-        return inside
+        return inside if mark is Lazy else list[inside]  # type: ignore[valid-type]
     if get_origin(annotation) is Annotated:
-        return _within_lazy(get_args(annotation)[0])
-    inner = [found for part in get_args(annotation) if (found := _within_lazy(part)) is not None]
+        return _within(get_args(annotation)[0], mark)
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    inner = [found for part in parts if (found := _within(part, mark)) is not None]
     return inner[0] | None if inner else None  # type: ignore[operator]  # a class, of which a union can be made
 
 
@@ -250,10 +312,19 @@ def _read_outputs(hints: Mapping[str, object], name: str) -> tuple[OutputSpec, .
 
 
 def _socket(annotation: object, parameter: str, name: str) -> SocketType:
+    if _mentions(annotation, (Stream, AsyncStream)):
+        raise DefinitionError(
+            f"{name}: parameter '{parameter}': a stream is an input as a whole, Stream[Image] of a plain node and "
+            "AsyncStream[Image] of an async one; it is neither lazy, nor a setting, nor a part of another type"
+        )
     try:
         return socket_type(annotation)
     except DefinitionError as error:
         raise DefinitionError(f"{name}: parameter '{parameter}': {error}") from error
+
+
+def _mentions(annotation: object, classes: tuple[type, ...]) -> bool:
+    return get_origin(annotation) in classes or any(_mentions(part, classes) for part in get_args(annotation))
 
 
 def _description(annotation: object) -> str:
@@ -309,5 +380,7 @@ def _check_behaviour(spec: NodeSpec) -> None:
         raise DefinitionError(f"{name}: migrations from versions {wrong}; allowed are 1 to {spec.version - 1}")
     if spec.effect and [output.type.name for output in spec.outputs] != [class_name(Files)]:
         raise DefinitionError(f"{name}: an effect node returns Files, which the engine writes; write '-> Files'")
+    if spec.effect and spec.yields:
+        raise DefinitionError(f"{name}: an effect node gives its files at once; write 'return' in place of 'yield'")
     if spec.asynchronous and spec.device == "gpu":
         raise DefinitionError(f"{name}: an async node runs on the event loop, not on a device; drop async")

@@ -22,6 +22,7 @@ from graphgen.jsontypes import JSON
 from graphgen.novalue import NoValue
 from graphgen.plan import Plan, make_plan
 from graphgen.scope import Job, Scope
+from graphgen.streaming import Streams
 from graphgen.tasks import Expanded, Failed, Finished
 from graphgen.wavefront import Values
 from graphgen.workflow import MapClause
@@ -42,6 +43,7 @@ class Host(Protocol):
     path_of: PathOf
     look_up: bool
     listen: Callable[[Event], None] | None
+    streams: Streams
 
     def begin(self, scope: Scope) -> None:
         """Carry out a scope."""
@@ -82,6 +84,15 @@ class Openings:
         if self._host.listen and (done == total or now - self._told.get(job.label, 0.0) >= TOLD):
             self._told[job.label] = now
             self._host.listen(events.NodeProgress(job.label, done, total, "turns"))
+
+    def streamed(self, job: Job) -> bool:
+        """Tell whether somebody wants a zone's items as they come."""
+        return self._host.streams.wanted(job)
+
+    def give(self, job: Job, items: Values) -> None:
+        """Give the next item of each of a zone's lists."""
+        for output, item in items.items():
+            self._host.streams.take(job, output, item)
 
     def close(self, job: Job, values: Values, left_out: Sequence[str]) -> None:
         """Give a zone its values; `left_out` are items that failed, each with the reason."""

@@ -7,11 +7,12 @@ in a fair queue.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
+from graphgen.cache import StoredValue
 from graphgen.fairqueue import FairQueue
-from graphgen.seat import Order, Seat, Terms
+from graphgen.seat import Feed, Order, Seat, Terms
 from graphgen.tasks import Listener, Stopped, Task
 
 
@@ -25,6 +26,8 @@ class ProcessLane:
         self._width = width
         self._seats: list[Seat] = []
         self._seat_of: dict[int, Seat] = {}
+        self._hungry: dict[int, Order] = {}
+        """Orders whose tasks have streams."""
         self._backlog: FairQueue[Order] = FairQueue()
         self._lock = Lock()
 
@@ -32,11 +35,21 @@ class ProcessLane:
         """Hand the task to a worker, or put it in line."""
         order = Order(task, listen)
         with self._lock:
+            if task.streams:
+                self._hungry[task.id] = order
             if (seat := self._free_seat()) is None:
                 self._backlog.put(order, task.run, task.priority)
             else:
                 self._assign(seat, order)
                 seat.give(order)
+
+    def feed(self, task: int, socket: str, items: Sequence[StoredValue], *, last: bool) -> None:
+        """Hand the worker items of a stream; for a task in line they are kept."""
+        with self._lock:
+            if order := self._hungry.get(task):
+                order.feeds.append(Feed(socket, items, last))
+                if seat := self._seat_of.get(task):
+                    seat.feed(task)
 
     def cancel(self, task: int) -> None:
         """Ask the task to stop; one that does not is ended with its worker, one in line has stopped at once."""
@@ -44,6 +57,7 @@ class ProcessLane:
             waiting = next((order for order in self._backlog if order.task.id == task), None)
             if waiting is not None:
                 self._backlog.remove(waiting)
+                self._hungry.pop(task, None)
             elif seat := self._seat_of.get(task):
                 seat.cancel(task)
         if waiting is not None:
@@ -59,6 +73,7 @@ class ProcessLane:
             seats, waiting = tuple(self._seats), tuple(self._backlog)
             self._backlog = FairQueue()
             self._seats.clear()
+            self._hungry.clear()
             for seat in seats:
                 seat.close()
         for order in waiting:
@@ -82,6 +97,7 @@ class ProcessLane:
         with self._lock:
             seat.load -= 1
             del self._seat_of[ended.task.id]
+            self._hungry.pop(ended.task.id, None)
             if not self._backlog or seat not in self._seats:
                 return None
             order = self._backlog.take()

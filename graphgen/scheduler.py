@@ -26,9 +26,9 @@ from graphgen.graph import Graph, GraphNode
 from graphgen.identity import identify, planned_key, unchanged
 from graphgen.inference import PathOf
 from graphgen.jsontypes import JSON
-from graphgen.lanes import Lanes, summary_of
+from graphgen.lanes import Lanes
 from graphgen.lazy import ASKS
-from graphgen.narration import event_of
+from graphgen.narration import event_of, summary_of
 from graphgen.novalue import NoValue, reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
@@ -37,7 +37,8 @@ from graphgen.plan import Plan, demand_more
 from graphgen.ready import Ready
 from graphgen.scope import Job, Scope
 from graphgen.sources import Source, Sources
-from graphgen.tasks import Asked, Expanded, Failed, Finished, Measured, Report, Stopped, Task, Used, new_id
+from graphgen.streaming import Streams
+from graphgen.tasks import Asked, Expanded, Failed, Finished, Item, Measured, Report, Stopped, Used, new_id
 from graphgen.turns import begin_zone
 from graphgen.wavefront import Values
 
@@ -85,7 +86,7 @@ class Execution:
         self.listen = listen
         self.control = control or Control()
         self.outcome, self.used = Outcome(), used
-        self._run, self._priority = new_id(), priority
+        self.run_id, self._priority = new_id(), priority
         self._pace: MutableMapping[str, float] = {} if pace is None else pace
         self._queue: SimpleQueue[tuple[int, Report | Told | None]] = SimpleQueue()
         self._openings = Openings(self, expand)
@@ -97,6 +98,7 @@ class Execution:
         self._running: dict[int, Job] = {}
         """Tasks at work."""
         self._sources = Sources(self, commons or Commons(), self._pace, self._post)
+        self.streams = Streams(self, self._sources)
         self._stopping = False
 
     def run(self) -> Outcome:
@@ -128,7 +130,8 @@ class Execution:
                         scope.ended(scope)
                 else:
                     scope, name = self._ready.popleft()
-                    self._start(scope, scope.plan.graph.nodes[name])
+                    if scope.owner is None or not scope.owner.dropped:
+                        self._start(scope, scope.plan.graph.nodes[name])
             if self.control.cancelled and not self._stopping:
                 self._stop_running()
             if not self._running and not self._sources.waiting:
@@ -172,7 +175,7 @@ class Execution:
     def _start(self, scope: Scope, node: GraphNode) -> None:
         """Look a node's value key up, and run it if nothing is found and nobody else is at it."""
         spec, job = node.spec, Job(scope, node, scope.front.inputs(node))
-        job.forced = self._run if node.name in scope.plan.forced else 0
+        job.forced = self.run_id if node.name in scope.plan.forced else 0
         planned = planned_key(job)
         if not spec.pure:
             self.submit(job)
@@ -215,12 +218,12 @@ class Execution:
             begin_zone(job, node.zone, self._openings)
             return
         job.lane = self.lanes.lane_for(node.spec)
-        key = job.keys[-1] if job.keys else ""  # the planned one, where there is one
-        lazy = tuple(node.lazy - job.scope.front.asked(node.name)) if node.lazy else ()
-        about = (node.spec.id, node.settings, job.inputs, self.watched, key, lazy, self._run, self._priority)
-        task = Task(new_id(), *about, forced=bool(job.forced))
+        streamed = node.spec.yields == "items" and self.streams.wanted(job)
+        task = job.make_task(self.run_id, self._priority, watched=self.watched, streamed=streamed)
         self._running[task.id] = job
         job.lane.submit(task, self._post)
+        if job.streams:
+            self.streams.feed(job)
 
     def _post(self, task: int, report: Report | Told) -> None:
         self._queue.put((task, report))
@@ -236,13 +239,16 @@ class Execution:
         if isinstance(report, Used | Measured):
             self.outcome.account(job.label, report)
             self.used(report.stamps if isinstance(report, Used) else ())
+        elif isinstance(report, Item):
+            self.streams.take(job, job.node.spec.outputs[0].name, report.value)
         elif isinstance(report, _ENDS):
             del self._running[task]
-            self._end(job, report)
+            if not job.streams or self.streams.counts(job, report):
+                self.end(job, report)
         elif self.listen and not isinstance(report, HandedOver):
             self.listen(event_of(job.label, job.lane, report))
 
-    def _end(self, job: Job, report: Report | Told) -> None:
+    def end(self, job: Job, report: Report | Told) -> None:
         """Take in the end of a job that ran."""
         if isinstance(report, Expanded):
             self._openings.enter(job, report)
@@ -307,9 +313,11 @@ class Execution:
                 if name in scope.strayed:
                     scope.strayed.add(dependant)
                 self.take(scope, dependant, values, "equal")
-            else:
+            elif dependant not in scope.early:
                 self._ready.append((scope, dependant))
         front.leave(name)
+        if scope.growing:
+            self.streams.arrived(scope, name)
         self._settle(scope)
 
     def _perform(self, scope: Scope, node: GraphNode, values: Values) -> bool:
@@ -333,6 +341,7 @@ class Execution:
             self.outcome.failures.append(
                 NodeError(name, spec.id, report.error, traceback=report.traceback, inputs=report.inputs)
             )
+        self.streams.drop(scope, job.node.name)
         scope.failed.append(f"'{name}' failed: {report.error}" if scope.prefix else name)
         if self.listen:
             self.listen(events.NodeFailed(name, spec.id, report.error, report.traceback, report.inputs))
@@ -371,6 +380,7 @@ class Execution:
         self._settle(scope)
 
     def _skip(self, scope: Scope, name: str, because: str) -> None:
+        self.streams.drop(scope, name)
         self.outcome.undone.append(scope.label(name))
         if self.listen:
             self.listen(events.NodeSkipped(scope.label(name), because))

@@ -9,9 +9,11 @@ from time import perf_counter
 
 from graphgen.cache import Claim, StoredValue
 from graphgen.graph import GraphNode
+from graphgen.growing import Growing
 from graphgen.plan import Plan
-from graphgen.tasks import Lane
+from graphgen.tasks import Lane, Report, Task, new_id
 from graphgen.wavefront import Values, Wavefront
+from graphgen.wires import Wire
 from graphgen.zones import label
 
 
@@ -47,6 +49,10 @@ class Scope:
         """Whether its end was noted."""
         self.failed: list[str] = []
         """What went wrong, in short."""
+        self.growing: dict[Wire, Growing] = {}
+        """Lists that nodes at work are giving item by item, by output, where somebody takes them so."""
+        self.early: dict[str, Job] = {}
+        """Nodes that began while a list they take was still growing, and is."""
         self.strayed: set[str] = set()
         """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
 
@@ -99,6 +105,33 @@ class Job:
     forced: int = 0
     """The run that forces it, and takes nothing that was made before; 0 where none does."""
     began: float = field(default_factory=perf_counter)
+    streams: Mapping[str, Growing] = field(default_factory=dict)
+    """Lists among its inputs that were growing when it began, by socket."""
+    held: Report | None = None
+    """How it ended, while such a list is still growing."""
+    dropped: bool = False
+    """Whether nobody wants to know any more how it ends."""
+    task: int = 0
+    """The task that does it."""
+
+    def make_task(self, run: int, priority: int, *, watched: bool, streamed: bool) -> Task:
+        """Return the task that does the job on a lane."""
+        node, asked = self.node, self.scope.front.asked(self.node.name)
+        self.task = new_id()
+        return Task(
+            self.task,
+            node.spec.id,
+            node.settings,
+            self.inputs,
+            watched,
+            self.keys[-1] if self.keys else "",  # the planned one, where there is one
+            tuple(node.lazy - asked) if node.lazy else (),
+            run,
+            priority,
+            bool(self.forced),
+            tuple(self.streams),
+            streamed,
+        )
 
     @property
     def common(self) -> str:
@@ -109,6 +142,11 @@ class Job:
     def label(self) -> str:
         """The node's name in the whole run."""
         return self.scope.label(self.node.name)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that comes in is there."""
+        return all(growing.whole for growing in self.streams.values())
 
     def owners(self) -> Iterator[Job]:
         """Yield the jobs that it stands in, the nearest first."""

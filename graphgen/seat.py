@@ -10,22 +10,23 @@ from __future__ import annotations
 import os
 import select
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+from graphgen.cache import StoredValue
 from graphgen.cache.crossing import Image, receive_value, send_value
 from graphgen.codec import ValueCodec
 from graphgen.errors import LaneError
-from graphgen.frames import Frame, read_report, task_frame
+from graphgen.frames import Frame, feed_frame, read_report, task_frame
 from graphgen.jsontypes import JSON
-from graphgen.lanes import summarise_inputs
 from graphgen.partial import Partials
 from graphgen.process import WorkerProcess, ending
 from graphgen.tasks import Failed, Listener, Report, Started, Stopped, Task, Underway
+from graphgen.workshop import summarise_inputs
 
 _LOOK = 0.1
 """Seconds between looks at the clock and at the worker's memory, while something runs."""
@@ -56,9 +57,21 @@ class Terms:
     grace: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Items for a task's stream; `last` tells that these were all."""
+
+    socket: str
+    items: Sequence[StoredValue]
+    last: bool
+
+
 @dataclass(slots=True, eq=False)
 class Order:
-    """A task on its way: when it began and when it must be over (by `monotonic`), and why it was asked to stop."""
+    """A task on its way: when it began and when it must be over (by `monotonic`), and why it was asked to stop.
+
+    `feeds` is all that its streams were given, of which `fed` pieces went to the worker that has it now.
+    """
 
     task: Task
     listen: Listener
@@ -66,10 +79,23 @@ class Order:
     began: float | None = None
     due: float | None = None
     asked: Literal["", "cancelled", "time"] = ""
+    feeds: list[Feed] = field(default_factory=list)
+    fed: int = 0
+
+    @property
+    def hungry(self) -> bool:
+        """Tell whether it waits for another node's items; the time that takes is not its own."""
+        return len(self.task.streams) > sum(feed.last for feed in self.feeds[: self.fed])
 
 
-_Message: TypeAlias = Order | int | None
-"""An order to begin, the id of a task to cancel, or None: close."""
+class Fed(NamedTuple):
+    """Tells that there is more in an order's feeds."""
+
+    task: int
+
+
+_Message: TypeAlias = Order | Fed | int | None
+"""An order to begin, or that has more to be fed, the id of a task to cancel, or None: close."""
 
 
 class Seat:
@@ -102,6 +128,10 @@ class Seat:
     def give(self, order: Order) -> None:
         """Put an order in line."""
         self._post(order)
+
+    def feed(self, task: int) -> None:
+        """Look for what an order was fed."""
+        self._post(Fed(task))
 
     def cancel(self, task: int) -> None:
         """Ask a task to stop; one that does not is ended with its worker."""
@@ -143,6 +173,9 @@ class Seat:
     def _take_in(self, message: _Message) -> None:
         if isinstance(message, Order):
             self._begin(message)
+        elif isinstance(message, Fed):
+            if (order := self._orders.get(message.task)) and self._worker is not None:
+                self._send_feeds(order, self._worker)
         elif message is not None:
             if order := self._orders.get(message):
                 self._ask_to_stop(order, "cancelled")
@@ -169,7 +202,7 @@ class Seat:
                 self._ended_for = "another"
                 worker.kill()
                 return
-            began = now if terms.seconds is None or order.began is None else order.began
+            began = now if terms.seconds is None or order.began is None or order.hungry else order.began
             if not order.asked and now - began >= (terms.seconds or 1):
                 self._ask_to_stop(order, "time")
         if terms.own_bytes is not None and self._orders and worker.own_bytes() > terms.own_bytes:
@@ -190,9 +223,19 @@ class Seat:
         except LaneError as error:
             self._finish(order, Failed(f"LaneError: {error}", "", ""))
             return
-        order.tries += 1
+        order.tries, order.fed = order.tries + 1, 0
         with suppress(OSError):  # that it is gone is seen when it is read from
             worker.connection.send(task_frame(order.task, allowed=sorted(self._terms.allowed)))
+        self._send_feeds(order, worker)
+
+    def _send_feeds(self, order: Order, worker: WorkerProcess) -> None:
+        while order.fed < len(order.feeds):
+            feed = order.feeds[order.fed]
+            order.fed += 1
+            with suppress(OSError):
+                worker.connection.send(feed_frame(order.task.id, feed.socket, feed.items, last=feed.last))
+            if feed.last and order.began is not None:
+                order.began = monotonic()
 
     def _ask_to_stop(self, order: Order, why: Literal["cancelled", "time"]) -> None:
         if not order.asked and self._worker is not None:

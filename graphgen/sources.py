@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Literal, Protocol, TypeAlias, cast
 
 from graphgen import events
-from graphgen.cache import Cache
+from graphgen.cache import Cache, Result
 from graphgen.commons import Commons, Share, Told
 from graphgen.control import Control
 from graphgen.events import Event
@@ -95,6 +95,16 @@ class Sources:
             if leader not in self._share:
                 self._tell_of_waiting(job)
 
+    def join_late(self, job: Job, *, look_up: bool) -> bool:
+        """Let others follow a job that is at work already; False when its result is found, and taken in."""
+        if look_up and (result := self._kept(job)):
+            self._host.cache.keep(job.keys, result.values, result.seconds, durable=True)
+            self._host.take(job.scope, job.node.name, result.values, result.source)
+            return False
+        if self._share.lead(job) and self._host.look_up and not job.node.zone:
+            self._claim(job)
+        return True
+
     def receive(self, number: int, told: Told) -> None:
         """Take in what the job has given that another one followed, or go on in its place."""
         job = self._following.pop(number, None)
@@ -138,8 +148,7 @@ class Sources:
     def _lead(self, job: Job) -> None:
         """Take a job's result from the cache, make it, or leave that to another process that is at it."""
         host = self._host
-        anew = job.forced and job.keys[0] not in self._fresh
-        if host.look_up and not anew and (result := host.cache.fetch(job.keys[0])):
+        if result := self._kept(job):
             host.cache.keep(job.keys, result.values, result.seconds, durable=True)
             if job.node.lazy and ASKS in result.values:
                 host.ask(job, cast("list[str]", result.values[ASKS].load()))
@@ -147,11 +156,19 @@ class Sources:
             else:
                 host.take(job.scope, job.node.name, result.values, result.source)
                 self._share.leave(job, Finished(result.values, result.seconds))
-        elif not host.look_up or anew or job.node.zone or job.claim or self._claim(job):
+        elif not host.look_up or self._anew(job) or job.node.zone or job.claim or self._claim(job):
             host.submit(job)
         else:
             self._tell_of_waiting(job)
             self._elsewhere.append(job)
+
+    def _kept(self, job: Job) -> Result | None:
+        """Return what is kept under a job's value key, if it may serve."""
+        return self._host.cache.fetch(job.keys[0]) if self._host.look_up and not self._anew(job) else None
+
+    def _anew(self, job: Job) -> bool:
+        """Tell whether a job is forced, and this run has not made its result yet."""
+        return bool(job.forced) and job.keys[0] not in self._fresh
 
     def _tell_of_waiting(self, job: Job) -> None:
         if self._host.listen and not job.told:

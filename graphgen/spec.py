@@ -18,6 +18,7 @@ from graphgen.jsontypes import JSON
 from graphgen.types import SocketType
 from graphgen.widgets import RootName
 
+Yields: TypeAlias = Literal["values", "items"]
 Device: TypeAlias = Literal["cpu", "gpu"]
 Facts: TypeAlias = Mapping[str, JSON]
 """What is known of a value before anything runs: family, channels, width, batch, ...; see docs/facts.md.
@@ -54,6 +55,8 @@ class InputSpec:
     many: bool = False
     lazy: bool = False
     """It is computed only when the node asks for it."""
+    stream: bool = False
+    """It is a list whose items the node takes one by one, so that it may start with the first."""
 
     @property
     def required(self) -> bool:
@@ -123,6 +126,8 @@ class NodeSpec:
     infer: Infer | None = None
     fingerprint: Fingerprint | None = None
     migrations: Mapping[int, Migration] = field(default_factory=dict)
+    yields: Yields | None = None
+    """What a generator node yields: better and better values of its outputs, or the items of its list."""
     source: str | None = None
     """Digest of the pack's source while it is installed editable; part of the keys."""
 
@@ -176,7 +181,11 @@ class NodeSpec:
             "cheap": self.cheap,
             "pure": self.pure,
             "effect": self.effect,
-            "inputs": [_socket_json(item) | {"required": item.required, "many": item.many} for item in self.inputs],
+            "yields": self.yields,
+            "inputs": [
+                _socket_json(item) | {"required": item.required, "many": item.many, "stream": item.stream}
+                for item in self.inputs
+            ],
             "settings": self.settings_schema(),
             "wireable": [item.name for item in self.settings if item.wireable],
             "outputs": [_socket_json(item) for item in self.outputs],

@@ -6,7 +6,7 @@ from a file by their digest; settings cross as JSON; nothing else does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -42,6 +42,10 @@ class Task(NamedTuple):
     """Tasks of a higher one are taken first."""
     forced: bool = False
     """Whether it begins from the start, with none of the partial work that is kept."""
+    streams: tuple[str, ...] = ()
+    """Inputs whose items are fed to the task while it runs."""
+    streamed: bool = False
+    """Whether somebody waits for the items of its list one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,21 @@ class Shown:
     """The task shows what it is working on."""
 
     preview: Preview
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The task has yielded `count` values so far; `summaries` describe the latest one, by output."""
+
+    count: int
+    summaries: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The task gives the next item of its list, of which it will give the whole at its end."""
+
+    value: StoredValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +151,7 @@ class Stopped:
     """The task stopped because it was cancelled."""
 
 
-Underway: TypeAlias = Started | Progress | Shown | Logged | Used | Measured
+Underway: TypeAlias = Started | Progress | Shown | Partial | Item | Logged | Used | Measured
 """Reports after which more will come; every other one is a task's last."""
 Report: TypeAlias = Underway | Finished | Asked | Expanded | Failed | Stopped
 Listener: TypeAlias = Callable[[int, Report], None]
@@ -140,12 +159,18 @@ Listener: TypeAlias = Callable[[int, Report], None]
 
 
 class Lane(Protocol):
-    """Runs tasks. `submit` and `cancel` return at once; a task ends as Finished, Asked, Expanded, Failed or Stopped."""
+    """Runs tasks, each of which ends as Finished, Asked, Expanded, Failed or Stopped.
+
+    `submit`, `feed` and `cancel` return at once.
+    """
 
     name: str
 
     def submit(self, task: Task, listen: Listener) -> None:
         """Take a task."""
+
+    def feed(self, task: int, socket: str, items: Sequence[StoredValue], *, last: bool) -> None:
+        """Give a task more items of a stream; `last` tells that these were all. Does nothing for one that is over."""
 
     def cancel(self, task: int) -> None:
         """Ask a task to stop, whether it has begun or not."""

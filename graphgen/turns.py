@@ -2,12 +2,14 @@
 
 In: a job whose node is a zone. Out: the zone's values. A map has a bounded number of turns open at a time; a loop has
 one. Only what somebody wants is collected, so that a map over ten thousand pictures that are saved holds a few of them.
+A map over a list that is still growing opens a turn for each item as it comes, as many at a time as ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
+from time import perf_counter
 from typing import Protocol, cast
 
 from graphgen.cache import StoredValue
@@ -32,6 +34,12 @@ class Opener(Protocol):
 
     def turned(self, job: Job, done: int, total: int) -> None:
         """Tell that a turn is over; a total of 0 says that nobody knows."""
+
+    def streamed(self, job: Job) -> bool:
+        """Tell whether somebody wants a zone's items as they come."""
+
+    def give(self, job: Job, items: Mapping[str, StoredValue]) -> None:
+        """Give the next item of each of a zone's lists."""
 
     def close(self, job: Job, values: Mapping[str, StoredValue], left_out: Sequence[str]) -> None:
         """Give a zone its values; `left_out` are items that failed, each with the reason."""
@@ -59,19 +67,23 @@ class Feeds:
     def __init__(self, job: Job, inside: Inside, opener: Opener) -> None:
         self._opener = opener
         self._index = inside.clause.index
-        self.lists = {name: cast("list[object]", job.inputs[name][0].load()) for name in inside.clause.over}
+        over = [name for name in inside.clause.over if name not in job.streams]
+        self.lists = {name: cast("list[object]", job.inputs[name][0].load()) for name in over}
+        self.growing = job.streams
         wanted = {output.name for output in inside.graph.nodes["inputs"].spec.outputs}
         self._same: dict[str, StoredValue] = {}
         for socket, values in job.inputs.items():
-            if socket in wanted and socket not in self.lists:
+            if socket in wanted and socket not in self.lists and socket not in self.growing:
                 self._same[socket] = values[0]
             self._same |= {f"{socket}__{i}": value for i, value in enumerate(values) if f"{socket}__{i}" in wanted}
-        self._absent = wanted - self._same.keys() - self.lists.keys() - {self._index}
+        self._absent = wanted - self._same.keys() - self.lists.keys() - self.growing.keys() - {self._index}
 
     def for_turn(self, turn: int, places: Mapping[str, int]) -> dict[str, StoredValue]:
         """Return what a turn is given: item `places[name]` of each list, and everything else."""
         given = dict(self._same)
-        given |= {name: self._opener.wrap(self.lists[name][place]) for name, place in places.items()}
+        for name, place in places.items():
+            growing = self.growing.get(name)
+            given[name] = growing.items[place] if growing else self._opener.wrap(self.lists[name][place])
         given |= {name: self._opener.wrap(NoValue("nothing came in")) for name in self._absent}
         if self._index is not None:
             given[self._index] = self._opener.wrap(turn)
@@ -87,17 +99,29 @@ class MapTurns:
         self._feeds = feeds
         self._opener = opener
         self._lengths = {name: len(items) for name, items in feeds.lists.items()}
+        self._growing = next(iter(feeds.growing.values()), None)
         self._total = 0
+        """The items, as far as is known."""
+        self._idle: float | None = None
+        """Since when there has been nothing to do but to wait for items."""
         self._next = 0
         self._open = 0
         self._done = 0
         self._failed: list[str] = []
         self._results: dict[int, Mapping[str, StoredValue]] = {}
+        self._streamed = opener.streamed(job)
+        self._ended_turns: set[int] = set()
+        self._given = 0
+        """The turns whose items were given to those who take them as they come, in order."""
         wanted = job.scope.wanted(job.node.name)  # what is kept has to be whole
-        self._names = [item.name for item in job.node.spec.outputs if job.keys or item.name in wanted]
+        keeps = bool(job.keys or job.streams)
+        self._names = [item.name for item in job.node.spec.outputs if keeps or item.name in wanted]
 
     def begin(self) -> None:
         """Open as many turns as may be open."""
+        if self._growing is not None:
+            self._growing.read(self._go_on)
+            return
         if self._clause.how == "zip" and len(set(self._lengths.values())) > 1:
             told = ", ".join(f"{name} has {length}" for name, length in self._lengths.items())
             self._opener.give_up(
@@ -109,18 +133,32 @@ class MapTurns:
         self._go_on()
 
     def _go_on(self) -> None:
+        if self.job.dropped:
+            return
+        if self._growing is not None:
+            self._total = len(self._growing.items)
+            self._note_idleness()
         stops = self._failed and self._clause.failures == "stop"
         while self._open < OPEN_TURNS and self._next < self._total and not stops:
             turn, self._next, self._open = self._next, self._next + 1, self._open + 1
             self._opener.open(self.job, turn, self._feeds.for_turn(turn, self._places(turn)), self._ended(turn))
-        if self._open:
+        if self._open or not self.job.whole:
             return
         if stops:
             self._opener.give_up(self.job, f"{len(self._failed)} of {self._total} items failed: {self._failed[0]}")
         else:
             self._opener.close(self.job, self._collected(), self._failed)
 
+    def _note_idleness(self) -> None:
+        """Leave out of the time that the map took what it waited for items, as for a list that is there."""
+        now = perf_counter()
+        if self._idle is not None:
+            self.job.began += now - self._idle
+        self._idle = None if self._open or self._next < self._total or self.job.whole else now
+
     def _places(self, turn: int) -> dict[str, int]:
+        if self._growing is not None:
+            return dict.fromkeys(self._feeds.growing, turn)
         if self._clause.how == "zip":
             return dict.fromkeys(self._lengths, turn)
         places: dict[str, int] = {}
@@ -137,10 +175,21 @@ class MapTurns:
                 self._failed.append(f"item {turn}: {scope.failed[0]}")
             elif len(values) == len(self.job.node.spec.outputs) and not any(map(_blocked, values.values())):
                 self._results[turn] = {name: values[name] for name in self._names}  # without a value, it is left out
-            self._opener.turned(self.job, self._done, self._total)
+            self._opener.turned(self.job, self._done, self._total if self.job.whole else 0)
+            if self._streamed and not self.job.dropped:
+                self._give(turn)
             self._go_on()
 
         return ended
+
+    def _give(self, turn: int) -> None:
+        """Give the items of this turn, and of those after it, if all before are over."""
+        self._ended_turns.add(turn)
+        while self._given in self._ended_turns:
+            self._ended_turns.remove(self._given)
+            self._given += 1
+            if items := self._results.get(self._given - 1):
+                self._opener.give(self.job, items)
 
     def _collected(self) -> dict[str, StoredValue]:
         turns = [self._results[turn] for turn in sorted(self._results)]

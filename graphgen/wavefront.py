@@ -6,7 +6,7 @@ nothing and knows no keys; all it does is count, so that a run costs the same fo
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from graphgen.cache import StoredValue
@@ -43,10 +43,23 @@ class Wavefront(Container[str]):
         """Return the nodes that wait for nothing."""
         return [name for name in self._plan.order if not self._missing[name]]
 
-    def inputs(self, node: GraphNode) -> dict[str, tuple[StoredValue, ...]]:
-        """Return the values that come into a node which waits for nothing any more, by socket."""
+    def dependants(self, name: str) -> list[str]:
+        """Return the nodes that wait for a node, or waited for it."""
+        return [dependant for dependant in self._dependants.get(name, ()) if dependant in self.left]
+
+    def waits_for(self, name: str) -> set[str]:
+        """Return the nodes whose values a node waits for."""
+        return {source for source in self._sources(name) if source not in self._values}
+
+    def inputs(self, node: GraphNode, without: Collection[str] = ()) -> dict[str, tuple[StoredValue, ...]]:
+        """Return the values that come into a node which waits for nothing any more, by socket.
+
+        Of those `without`, it does not wait.
+        """
         values = self._values
         wires_of = self._counted(node) if node.lazy else node.wires.items()
+        if without:
+            wires_of = [(socket, wires) for socket, wires in wires_of if socket not in without]
         found = {socket: tuple([values[wire.node][wire.output] for wire in wires]) for socket, wires in wires_of}
         return _without_blocked(found) if self._blocked else found
 

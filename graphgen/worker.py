@@ -23,15 +23,16 @@ from graphgen.cache.crossing import Image, receive_value, send_value
 from graphgen.codec import ValueCodec
 from graphgen.config import Roots
 from graphgen.errors import GraphgenError, error_line
-from graphgen.frames import Connection, Frame, read_task, report_frame
+from graphgen.frames import Connection, Frame, read_feed, read_task, report_frame
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
-from graphgen.lanes import LoopLane, ThreadLane, Workshop
+from graphgen.lanes import LoopLane, ThreadLane
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
 from graphgen.residency import Place, Residency
 from graphgen.tasks import Failed, Lane, Report, Underway
 from graphgen.widgets import RootName
+from graphgen.workshop import Workshop
 
 _GRACE = 5.0
 """Seconds that a task has to end once nobody listens any more."""
@@ -72,6 +73,18 @@ class Worker:
             lane.submit(read_task(frame, self._registry.codec), self._tell)
         except GraphgenError as error:
             self._fail(task, error_line(error))
+
+    def feed(self, frame: Frame) -> None:
+        """Give a task items of a stream."""
+        task, socket, last = (frame.fields[name] for name in ("feed", "socket", "last"))
+        try:
+            items = read_feed(frame, self._registry.codec)
+        except GraphgenError as error:
+            self._fail(task, error_line(error))
+            self.cancel(task)
+            return
+        for lane in (self._threads, self._loop):  # the one that does not have it does nothing
+            lane.feed(task, socket, items, last=last)
 
     def cancel(self, task: int) -> None:
         """Ask a task to stop."""
@@ -167,6 +180,8 @@ def _serve(worker: Worker, connection: Connection) -> None:
         while (frame := connection.receive()) is not None:
             if "cancel" in frame.fields:
                 worker.cancel(frame.fields["cancel"])
+            elif "feed" in frame.fields:
+                worker.feed(frame)
             elif "recalled" in frame.fields:
                 worker.partials.answer(frame)
             else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from packs import maths, probe, steering
+from packs import maths, probe, steering, streams
 
 from graphgen import events
 from graphgen.config import Config, Roots
@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 
 @cache
 def registry() -> Registry:
-    """The nodes `maths.*`, `probe.*` and `steering.*`."""
-    made = build_registry(module_plugins({"maths": maths, "probe": probe, "steering": steering}))
+    """The nodes `maths.*`, `probe.*`, `steering.*` and `streams.*`."""
+    made = build_registry(module_plugins({"maths": maths, "probe": probe, "steering": steering, "streams": streams}))
     assert not made.broken, made.broken
     return made
 

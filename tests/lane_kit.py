@@ -20,12 +20,13 @@ from graphgen.config import Config
 from graphgen.crew import Crew, terms_of
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
-from graphgen.lanes import InlineLane, LoopLane, ThreadLane, Workshop
+from graphgen.lanes import InlineLane, LoopLane, ThreadLane
 from graphgen.partial import CachedPartials
 from graphgen.plugins import GROUP, find_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.remote import ProcessLane
-from graphgen.tasks import Failed, Finished, Lane, Report, Stopped, Task
+from graphgen.tasks import Asked, Failed, Finished, Item, Lane, Report, Stopped, Task
+from graphgen.workshop import Workshop
 
 PACKS = [str(HERE / "packs"), str(HERE / "packs" / "perils")]
 _ids = count(1)
@@ -36,14 +37,14 @@ def new_id() -> int:
     return next(_ids)
 
 
-ENDS = (Finished, Failed, Stopped)
+ENDS = (Finished, Asked, Failed, Stopped)
 WORKER = {"PYTHONPATH": os.pathsep.join(filter(None, [*PACKS, os.environ.get("PYTHONPATH")]))}
-OURS = ("maths", "probe", "steering", "perils")
+OURS = ("maths", "probe", "steering", "streams", "perils")
 
 
 @cache
 def installed() -> Registry:
-    """The packs `maths`, `probe`, `steering` and `perils`, found as workers find them."""
+    """The packs `maths`, `probe`, `steering`, `streams` and `perils`, found as workers find them."""
     sys.path[:0] = PACKS
     try:
         made = build_registry(find_plugins(others()))
@@ -70,16 +71,36 @@ class Bench:
     """What tasks told while another's end was waited for."""
 
     def start(
-        self, type_: str, settings: Mapping[str, JSON] | None = None, *, watched: bool = False, **inputs: object
+        self,
+        type_: str,
+        settings: Mapping[str, JSON] | None = None,
+        *,
+        watched: bool = False,
+        streams: tuple[str, ...] = (),
+        streamed: bool = False,
+        **inputs: object,
     ) -> int:
         """Submit a task; an input is a value, or a tuple of them."""
         given = {name: value if isinstance(value, tuple) else (value,) for name, value in inputs.items()}
         defaults = installed().nodes[type_].model.model_construct().model_dump()
         filled = {name: value for name, value in {**defaults, **(settings or {})}.items() if name not in given}
         stored = {name: tuple(map(self.cache.wrap, values)) for name, values in given.items()}
-        task = Task(new_id(), type_, filled, stored, watched)
+        task = Task(new_id(), type_, filled, stored, watched, streams=streams, streamed=streamed)
         self.lane.submit(task, lambda number, report: self.reports.put((number, report)))
         return task.id
+
+    def feed(self, task: int, *items: object, last: bool = False) -> None:
+        """Give a task items of its stream `values`."""
+        self.lane.feed(task, "values", [self.cache.wrap(item) for item in items], last=last)
+
+    def item(self, task: int) -> object:
+        """Wait for the next item that a task gives, and return it."""
+        while True:
+            number, report = self.reports.get(timeout=60)
+            self.told.setdefault(number, []).append(report)
+            assert not isinstance(report, ENDS), report
+            if number == task and isinstance(report, Item):
+                return report.value.load()
 
     def end(self, task: int) -> list[Report]:
         """Wait for a task's end and return what it told, in order."""
@@ -89,11 +110,11 @@ class Bench:
         return self.told.pop(task)
 
     def run(self, type_: str, settings: Mapping[str, JSON] | None = None, **inputs: object) -> list[Report]:
-        return self.end(self.start(type_, settings, watched=False, **inputs))
+        return self.end(self.start(type_, settings, watched=False, streams=(), streamed=False, **inputs))
 
     def value(self, type_: str, settings: Mapping[str, JSON] | None = None, **inputs: object) -> object:
         """Run a task that has one output and return that."""
-        *_, last = self.end(self.start(type_, settings, watched=False, **inputs))
+        *_, last = self.end(self.start(type_, settings, watched=False, streams=(), streamed=False, **inputs))
         assert isinstance(last, Finished), last
         (value,) = last.values.values()
         return value.load()

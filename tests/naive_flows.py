@@ -17,12 +17,16 @@ Document = dict[str, Any]
 Outputs = Mapping[str, Any]
 
 LAZY = "steering.choose"
-OPTIONAL = {"b", "second", "more"}
+OPTIONAL = {"b", "second", "more", "base"}
 OUTPUTS = {
     "steering.sides": ("even", "odd"),
     "steering.below": ("bool",),
     "steering.numbers": ("ints",),
     "maths.shift": ("ints",),
+    "streams.counting": ("ints",),
+    "streams.counting_async": ("ints",),
+    "streams.plus": ("ints",),
+    "streams.extent": ("low", "high"),
 }
 """The outputs of nodes, where it is not `int` alone; subgraphs give `int` and `more`."""
 
@@ -44,6 +48,8 @@ class Notes:
 
     calls: set[tuple[str, int, int]] = field(default_factory=set)
     """Calls of `counted`, in all items and turns: its word, the value it is given, and what it adds."""
+    troubles: list[str] = field(default_factory=list)
+    """What failed, in all items and turns."""
     failed: set[str] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
 
@@ -170,6 +176,7 @@ class Frame:
             return self._loop(node, given) if "loop" in node else _call(node, given, self._notes)
         except ValueError:
             self._notes.failed.add(self._label + name)
+            self._notes.troubles.append(self._label + name)
             return LOST
 
     def _given(self, node: Document) -> Document | Nothing:
@@ -205,7 +212,7 @@ class Frame:
         """Compute a body once; None where an output has no value. A part that fails raises."""
         wires = {socket: f"inputs.{socket}" for socket in given}
         alone = {"type": node["type"], "settings": node["settings"], "inputs": wires}
-        notes = Notes(self._notes.calls)
+        notes = Notes(self._notes.calls, self._notes.troubles)
         frame = Frame(self._document, {"body": alone}, Given(given), notes)
         found = {output: frame.wire(f"body.{output}") for output in outputs_of(node["type"])}
         if notes.failed:
@@ -286,6 +293,25 @@ def _call(node: Document, given: Document, notes: Notes) -> Outputs:
             return {"bool": value < settings["limit"]}
         case "numbers":
             return {"ints": list(range(settings["count"]))}
+        case "counting" | "counting_async":
+            if 0 <= settings.get("fail_at", -1) < settings["count"]:
+                raise ValueError
+            return {"ints": list(range(settings["count"]))}
+        case "plus":
+            return {"ints": [item + settings["add"] for item in given["values"]]}
+        case "added":
+            most = settings["most"] if settings["most"] >= 0 else len(given["values"])
+            return {"int": given.get("base", 0) + sum(given["values"][:most])}
+        case "added_async":
+            return {"int": sum(given["values"])}
+        case "extent":
+            if not given["values"]:
+                raise ValueError
+            return {"low": min(given["values"]), "high": max(given["values"])}
+        case "halved":
+            while value and value % 2 == 0:
+                value //= 2
+            return {"int": value}
         case "shift":
             return {"ints": [value, value + settings["by"]]}
         case "unfold":

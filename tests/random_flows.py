@@ -10,6 +10,9 @@ from typing import Any
 
 from naive_flows import LAZY, Document, is_gone, outputs_of
 
+LISTS = ("steering.numbers", "maths.shift", "streams.counting", "streams.counting_async", "streams.plus")
+"""Nodes that give lists."""
+
 
 def random_flow(chance: Random) -> Document:
     """Make a workflow of which every value is an output; some of its nodes are muted or bypassed."""
@@ -61,7 +64,7 @@ class Maker:
             name = f"n{index}"
             first = node("maths.number", {"value": self.chance.randrange(4)})
             made = nodes[name] = self._node(numbers, lists, depth) if numbers else first
-            many = made["type"] in ("steering.numbers", "maths.shift") or "map" in made
+            many = made["type"] in LISTS or "map" in made
             many = many or "collect" in made.get("loop", {})
             kept = [f"{name}.{output}" for output in outputs_of(made["type"]) if output != "more"]
             (lists if many else numbers).extend(kept)
@@ -72,7 +75,8 @@ class Maker:
         some = chance.choice(numbers)
         kinds = ["number", "counted", "counted", "add", "total", "choose", "sides", "parity", "list", "unfold"]
         kinds += ["not_three"] * (chance.random() < 0.3)
-        kinds += ["summed", "map", "map", "map"] if lists else []
+        kinds += ["growing", "growing", "halved"]
+        kinds += ["summed", "map", "map", "map", "plus", "added", "added", "added_async", "extent"] if lists else []
         kinds += ["subgraph", "loop", "loop"] if depth < 2 else []
         match chance.choice(kinds):
             case "number":
@@ -87,6 +91,20 @@ class Maker:
                 return node("maths.shift", {"by": chance.randrange(1, 4)}, value=some)
             case "list":
                 return node("steering.numbers", {"count": chance.randrange(5)})
+            case "growing" if chance.random() < 0.3:
+                return node("streams.counting_async", {"count": chance.randrange(5)})
+            case "growing":
+                fails = {"fail_at": chance.randrange(5)} if chance.random() < 0.2 else {}
+                return node("streams.counting", {"count": chance.randrange(5), **fails})
+            case "plus":
+                return node("streams.plus", {"add": chance.randrange(3)}, values=chance.choice(lists))
+            case "added":
+                most = {"most": chance.choice([-1, -1, 0, 2])}
+                return node("streams.added", most, values=chance.choice(lists), **self._perhaps("base", numbers))
+            case "added_async" | "extent" as kind:
+                return node(f"streams.{kind}", values=chance.choice(lists))
+            case "halved":
+                return node("streams.halved", value=some)
             case "summed":
                 return node("steering.summed", values=chance.choice(lists))
             case "subgraph":

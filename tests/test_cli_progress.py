@@ -78,6 +78,14 @@ def test_lines_name_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
+def test_what_was_yielded_is_counted(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
+    watched = Watched(monkeypatch, terminal=terminal)
+    watched.progress(events.NodeStarted("sample", "cpu"))
+    shown = watched.tell(events.NodePartial("sample", 1_200, {"images": "image 1x3x64x64"}))
+    assert "1,200 so far" in " ".join("".join(shown).split())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
 def test_waiting_is_told_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
     watched = Watched(monkeypatch, terminal=terminal)
     assert "waits for another run that computes the same" in " ".join(

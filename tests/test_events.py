@@ -17,6 +17,7 @@ ALL: list[tuple[Event, str]] = [
     (events.NodeWaiting("a"), "node_waiting"),
     (events.NodeProgress("a", 1, 2, "loading"), "node_progress"),
     (events.NodePreview("a", "image/png", b"\x89PNG"), "node_preview"),
+    (events.NodePartial("a", 3, {"int": "7"}), "node_partial"),
     (events.NodeLog("a", "warning", "careful"), "node_log"),
     (events.NodeFinished("a", 0.5, {"int": "7"}), "node_finished"),
     (events.NodeFailed("a", "maths.add", "ValueError", "Traceback", "a: 1"), "node_failed"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import networkx
 import pytest
 from engine_kit import HERE, N, carry_out, engine, problems_of, workflow
-from packs import heat, maths, probe, steering
+from packs import heat, maths, probe, steering, streams
 from packs.heat import Word
 from packs.maths import Point
 
@@ -44,6 +44,7 @@ GOOD = {
     "blocked": {"odd": 1},
     "expansion": {"down": 3},
     "pinned": {"sum": 6, "use": 11},
+    "streams": {"each": [3, 4, 5, 6], "sum": 18, "high": 5, "half": 9},
 }
 
 
@@ -51,7 +52,8 @@ GOOD = {
 def machine(tmp_path: Path) -> Iterator[Engine]:
     """An engine with the fake packs, `maths` in version 1.5, a plugin that is broken, and a 5 to be pinned to."""
     shattered = BrokenPlugin("shattered", "acme-shattered", "ImportError: no module named 'glue'", "...")
-    own = [Plugin(name, module) for name, module in {"probe": probe, "steering": steering, "heat": heat}.items()]
+    packs = {"probe": probe, "steering": steering, "streams": streams, "heat": heat}
+    own = [Plugin(name, module) for name, module in packs.items()]
     installed = build_registry([Plugin("maths", maths, "acme-maths", "1.5"), *own, shattered])
     with engine(tmp_path, installed=installed) as made:
         hold(made.cache.wrap(5), made.config.roots.data)

@@ -13,8 +13,8 @@ from lane_kit import ENDS, Bench, bench_of, drained, new_id, no_children, open_f
 from packs.maths import Point
 
 from graphgen.cache import StoredValue
-from graphgen.lanes import LoopLane
-from graphgen.tasks import Failed, Finished, Logged, Progress, Shown, Started, Stopped, Task
+from graphgen.lanes import InlineLane, LoopLane
+from graphgen.tasks import Asked, Failed, Finished, Item, Logged, Partial, Progress, Shown, Started, Stopped, Task
 
 ALL = ["inline", "thread", "process"]
 """The loop lane runs async nodes alone, so it has its own variants of some tests."""
@@ -172,6 +172,195 @@ class TestCancelling:
         task = bench.start(f"probe.{kind}", {"started": str(started)})
         until(started.exists)
         return task
+
+
+@pytest.mark.parametrize("bench", ALL, indirect=True)
+class TestGenerators:
+    """Nodes that yield what they give."""
+
+    def test_what_is_yielded_becomes_a_list(self, bench: Bench) -> None:
+        kind = "counting_inline" if isinstance(bench.lane, InlineLane) else "counting"
+        started, partial, finished = bench.run(f"streams.{kind}", {"count": 3})
+        assert started == Started()
+        assert partial == Partial(1, {"ints": "0"})
+        assert isinstance(finished, Finished)
+        assert finished.values["ints"].load() == [0, 1, 2]
+        assert bench.value(f"streams.{kind}", {"count": 0}) == []
+
+    def test_items_are_given_as_they_come_where_they_are_wanted(self, bench: Bench) -> None:
+        told = bench.end(bench.start("streams.counting", {"count": 3}, streamed=True))
+        assert [report.value.load() for report in told if isinstance(report, Item)] == [0, 1, 2]
+        last = told[-1]
+        assert isinstance(last, Finished)
+        assert last.values["ints"].load() == [0, 1, 2]
+
+    def test_the_last_value_is_the_result_and_previews_are_shown(self, bench: Bench) -> None:
+        told = bench.end(bench.start("streams.halved", watched=True, value=12))
+        assert [report for report in told if isinstance(report, Partial)] == [Partial(1, {"int": "12"})]
+        (shown,) = [report for report in told if isinstance(report, Shown)]
+        assert (shown.preview.data, shown.preview.media_type) == (b"6", "text/plain")
+        last = told[-1]
+        assert isinstance(last, Finished)
+        assert {name: value.load() for name, value in last.values.items()} == {"int": 3}
+        assert not [report for report in bench.run("streams.halved", value=12) if isinstance(report, Shown)]
+
+    def test_several_outputs_get_better_together(self, bench: Bench) -> None:
+        last = bench.run("streams.extent", values=[4, 1, 9])[-1]
+        assert isinstance(last, Finished)
+        assert {name: value.load() for name, value in last.values.items()} == {"low": 1, "high": 9}
+
+    def test_what_is_changed_after_it_was_yielded_spoils_nothing(self, bench: Bench) -> None:
+        assert bench.value("streams.changing", {"count": 3}) == [[0], [0, 1], [0, 1, 2]]
+
+    def test_a_list_that_is_there_is_a_stream_too(self, bench: Bench) -> None:
+        assert bench.value("streams.added", values=[1, 2, 3]) == 6
+        assert bench.value("streams.added", {"most": 2}, values=[1, 2, 3]) == 3
+        assert bench.value("streams.twice", values=[1, 2]) == [1, 2, 1, 2]
+
+    @pytest.mark.parametrize(
+        ("kind", "how", "at", "message"),
+        [
+            ("wrong", "type", 1, "CallError: yielded a str as item 2 of 'ints'; it promises list[int]"),
+            ("wrong", "no value", 0, "CallError: yielded no value as item 1 (it is gone); leave the item out instead"),
+            (
+                "wrong",
+                "graph",
+                0,
+                "CallError: yielded a graph to run in its place, as value 1; return one, or yield values",
+            ),
+            (
+                "wrong",
+                "return",
+                1,
+                "CallError: returned a list; a generator gives what it yields, so write 'yield' in place of 'return'",
+            ),
+            (
+                "wrongly",
+                "type",
+                1,
+                "CallError: of what it yielded, value 2 is wrong: its output 'int' is a str; it promises int",
+            ),
+            (
+                "wrongly",
+                "graph",
+                0,
+                "CallError: yielded a graph to run in its place, as value 1; return one, or yield values",
+            ),
+            (
+                "wrongly",
+                "nothing",
+                0,
+                "CallError: yielded no value; the last one that it yields is its output, so it must yield at least one",
+            ),
+            (
+                "wrongly",
+                "return",
+                1,
+                "CallError: returned a int; a generator gives what it yields, so write 'yield' in place of 'return'",
+            ),
+        ],
+    )
+    def test_misuse_fails_in_clear_words(self, bench: Bench, kind: str, how: str, at: int, message: str) -> None:
+        failed = bench.run(f"streams.{kind}", {"how": how, "at": at})[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == message
+
+    def test_a_lazy_input_is_asked_for_before_the_first_yield(self, bench: Bench) -> None:
+        ends = []
+        for at in (0, 1):
+            task = Task(new_id(), "streams.wrong", {"how": "ask", "at": at}, {}, lazy=("value",))
+            bench.lane.submit(task, lambda number, report: bench.reports.put((number, report)))
+            ends.append(bench.end(task.id)[-1])
+        asked, failed = ends
+        assert asked == Asked("value")
+        assert isinstance(failed, Failed)
+        words = "asked for its input 'value' after it had yielded; ask for lazy inputs before the first yield"
+        assert failed.error == f"CallError: {words}"
+
+
+@pytest.mark.parametrize("bench", ["thread", "process"], indirect=True)
+class TestStreams:
+    """Items that reach a task while it runs."""
+
+    def test_each_item_is_taken_before_the_next_is_there(self, bench: Bench) -> None:
+        task = bench.start("streams.plus", {"add": 10}, streams=("values",), streamed=True)
+        for item in range(3):
+            bench.feed(task, item)
+            assert bench.item(task) == item + 10
+        bench.feed(task, last=True)
+        last = bench.end(task)[-1]
+        assert isinstance(last, Finished)
+        assert last.values["ints"].load() == [10, 11, 12]
+
+    def test_many_items_at_once_and_large_ones_come_in_order(self, bench: Bench) -> None:
+        task = bench.start("streams.added", streams=("values",))
+        bench.feed(task, *range(500))
+        bench.feed(task, *range(500, 1000), last=True)
+        last = bench.end(task)[-1]
+        assert isinstance(last, Finished)
+        assert last.values["int"].load() == 499_500
+
+    def test_a_list_is_gone_through_twice_while_it_comes(self, bench: Bench) -> None:
+        task = bench.start("streams.twice", streams=("values",))
+        bench.feed(task, 1)
+        bench.feed(task, 2, last=True)
+        last = bench.end(task)[-1]
+        assert isinstance(last, Finished)
+        assert last.values["ints"].load() == [1, 2, 1, 2]
+
+    def test_a_task_in_line_is_fed_before_it_begins(self, bench: Bench, tmp_path: Path) -> None:
+        first = bench.start("probe.wait", {"started": str(tmp_path / "started")})
+        until((tmp_path / "started").exists)
+        second = bench.start("streams.added", streams=("values",))
+        bench.feed(second, 1, 2)
+        bench.lane.cancel(first)
+        bench.feed(second, 3, last=True)
+        assert bench.end(first)[-1] == Stopped()
+        last = bench.end(second)[-1]
+        assert isinstance(last, Finished)
+        assert last.values["int"].load() == 6
+
+    def test_one_that_waits_for_items_stops(self, bench: Bench) -> None:
+        task = bench.start("streams.plus", streams=("values",), streamed=True)
+        bench.feed(task, 1)
+        assert bench.item(task) == 2
+        bench.lane.cancel(task)
+        assert bench.end(task)[-1] == Stopped()
+
+    def test_one_that_is_over_is_fed_in_vain(self, bench: Bench) -> None:
+        task = bench.start("streams.added", {"most": 1}, streams=("values",))
+        bench.feed(task, 5, 6)
+        assert isinstance(bench.end(task)[-1], Finished)
+        bench.feed(task, 7, last=True)
+        assert bench.value("streams.added", values=[1]) == 1
+
+    def test_an_item_of_another_type_fails_it(self, bench: Bench) -> None:
+        task = bench.start("streams.added", streams=("values",))
+        bench.feed(task, 1, "a text", last=True)
+        failed = bench.end(task)[-1]
+        assert isinstance(failed, Failed)
+        assert failed.error == "CallError: its input 'values' is given a str as item 2; it takes list[int]"
+
+
+@pytest.mark.parametrize("kind", ["loop", "process"])
+def test_async_generators_and_streams(kind: str, tmp_path: Path) -> None:
+    bench = bench_of(kind, tmp_path)
+    with closing(bench.lane):
+        told = bench.end(bench.start("streams.counting_async", {"count": 3}, streamed=True))
+        assert [report.value.load() for report in told if isinstance(report, Item)] == [0, 1, 2]
+        assert bench.value("streams.halved_async", value=12) == 3
+        assert bench.value("streams.added_async", values=[1, 2, 3]) == 6
+        task = bench.start("streams.added_async", streams=("values",))
+        until(lambda: bench.reports.qsize())
+        bench.feed(task, 1, 2)
+        bench.feed(task, 3, last=True)
+        last = bench.end(task)[-1]
+        assert isinstance(last, Finished)
+        assert last.values["int"].load() == 6
+        waiting = bench.start("streams.added_async", streams=("values",))
+        until(lambda: bench.reports.qsize())
+        bench.lane.cancel(waiting)
+        assert bench.end(waiting)[-1] == Stopped()
 
 
 class TestLoopLane:

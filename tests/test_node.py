@@ -7,13 +7,28 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
-from packs import maths
+from packs import maths, streams
 from packs.maths import Point
 from pydantic import Field
 
-from graphgen import Context, Family, File, Files, Migration, Seed, Slider, TextArea, Wireable, node
+from graphgen import (
+    Context,
+    Family,
+    File,
+    Files,
+    Lazy,
+    Migration,
+    Preview,
+    Seed,
+    Slider,
+    Stream,
+    TextArea,
+    Wireable,
+    node,
+)  # fmt: skip
 from graphgen.errors import DefinitionError
 from graphgen.execution import prepare
+from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
 from graphgen.settings import read_settings
 from graphgen.spec import NodeSpec
@@ -112,11 +127,54 @@ def test_title_and_description_have_defaults() -> None:
 def test_a_spec_is_json() -> None:
     shown = spec_of(everything).to_json()
     assert shown["wireable"] == ["seed", "strength", "text", "mode", "sizes"]
+    once: dict[str, JSON] = {"many": False, "stream": False}
     assert shown["inputs"] == [
-        {"name": "point", "type": "point", "description": "Where to begin.", "required": True, "many": False},
-        {"name": "other", "type": "point?", "description": "", "required": False, "many": False},
-        {"name": "points", "type": "point<flux>", "description": "", "required": False, "many": True},
+        {"name": "point", "type": "point", "description": "Where to begin.", "required": True, **once},
+        {"name": "other", "type": "point?", "description": "", "required": False, **once},
+        {"name": "points", "type": "point<flux>", "description": "", "required": False, "many": True, "stream": False},
     ]
+    assert shown["yields"] is None
+
+
+def test_generators_and_streams_are_told_by_their_types() -> None:
+    def told(function: Callable[..., object]) -> tuple[object, ...]:
+        spec = spec_of(function)
+        return spec.yields, spec.asynchronous, [(item.name, str(item.type)) for item in spec.outputs]
+
+    assert told(streams.counting) == ("items", False, [("ints", "list[int]")])
+    assert told(streams.counting_async) == ("items", True, [("ints", "list[int]")])
+    assert told(streams.halved) == ("values", False, [("int", "int")])
+    assert told(streams.halved_async) == ("values", True, [("int", "int")])
+    assert told(streams.extent) == ("values", False, [("low", "int"), ("high", "int")])
+    shown = spec_of(streams.added).to_json()
+    assert shown["inputs"] == [
+        {"name": "values", "type": "list[int]", "description": "", "required": True, "many": False, "stream": True},
+        {"name": "base", "type": "int?", "description": "", "required": False, "many": False, "stream": False},
+    ]
+
+
+def test_streams_may_be_described_and_optional() -> None:
+    @node(category="x")
+    def f(
+        some: Annotated[Stream[Colour], Field(description="The colours.")], more: Stream[int] | None = None
+    ) -> Annotated[Stream[Colour | Preview], Field(description="Them again.")]:
+        yield from some
+
+    spec = spec_of(f)
+    assert [(item.name, str(item.type), item.description, item.stream) for item in spec.inputs] == [
+        ("some", "list[colour]", "The colours.", True),
+        ("more", "list[int]?", "", True),
+    ]
+    assert [(item.name, str(item.type), item.description) for item in spec.outputs] == [
+        ("colours", "list[colour]", "Them again.")
+    ]
+    assert spec.classes == (Colour,)
+
+
+def test_a_test_calls_a_generator_node_as_any_function() -> None:
+    assert list(streams.plus([1, 2], add=3)) == [4, 5]
+    assert streams.added(iter([1, 2, 3]), most=2) == 3
+    assert list(streams.extent([4, 1])) == [(4, 4), (1, 4)]
 
 
 def test_settings_may_have_names_that_pydantic_uses() -> None:
@@ -242,9 +300,88 @@ def _two_contexts() -> object:
     return f
 
 
-def _generator() -> object:
-    def f() -> Iterator[int]:
+def _generator_of_a_list() -> object:
+    def f() -> list[int]:  # type: ignore[misc]
         yield 1
+
+    return f
+
+
+def _async_generator_of_a_value() -> object:
+    async def f() -> int:  # type: ignore[misc]
+        yield 1
+
+    return f
+
+
+def _plain_promise_of_an_async_generator() -> object:
+    async def f() -> Iterator[int]:  # type: ignore[misc]
+        yield 1
+
+    return f
+
+
+def _stream_without_yield() -> object:
+    def f() -> Stream[int]:
+        return [1]
+
+    return f
+
+
+def _generator_of_nothing() -> object:
+    def f() -> Iterator[None]:
+        yield
+
+    return f
+
+
+def _generator_of_previews() -> object:
+    def f() -> Iterator[Preview]:
+        yield Preview(b"")
+
+    return f
+
+
+class Pair(NamedTuple):
+    """Two values."""
+
+    left: int
+    right: int
+
+
+def _stream_of_pairs() -> object:
+    def f() -> Stream[Pair]:
+        yield Pair(1, 2)
+
+    return f
+
+
+def _many_streams() -> object:
+    def f(*values: Stream[int]) -> int: ...  # type: ignore[empty-body]
+
+    return f
+
+
+def _lazy_stream() -> object:
+    def f(values: Lazy[Stream[int]]) -> int: ...  # type: ignore[empty-body]
+
+    return f
+
+
+def _stream_in_a_list() -> object:
+    def f(values: list[Stream[int]]) -> int: ...  # type: ignore[empty-body]
+
+    return f
+
+
+def _stream_as_setting() -> object:
+    def f(*, values: Stream[int]) -> int: ...  # type: ignore[empty-body]
+
+    return f
+
+
+def _plain_stream_on_the_loop() -> object:
+    async def f(values: Stream[int]) -> int: ...  # type: ignore[empty-body]
 
     return f
 
@@ -280,7 +417,31 @@ def _unreadable() -> object:
         (_underscore, "parameter '_dots' becomes a socket; name it in letters a-z first"),
         (_accent, "parameter 'größe' becomes a socket; name it in letters a-z first"),
         (_two_contexts, "one and two are both a Context; keep one"),
-        (_generator, "yields values one by one; return them all, as list[Image], for example"),
+        (
+            _generator_of_a_list,
+            "yields values; write '-> Stream[Image]' where they are the items of a list, or '-> Iterator[Image]' where "
+            "each is a better one than the last",
+        ),
+        (
+            _async_generator_of_a_value,
+            "yields values; write '-> AsyncStream[Image]' where they are the items",
+        ),
+        (_plain_promise_of_an_async_generator, "yields values; write '-> AsyncStream[Image]' where they are the items"),
+        (
+            _stream_without_yield,
+            "promises Stream, but yields nothing; yield its values, or write '-> list[Image]', for example",
+        ),
+        (_generator_of_nothing, "yields nothing that could travel along a wire; write '-> Iterator[Image]'"),
+        (_generator_of_previews, "yields nothing that could travel along a wire; write '-> Iterator[Image]'"),
+        (_stream_of_pairs, "yields items of several lists, and a stream is one list; name a class of items"),
+        (_many_streams, "'*values' cannot be a stream; only single wires can"),
+        (_lazy_stream, "parameter 'values': a stream is an input as a whole, Stream[Image] of a plain "),
+        (_stream_in_a_list, "parameter 'values': a stream is an input as a whole, Stream[Image] of a plain "),
+        (_stream_as_setting, "parameter 'values': a stream is an input as a whole, Stream[Image] of a plain "),
+        (
+            _plain_stream_on_the_loop,
+            "parameter 'values': a stream is an input as a whole, Stream[Image] of a plain ",
+        ),
         (_bare_list, "parameter 'images': list says too little; write 'list[Image]', for example"),
         (_unreadable, "the annotation 'Nowhere' cannot be read at run time; import it outside TYPE_CHECKING"),
     ],
@@ -318,6 +479,14 @@ def _behaviour(**behaviour: Any) -> NodeSpec:
 def test_impossible_behaviour_is_refused(behaviour: dict[str, Any], words: str) -> None:
     with pytest.raises(DefinitionError, match=words):
         _behaviour(**behaviour)
+
+
+def test_effects_do_not_yield() -> None:
+    with pytest.raises(DefinitionError, match="an effect node gives its files at once; write 'return' in place of 'yi"):
+
+        @node(category="x", effect=True)
+        def f() -> Iterator[Files]:
+            yield Files(())
 
 
 def test_async_nodes_have_no_device() -> None:

@@ -16,9 +16,10 @@ from graphgen.devices import DeviceLane, DevicesLane, needs_of
 from graphgen.engine import Engine
 from graphgen.hookspecs import DeviceInfo
 from graphgen.jsontypes import JSON
-from graphgen.lanes import ThreadLane, Workshop
+from graphgen.lanes import ThreadLane
 from graphgen.residency import Place, Residency
 from graphgen.tasks import Failed, Finished, Started, Stopped, Task
+from graphgen.workshop import Workshop
 
 TWO = (DeviceInfo("cpu:0", "float32"), DeviceInfo("cpu:1", "float32"))
 

@@ -125,6 +125,8 @@ def _traits(spec: NodeSpec) -> str:
         traits.append("runs on the GPU where there is one")
     if not spec.pure:
         traits.append("runs every time")
+    if spec.yields:
+        traits.append("gives its list item by item" if spec.yields == "items" else "shows partial values")
     if spec.effect:
         traits.append("writes files")
     return ", ".join(traits)
@@ -146,7 +148,8 @@ def _type(socket: InputSpec | OutputSpec) -> str:
     text = str(socket.type)
     if isinstance(socket, InputSpec) and socket.many:
         return f"{text}, any number"
-    return f"{text.removesuffix('?')}, optional" if socket.type.optional else text
+    text = f"{text.removesuffix('?')}, optional" if socket.type.optional else text
+    return f"{text}, item by item" if isinstance(socket, InputSpec) and socket.stream else text
 
 
 def _show_settings(screen: Screen, spec: NodeSpec) -> None:

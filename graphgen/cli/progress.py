@@ -39,6 +39,7 @@ _TIME = 8
 class _Work:
     """A node that runs, or waits: since when, how far, whether that was told, and the last quarter that was.
 
+    `yielded` counts the values that it has given so far, where it gives them one by one.
     What comes before the work itself, such as loading, is a `stage`: told in words, so that the bar only grows.
     """
 
@@ -48,6 +49,7 @@ class _Work:
     total: int = 0
     stage: str = ""
     stage_since: float = 0.0
+    yielded: int = 0
     told: bool = False
     quarter: int = 0
 
@@ -95,7 +97,7 @@ class Progress:
             for node, work in self._running.items():
                 if not work.told and not self._screen.live and self._clock() - work.since >= LONG:
                     work.told = True
-                    when, note = ("waits", WAITS) if work.waits else ("running", "")
+                    when, note = ("waits", WAITS) if work.waits else ("running", _so_far(work))
                     self._line(self._screen.symbols.begun, "dim", node, when, note)
             self._redraw()
 
@@ -111,6 +113,8 @@ class Progress:
                 self._running[node] = _Work(self._clock(), waits=True)
             case events.NodeProgress():
                 self._advance(event)
+            case events.NodePartial(node, yielded):
+                self._running.setdefault(node, _Work(self._clock())).yielded = yielded
             case events.NodeLog(node, level, message):
                 how = "yellow" if level == "warning" else "dim"
                 self._screen.line(f"  {self._name(node)}  {style(f'{level}: {message}', how)}")
@@ -188,6 +192,8 @@ class Progress:
         elif work.total:
             how_far = _count(work) or f"{100 * work.done // work.total} %"
             parts.append(f" {work.stage or self._bar(work)} {how_far}{self._left(work)}")
+        elif work.yielded:
+            parts.append(f" {_so_far(work)}")
         others = [name for name in self._running if name != node]
         if others:
             parts.append(style(f" (beside: {', '.join(others[:3])}{' …' if len(others) > 3 else ''})", "dim"))
@@ -208,6 +214,10 @@ class Progress:
 
 def _count(work: _Work) -> str:
     return f"{work.done}/{work.total}" if work.total <= COUNTABLE else ""
+
+
+def _so_far(work: _Work) -> str:
+    return f"{work.yielded:,} so far" if work.yielded else ""
 
 
 def summary(report: Report, seconds: float) -> str:

@@ -26,6 +26,7 @@ TINY: dict[str, dict[str, JSON]] = {
     "dit": {"model": "dit", "size": 64, "steps": 3},
     "ddpm": {"model": "ddpm", "size": 16, "steps": 3},
     "ddpm_interpolation": {"model": "ddpm", "size": 16, "steps": 4},
+    "lora": {"model": "sd1", "lora": "sd1_lora.safetensors", "width": 64, "height": 64, "steps": 3},
     "ncsnpp": {"model": "ncsnpp", "size": 16, "steps": 3},
 }
 """What makes a workflow, whose model does not come along, run on a tiny one with random weights."""

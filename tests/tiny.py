@@ -46,7 +46,16 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
     file = folder / f"{arch}.safetensors"
     if arch in WRITERS:
         save_file(original_tensors(arch, pipeline, seed), file, metadata=METADATA.get(arch))
+    if arch == "sd1":
+        save_file(_lora(pipeline.unet), folder / "sd1_lora.safetensors")
     return Tiny(arch, folder / arch, file)
+
+
+def _lora(unet: nn.Module) -> dict[str, Tensor]:
+    """Return a LoRA of rank 1 for the queries of a UNet's attention."""
+    weights = {name: layer for name, layer in unet.named_modules() if name.endswith(".to_q")}
+    down = {f"unet.{name}.lora_A.weight": 0.1 * layer.weight[:1].clone() for name, layer in weights.items()}
+    return down | {f"unet.{name}.lora_B.weight": layer.weight[:, :1].clone() for name, layer in weights.items()}
 
 
 def make_pipeline(arch: Arch, seed: int) -> Any:

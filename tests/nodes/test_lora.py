@@ -14,17 +14,20 @@ import pytest
 import torch
 from engine_kit import Log, N, config, engine, workflow
 from nodes.test_lora_files import pipeline
-from nodes.test_parity import CHAIN, DDIM, FLOW, PROMPT, SCALE, SEED, SIZE, STEPS, from_pipeline
+from nodes.test_parity import CHAIN, DDIM, FLOW, NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS, from_pipeline
+from released import bare
 from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor
 
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.events import NodeLog
+from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
 from nodes import lora_kit as kit
 
+WORKFLOW = Path(__file__).parents[2] / "workflows" / "lora.json"
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "proj_in")
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
@@ -250,19 +253,39 @@ def test_facts_go_through(made: Engine) -> None:
 # --- parity -----------------------------------------------------------------------------------------------------------
 
 
-def theirs(arch: Arch, path: Path, strength: float = 1.0) -> Tensor:
+def theirs(arch: Arch, path: Path, strength: float = 1.0, *, scheduler: bool = True) -> Tensor:
     """Draw by diffusers' pipeline with the same file."""
     pytest.importorskip("peft")
     import diffusers
 
     found = make_pipeline(arch, seed=0)
-    if arch == "sd1":
+    if arch == "sd1" and scheduler:
         found.scheduler = diffusers.DDIMScheduler.from_config(found.scheduler.config, **DDIM)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the oracle's own
         found.load_lora_weights(path.parent, weight_name=path.name, adapter_name="one", local_files_only=True)
         found.set_adapters(["one"], [strength])
     return from_pipeline(found)
+
+
+def test_the_workflow_equals_the_pipeline(made: Engine, record_property: Any) -> None:
+    """Run workflows/lora.json with its own sampler and schedule, which are the pipeline's."""
+    file = put(
+        made,
+        "workflow.safetensors",
+        kit.kohya(kit.pairs(attention("sd1"), 1), "lora_unet_", alpha=2.0),
+        kit.kohya({f"text_model.{bare(name)}": pair for name, pair in kit.pairs(words("sd1"), 50).items()}, "lora_te_"),
+    )
+    reference = theirs("sd1", made.config.roots.models / file, 0.8, scheduler=False)
+    given: dict[str, JSON] = {"prompt": PROMPT, "negative": NEGATIVE, "seed": SEED, "steps": STEPS, "guidance": SCALE}
+    given |= {"model": "sd1", "lora": file, "strength": 0.8, "width": SIZE, "height": SIZE}
+    image: Any = made.run(WORKFLOW, given).outputs["picture"]
+    difference = float((image.pixels - reference).abs().max())
+    record_property("difference", difference)
+    print(f"workflow: {difference:.1e}")
+    assert difference < 1e-4
+    plain: Any = made.run(WORKFLOW, {**given, "strength": 0.0}).outputs["picture"]
+    assert (plain.pixels - reference).abs().max() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -275,7 +298,7 @@ def test_picture_equals_the_pipeline_s(
     denoiser, text = kit.pairs(attention(arch), 1), kit.pairs(words(arch), 50)
     part = "transformer" if arch == "sd3" else "unet"
     if dialect == "kohya":
-        named = {f"text_model.{name.removeprefix('text_model.')}": value for name, value in text.items()}
+        named = {f"text_model.{bare(name)}": value for name, value in text.items()}
         tensors = kit.kohya(denoiser, "lora_unet_", alpha=2.0), kit.kohya(named, "lora_te_", alpha=1.0)
     else:
         tensors = kit.peft(denoiser, f"{part}."), kit.peft(text, "text_encoder.")

@@ -20,7 +20,9 @@ from pydantic import ValidationError
 from graphgen.cache import StoredValue
 from graphgen.declarations import check_declarations, unused_subgraphs
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
-from graphgen.inference import PathOf, infer_node
+from graphgen.faces import INPUTS
+from graphgen.foresight import look_inside
+from graphgen.inference import PathOf, infer_node, known_of
 from graphgen.insertions import boundary_conversions, convert_wires, note_loss
 from graphgen.jsontypes import JSON
 from graphgen.modes import Arrangement, Gone, nothing_passes
@@ -154,7 +156,7 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
         if node.mode == "pin":
             nodes[name] = _check_pin(node, registry, path_of, problems)
         elif node.zone:
-            nodes[name] = _check_zone(node, node.zone, registry, path_of, flat.trails.get(name, ()), problems)
+            nodes[name] = _check_zone(node, node.zone, nodes, registry, path_of, flat.trails.get(name, ()), problems)
         else:
             nodes[name] = _check_node(node, nodes, path_of, problems)
         if CONVERTED in name:
@@ -254,6 +256,7 @@ def _check_pin(node: ResolvedNode, registry: Registry, path_of: PathOf, problems
 def _check_zone(
     node: ResolvedNode,
     zone: Zone,
+    nodes: Mapping[str, GraphNode],
     registry: Registry,
     path_of: PathOf,
     trail: tuple[str, ...],
@@ -261,21 +264,30 @@ def _check_zone(
 ) -> GraphNode:
     """Check the body of a zone as a workflow of its own; what is wrong there is reported under the zone's name."""
     made = GraphNode(node.name, node.spec, {}, "", node.wires, frozenset())
+    outside = known_of(made if node.sound else made._replace(wires={}), nodes, path_of)
+
+    def build(given: Mapping[str, Facts]) -> Graph:
+        return build_graph(zone.body, zone.registry(registry, given), path_of, trail)
+
     try:
-        graph = build_graph(zone.body, zone.registry(registry), path_of, trail)
+        graph, facts = look_inside(zone, outside, len(trail), build)
     except WorkflowError as error:
-        problems.extend(_told_outside(item, node.name) for item in error.problems)
+        problems.extend(_told_outside(item, node) for item in error.problems)
         return made
     effects = any(part.writes_files for part in graph.nodes.values())
     spec = replace(node.spec, pure=not graph.looks_outside)
-    return made._replace(spec=spec, zone=Inside(zone.clause, graph, effects))
+    return made._replace(spec=spec, facts=facts, zone=Inside(zone.clause, graph, effects))
 
 
-def _told_outside(problem: Problem, zone: str) -> Problem:
+def _told_outside(problem: Problem, node: ResolvedNode) -> Problem:
     """Tell of what is inside a zone by the names that the workflow has for it."""
+    zone = node.name
+
+    def fed(found: re.Match[str]) -> str:
+        return f"'{node.wires[found[1]][0]}'" if node.wires.get(found[1]) else found[0]
 
     def outside(text: str) -> str:
-        return re.sub(f"'{BODY}(?=[/.'])", f"'{zone}", text)
+        return re.sub(f"'{INPUTS}[.]([a-z_0-9]+)'", fed, re.sub(f"'{BODY}(?=[/.'])", f"'{zone}", text))
 
     place = label(zone, problem.place) if problem.place.startswith(BODY) else zone
     cure = problem.cure and outside(problem.cure)

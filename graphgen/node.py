@@ -121,7 +121,7 @@ def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec
     name = _check_function(function)
     hints = _hints(function, name)
     asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-    yields = None
+    yields, blocks = None, _says_it_blocks(hints.get("return"))
     if "return" in hints:
         hints["return"], yields = _read_yields(function, hints["return"], name)
         hints |= _fields_of(hints["return"])
@@ -152,6 +152,7 @@ def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec
         arguments=tuple(key for key, item in parameters.items() if item.kind is not item.KEYWORD_ONLY),
         context=contexts[0] if contexts else None,
         yields=yields,
+        blocks=blocks,
         classes=tuple(dict.fromkeys(cls for hint in hints.values() for cls in classes_of(hint) if _travels(cls))),
         **behaviour,  # type: ignore[arg-type]
     )
@@ -216,6 +217,11 @@ def _read_yields(function: Callable[..., object], returned: object, name: str) -
         raise DefinitionError(f"{name}: yields items of several lists, and a stream is one list; {cure}")
     whole: object = list[inner] if origin is items else inner  # type: ignore[valid-type]
     return (Annotated[(whole, *marks)] if marks else whole), "items" if origin is items else "values"
+
+
+def _says_it_blocks(annotation: object) -> bool:
+    """Tell whether an annotation says that an output may be blocked, by itself or in a graph that is returned."""
+    return annotation is NoValue or annotation is Expansion or any(map(_says_it_blocks, get_args(annotation)))
 
 
 def _promise_instead(origin: object, *, yielding: bool, asynchronous: bool) -> str:

@@ -123,6 +123,8 @@ class NodeSpec:
     arguments: tuple[str, ...]
     context: str | None
     classes: tuple[type, ...]
+    blocks: bool = False
+    """Whether its annotation says that an output may be blocked, by itself or in a graph that it returns."""
     infer: Infer | None = None
     fingerprint: Fingerprint | None = None
     migrations: Mapping[int, Migration] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from pydantic import ValidationError, create_model
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.faces import INPUTS, find_subgraph, output_type, setting_behind
 from graphgen.registry import Registry
-from graphgen.spec import InputSpec, NodeSpec, OutputSpec
+from graphgen.spec import Facts, InputSpec, NodeSpec, OutputSpec
 from graphgen.subgraphs import Flat
 from graphgen.types import SocketType, fits, parse_type
 from graphgen.validation import problems_of
@@ -48,9 +48,10 @@ class Zone:
     parameters: frozenset[str]
     """The settings of the body, which parameters may set."""
 
-    def registry(self, around: Registry) -> Registry:
-        """Return the registry in which the body is checked."""
-        return replace(around, nodes={**around.nodes, INPUTS_TYPE: self.inputs})
+    def registry(self, around: Registry, given: Mapping[str, Facts]) -> Registry:
+        """Return the registry in which the body is checked, `given` being known of what comes in."""
+        inputs = replace(self.inputs, infer=lambda _: given) if given else self.inputs
+        return replace(around, nodes={**around.nodes, INPUTS_TYPE: inputs})
 
 
 def make_zone(

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import value_text
+from graphgen.foresight import ITEM
 from graphgen.graph import Graph
 from graphgen.inference import NOTE
 from graphgen.jsontypes import JSON
 from graphgen.spec import Facts
 from graphgen.types import SocketType, TypeTable
+from graphgen.zones import label
 
 LONGEST = 60
 """The most characters of a constant that are shown."""
@@ -19,7 +21,7 @@ LONGEST = 60
 def rows_of(graph: Graph, types: TypeTable) -> list[tuple[str, str, str]]:
     """Return a row for each output: `node.output`, its type, and what is known of its value."""
     return [
-        (wire, str(kind), ", ".join(_parts(facts, _axes(kind, types))))
+        (wire, str(kind), ", ".join(_parts(facts, _axes(_innermost(kind), types))))
         for wire, kind, facts in _outputs(graph)
         if facts
     ]
@@ -44,16 +46,22 @@ def facts_json(graph: Graph, types: TypeTable) -> dict[str, JSON]:
     }
 
 
-def _outputs(graph: Graph) -> Iterator[tuple[str, SocketType, Facts]]:
+def _outputs(graph: Graph, prefix: str = "") -> Iterator[tuple[str, SocketType, Facts]]:
     for name, node in graph.nodes.items():
         for output in node.spec.outputs:
-            yield f"{name}.{output.name}", output.type, node.facts.get(output.name, {})
+            yield f"{label(prefix, name)}.{output.name}", output.type, node.facts.get(output.name, {})
+        if node.zone is not None:
+            yield from _outputs(node.zone.graph, f"{label(prefix, name)}/*")
 
 
 def _axes(kind: SocketType, types: TypeTable) -> tuple[str, ...]:
     """Return the facts that are the axes of a type's tensor, in order: what its class names as `axes`."""
     axes: tuple[str, ...] = getattr(types.classes.get(kind.name), "axes", ())
     return axes
+
+
+def _innermost(kind: SocketType) -> SocketType:
+    return _innermost(kind.item) if kind.item else kind
 
 
 def _parts(facts: Facts, axes: Sequence[str]) -> Iterator[str]:
@@ -66,6 +74,8 @@ def _parts(facts: Facts, axes: Sequence[str]) -> Iterator[str]:
             yield text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
         elif name in axes or name == NOTE:
             continue
+        elif name == ITEM and isinstance(fact, Mapping):
+            yield " ".join(["each", *_parts(fact, axes)])
         elif isinstance(fact, bool):
             yield word if fact else f"no {word}"
         elif text := _text(fact):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -46,11 +46,17 @@ def _passed(known: Known) -> dict[str, Facts]:
 
 
 def _counted(known: Known) -> dict[str, Facts]:
-    return {"items": {"count": len(known.many.get("items", ()))}} if all(known.many.get("items", ({},))) else {}
+    items = known.many.get("items", ())
+    if not all(known.many.get("items", ({},))):
+        return {}
+    first, *rest = items or ({},)
+    common = {name: fact for name, fact in first.items() if all(other.get(name) == fact for other in rest)}
+    return {"items": {"count": len(items), **({"item": common} if common else {})}}
 
 
-def _nothing(_: Known) -> dict[str, Facts]:
-    return {}
+def _picked(known: Known) -> dict[str, Facts]:
+    item = known.inputs.get("items", {}).get("item")
+    return {"value": item} if isinstance(item, Mapping) else {}
 
 
 def _listed(known: Known) -> dict[str, Facts]:
@@ -94,7 +100,7 @@ def collect(*items: object) -> Collected:
     return Collected(list(items))
 
 
-@node(category="flow", cheap=True, infer=_nothing)
+@node(category="flow", cheap=True, infer=_picked)
 def pick(
     items: list[object], *, index: Annotated[int, Field(description="From 0; -1 is the last.")] = 0
 ) -> Chosen | NoValue:

@@ -25,6 +25,8 @@ def bare(name: str) -> str:
 UNET_WORDS = {
     r"^time_embedding\.linear_1": "time_embed.0",
     r"^time_embedding\.linear_2": "time_embed.2",
+    r"^add_embedding\.linear_1": "label_emb.0.0",
+    r"^add_embedding\.linear_2": "label_emb.0.2",
     r"^conv_in\.": "input_blocks.0.0.",
     r"^conv_norm_out": "out.0",
     r"^conv_out": "out.2",
@@ -96,15 +98,15 @@ def ldm_vae(tensors: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:
     return renamed
 
 
-def open_clip(tensors: Mapping[str, Tensor], layers: int, seed: int) -> dict[str, Tensor]:
-    """Rename a CLIP text encoder's tensors as OpenCLIP does, and add the last layer that SD 2 never uses."""
+def open_clip(tensors: Mapping[str, Tensor], layers: int, seed: int | None = None) -> dict[str, Tensor]:
+    """Rename a CLIP text encoder's tensors as OpenCLIP does; with a seed, add the last layer that SD 2 never uses."""
     given = {bare(name): value for name, value in tensors.items()}
     renamed = {
         "token_embedding.weight": given["embeddings.token_embedding.weight"],
         "positional_embedding": given["embeddings.position_embedding.weight"],
         "ln_final.weight": given["final_layer_norm.weight"],
         "ln_final.bias": given["final_layer_norm.bias"],
-        "text_projection": torch.eye(64),
+        "text_projection": given["text_projection.weight"].T if "text_projection.weight" in given else torch.eye(64),
         "logit_scale": torch.tensor(4.6),
     }
     words = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
@@ -115,6 +117,8 @@ def open_clip(tensors: Mapping[str, Tensor], layers: int, seed: int) -> dict[str
                 renamed[f"{new}.{ours}.{kind}"] = given[f"{old}.{theirs}.{kind}"]
             fused = [given[f"{old}.self_attn.{matrix}_proj.{kind}"] for matrix in ("q", "k", "v")]
             renamed[f"{new}.attn.in_proj_{kind}"] = torch.cat(fused)
+    if seed is None:
+        return renamed
     generator = torch.Generator().manual_seed(seed)
     for name, value in list(renamed.items()):
         if name.startswith("transformer.resblocks.0."):

@@ -28,6 +28,8 @@ TINY: dict[str, dict[str, JSON]] = {
     "ddpm_interpolation": {"model": "ddpm", "size": 16, "steps": 4},
     "lora": {"model": "sd1", "lora": "sd1_lora.safetensors", "width": 64, "height": 64, "steps": 3},
     "ncsnpp": {"model": "ncsnpp", "size": 16, "steps": 3},
+    "sdxl": {"model": "sdxl", "width": 64, "height": 64, "steps": 3},
+    "sdxl_refiner": {"model": "sdxl", "refiner": "sdxl_refiner", "width": 64, "height": 64, "steps": 5},
 }
 """What makes a workflow, whose model does not come along, run on a tiny one with random weights."""
 
@@ -52,8 +54,10 @@ def picture(report: Report) -> np.ndarray:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflow_checks_out(path: Path) -> None:
     parameters = TINY.get(path.stem, {})
-    models = {"models": str(shared_tiny(cast(Arch, parameters["model"])).folder.parent)} if parameters else {}
-    with Engine(Config.load({"device": "cpu", **models})) as engine:
+    flags = {"device": "cpu"}
+    for name in {"model", "refiner"} & parameters.keys():
+        flags["models"] = str(shared_tiny(cast(Arch, parameters[name])).folder.parent)
+    with Engine(Config.load(flags)) as engine:
         graph = engine.check(path, parameters)
     assert graph.workflow.name
     assert graph.workflow.description

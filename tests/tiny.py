@@ -23,7 +23,7 @@ from released import bare, ddpm_unet, dit, ldm_unet, ldm_vae, mmdit, open_clip, 
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-Arch = Literal["sd1", "sd2", "sd3", "dit", "ddpm", "ncsnpp"]
+Arch = Literal["sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "dit", "ddpm", "ncsnpp"]
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
 
@@ -60,7 +60,7 @@ def _lora(unet: nn.Module) -> dict[str, Tensor]:
 
 def make_pipeline(arch: Arch, seed: int) -> Any:
     """Build the diffusers pipeline of a tiny model, every parameter random: none may be zero or one by default."""
-    pipeline = {"sd1": _sd1, "sd2": _sd2, "sd3": _sd3, "dit": _dit, "ddpm": _ddpm, "ncsnpp": _ncsnpp}[arch]()
+    pipeline = MAKERS[arch]()
     generator = torch.Generator().manual_seed(seed)
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
@@ -139,6 +139,56 @@ def _sd2() -> Any:
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
+    )
+
+
+def _sdxl() -> Any:
+    from diffusers import StableDiffusionXLPipeline
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    return StableDiffusionXLPipeline(
+        unet=_unet(
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            block_out_channels=(64, 128),
+            attention_head_dim=(1, 2),
+            transformer_layers_per_block=(1, 2),
+            cross_attention_dim=128,
+            **_told_sizes(32 + 6 * 256),
+        ),
+        text_encoder=CLIPTextModel(_clip(layers=2, act="quick_gelu")),
+        tokenizer=_clip_tokenizer("<|endoftext|>"),
+        text_encoder_2=CLIPTextModelWithProjection(_clip(layers=3, act="gelu", projection_dim=32)),
+        tokenizer_2=_clip_tokenizer("!"),
+        vae=_vae(latent_channels=4, scaling_factor=0.13025),
+        scheduler=_euler(),
+        add_watermarker=False,
+    )
+
+
+def _sdxl_refiner() -> Any:
+    from diffusers import StableDiffusionXLImg2ImgPipeline
+    from transformers import CLIPTextModelWithProjection
+
+    return StableDiffusionXLImg2ImgPipeline(
+        unet=_unet(
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            block_out_channels=(64, 128, 128),
+            attention_head_dim=(1, 2, 2),
+            transformer_layers_per_block=2,
+            cross_attention_dim=64,
+            **_told_sizes(64 + 5 * 256),
+        ),
+        text_encoder=None,
+        tokenizer=None,
+        text_encoder_2=CLIPTextModelWithProjection(_clip(layers=3, act="gelu", projection_dim=64)),
+        tokenizer_2=_clip_tokenizer("!"),
+        vae=_vae(latent_channels=4, scaling_factor=0.13025),
+        scheduler=_euler(),
+        requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
+        add_watermarker=False,
     )
 
 
@@ -234,20 +284,45 @@ def _ncsnpp() -> Any:
     return ScoreSdeVePipeline(unet, ScoreSdeVeScheduler(sigma_max=20.0))
 
 
+MAKERS: Mapping[Arch, Callable[[], Any]] = {
+    "sd1": _sd1,
+    "sd2": _sd2,
+    "sdxl": _sdxl,
+    "sdxl_refiner": _sdxl_refiner,
+    "sd3": _sd3,
+    "dit": _dit,
+    "ddpm": _ddpm,
+    "ncsnpp": _ncsnpp,
+}
+
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
 def _unet(**settings: object) -> nn.Module:
     from diffusers import UNet2DConditionModel
 
-    module: nn.Module = UNet2DConditionModel(
-        sample_size=8,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        layers_per_block=1,
-        **settings,
-    )
+    blocks = {
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    }
+    module: nn.Module = UNet2DConditionModel(sample_size=8, layers_per_block=1, **{**blocks, **settings})
     return module
+
+
+def _told_sizes(width: int) -> dict[str, Any]:
+    """Return the settings of a UNet that is told a pooled prompt and numbers, `width` in all."""
+    return {
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": width,
+    }
+
+
+def _euler() -> Any:
+    from diffusers import EulerDiscreteScheduler
+
+    return EulerDiscreteScheduler(**BETAS, timestep_spacing="leading", steps_offset=1)
 
 
 def _vae(**settings: object) -> nn.Module:
@@ -331,6 +406,28 @@ def _write_sd2(pipeline: Any, seed: int) -> dict[str, Tensor]:
     }
 
 
+def _write_sdxl(pipeline: Any, seed: int) -> dict[str, Tensor]:
+    clip = {f"text_model.{bare(name)}": value for name, value in pipeline.text_encoder.state_dict().items()}
+    clip["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    return {
+        **under("conditioner.embedders.0.transformer.", clip),
+        **_write_sgm(pipeline, place=1),
+    }
+
+
+def _write_sdxl_refiner(pipeline: Any, seed: int) -> dict[str, Tensor]:
+    return _write_sgm(pipeline, place=0)
+
+
+def _write_sgm(pipeline: Any, place: int) -> dict[str, Tensor]:
+    """Write what base and refiner share; `place` is that of bigG among the embedders."""
+    return {
+        **under("model.diffusion_model.", ldm_unet(pipeline.unet.state_dict(), layers=1)),
+        **under("first_stage_model.", ldm_vae(pipeline.vae.state_dict(), levels=4)),
+        **under(f"conditioner.embedders.{place}.model.", open_clip(pipeline.text_encoder_2.state_dict(), layers=3)),
+    }
+
+
 def _write_sd3(pipeline: Any, seed: int) -> dict[str, Tensor]:
     return {
         **under("model.diffusion_model.", mmdit(pipeline.transformer.state_dict(), depth=2)),
@@ -357,6 +454,8 @@ def _write_ddpm(pipeline: Any, seed: int) -> dict[str, Tensor]:
 WRITERS: Mapping[Arch, Callable[[Any, int], dict[str, Tensor]]] = {
     "sd1": _write_sd1,
     "sd2": _write_sd2,
+    "sdxl": _write_sdxl,
+    "sdxl_refiner": _write_sdxl_refiner,
     "sd3": _write_sd3,
     "dit": _write_dit,
     "ddpm": _write_ddpm,

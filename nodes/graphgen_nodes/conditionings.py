@@ -1,14 +1,15 @@
-"""The tensors inside conditionings, whatever class they are of: listed, replaced and brought to the CPU."""
+"""The tensors inside conditionings, whatever class they are of: listed, replaced, zeroed and brought to the CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
-from graphgen_nodes.sockets import Conditioning
+from graphgen_nodes.sockets import Conditioning, SizedConditioning
 
 AnyConditioning = TypeVar("AnyConditioning", bound=Conditioning)
 
@@ -29,3 +30,16 @@ def on_cpu(conditioning: AnyConditioning) -> AnyConditioning:
     moved = {name: value.cpu() for name, value in tensors_of(conditioning).items()}
     rounded = {name: value.float() for name, value in moved.items() if value.is_floating_point()}
     return with_tensors(conditioning, {**moved, **rounded})
+
+
+def zeros_like(conditioning: AnyConditioning) -> AnyConditioning:
+    """Return a conditioning that says nothing: zeros in all its tensors."""
+    return with_tensors(
+        conditioning, {name: torch.zeros_like(value) for name, value in tensors_of(conditioning).items()}
+    )
+
+
+def with_sizes(conditioning: SizedConditioning, sizes: Sequence[int], score: float) -> SizedConditioning:
+    """Return a conditioning that tells of a picture's sizes and score, for all images it is for."""
+    count = len(conditioning.embeddings)
+    return replace(conditioning, sizes=torch.tensor([sizes] * count), score=torch.full((count,), score))

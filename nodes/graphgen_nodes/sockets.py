@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Prediction = Literal["epsilon", "v", "sample", "flow", "score"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
+EmptyPrompt = Literal["encoded", "zeros"]
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------
@@ -105,6 +106,8 @@ class TextEncoder:
     encoders: tuple[Weights, ...]
     precision: Precision = "auto"
     patches: tuple[Patch, ...] = ()
+    empty: EmptyPrompt = "encoded"
+    """What a prompt without words becomes: what the encoders say of nothing, or zeros."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,18 @@ class TextConditioning(Conditioning):
 
     embeddings: Tensor
     pooled: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedConditioning(TextConditioning):
+    """A prompt, and what a denoiser is told of the picture it is cut from (Podell et al. 2023, section 2.2).
+
+    `sizes[batch, 6]` are whole pixels: height and width of the whole picture, how much was cut off at its top and left,
+    height and width aimed at; 0 is as the latent. `score[batch]` is how beautiful people found it, 0 what is usual.
+    """
+
+    sizes: Tensor
+    score: Tensor
 
 
 @dataclass(frozen=True)

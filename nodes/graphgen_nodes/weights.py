@@ -181,6 +181,8 @@ def _made_of(tensor: Tensor, source: Source) -> Tensor:
     if source.swap:
         first, second = tensor.chunk(2)
         tensor = torch.cat([second, first])
+    if source.transpose:
+        tensor = tensor.T.contiguous()
     return tensor.reshape(source.shape)
 
 

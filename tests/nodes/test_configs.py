@@ -19,14 +19,18 @@ VAE_4, VAE_16 = 83_653_863, 83_819_683
 CLIP_L, CLIP_L_PROJECTED = 123_060_480, 123_650_304
 CLIP_H, CLIP_G = 340_387_840, 694_659_840
 T5_XXL = 4_762_310_656
+UNET_XL, UNET_REFINER = 2_567_463_684, 2_259_526_660
 SD3_ENCODERS = {"text_encoder": CLIP_L_PROJECTED, "text_encoder_2": CLIP_G, "text_encoder_3": T5_XXL, "vae": VAE_16}
 
-# Published counts of trained parameters. SD3's three transformers are counted in Stability's own
-# reference network (mmditx.py of Stability-AI/sd3.5), without its fixed position table.
+# Published counts of trained parameters. The refiner's is what its file of 6,075,981,930 bytes has room for beside the
+# other two networks. SD3's three transformers are counted in Stability's own reference network (mmditx.py of
+# Stability-AI/sd3.5), without its fixed position table.
 PARAMETERS = {
     "sd1": {"unet": UNET_1, "vae": VAE_4, "text_encoder": CLIP_L},
     "sd2": {"unet": UNET_2, "vae": VAE_4, "text_encoder": CLIP_H},
     "sd2_v": {"unet": UNET_2, "vae": VAE_4, "text_encoder": CLIP_H},
+    "sdxl": {"unet": UNET_XL, "vae": VAE_4, "text_encoder": CLIP_L, "text_encoder_2": CLIP_G},
+    "sdxl_refiner": {"unet": UNET_REFINER, "vae": VAE_4, "text_encoder_2": CLIP_G},
     "sd3_medium": {"transformer": 2_028_328_000, **SD3_ENCODERS},
     "sd35_medium": {"transformer": 2_243_171_520, **SD3_ENCODERS},
     "sd35_large": {"transformer": 8_056_627_520, **SD3_ENCODERS},
@@ -81,7 +85,13 @@ def test_every_key_is_one_that_the_class_knows(family: str, component: str) -> N
 
 @pytest.mark.parametrize(
     ("family", "prediction"),
-    [("sd1", "epsilon"), ("sd2", "epsilon"), ("sd2_v", "v_prediction")],
+    [
+        ("sd1", "epsilon"),
+        ("sd2", "epsilon"),
+        ("sd2_v", "v_prediction"),
+        ("sdxl", "epsilon"),
+        ("sdxl_refiner", "epsilon"),
+    ],
 )
 def test_the_betas_of_stable_diffusion(family: str, prediction: str) -> None:
     config = read(CONFIGS / family / "scheduler" / "scheduler_config.json")

@@ -21,7 +21,7 @@ from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.families.handles import autoencoder_handle, denoiser_handle, text_encoder_handle
 
 CONFIGS = Path(graphgen_nodes.__path__[0]) / "assets" / "configs"
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
 
 
 def part_of(tensors: dict[str, Tensor], kind: str = "denoiser") -> Part:
@@ -36,6 +36,12 @@ PUBLISHED = [
     ("sd1", "text_encoder"),
     ("sd2", "unet"),
     ("sd2", "text_encoder"),
+    ("sdxl", "unet"),
+    ("sdxl", "vae"),
+    ("sdxl", "text_encoder"),
+    ("sdxl", "text_encoder_2"),
+    ("sdxl_refiner", "unet"),
+    ("sdxl_refiner", "text_encoder_2"),
     ("sd3_medium", "transformer"),
     ("sd3_medium", "vae"),
     ("sd3_medium", "text_encoder"),
@@ -47,7 +53,7 @@ PUBLISHED = [
 
 
 def slot_of(folder: str, part: str) -> tuple[Family, Slot]:
-    found = families.family(folder[:3])
+    found = families.family(folder if folder in families.families() else folder[:3])
     return found, next(slot for slot in found.slots if slot.part == part)
 
 
@@ -60,6 +66,8 @@ def as_released(folder: str, part: str, tensors: dict[str, Tensor], config: dict
         return mmdit(tensors, depth=config["num_layers"])
     if folder == "sd2":
         return open_clip(tensors, layers=config["num_hidden_layers"], seed=0)
+    if folder.startswith("sdxl") and part == "text_encoder_2":
+        return open_clip(tensors, layers=config["num_hidden_layers"])
     return tensors
 
 
@@ -88,7 +96,15 @@ def test_tables_and_shapes_tell_the_published_networks(folder: str, part: str) -
 
 
 TOLD: dict[str, tuple[str, ...]] = {
-    "unet": ("block_out_channels", "down_block_types", "up_block_types", "layers_per_block", "use_linear_projection"),
+    "unet": (
+        "block_out_channels",
+        "down_block_types",
+        "up_block_types",
+        "layers_per_block",
+        "use_linear_projection",
+        "addition_embed_type",
+        "addition_time_embed_dim",
+    ),
     "vae": ("block_out_channels", "latent_channels", "use_quant_conv", "layers_per_block", "norm_num_groups"),
     "transformer": ("num_layers", "num_attention_heads", "attention_head_dim", "dual_attention_layers", "qk_norm"),
     "text_encoder": ("num_attention_heads", "hidden_act", "num_hidden_layers", "layer_norm_eps"),
@@ -102,8 +118,9 @@ def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def test_heads_follow_the_published_rule() -> None:
-    """Check the one thing of a UNet that shapes do not tell: eight heads in SD 1, 64 channels per head in SD 2."""
-    for folder, heads in (("sd1", [8, 8, 8, 8]), ("sd2", [5, 10, 20, 20])):
+    """Check the one thing of a UNet that shapes do not tell: eight heads in SD 1, 64 channels per head else."""
+    published = {"sd1": [8] * 4, "sd2": [5, 10, 20, 20], "sdxl": [5, 10, 20], "sdxl_refiner": [6, 12, 24, 24]}
+    for folder, heads in published.items():
         _, slot = slot_of(folder, "unet")
         config = json.loads((CONFIGS / folder / "unet" / "config.json").read_text())
         with torch.device("meta"):
@@ -126,15 +143,26 @@ def converted(arch: Arch, part: str, tensors: dict[str, Tensor], module: Any) ->
         found = oracle.convert_sd3_transformer_checkpoint_to_diffusers(only)
     elif part == "text_encoder_3":
         found = oracle.convert_sd3_t5_checkpoint_to_diffusers(tensors)
-    elif arch == "sd2":
-        found = oracle.convert_open_clip_checkpoint(module, tensors, prefix="cond_stage_model.model.")
+    elif (arch, part) in OPEN_CLIP:
+        found = oracle.convert_open_clip_checkpoint(module, tensors, prefix=OPEN_CLIP[arch, part])
     else:
-        prefix = {"sd1": "cond_stage_model.transformer.", "sd3": "text_encoders.clip_l.transformer."}[arch]
+        prefix = {
+            "sd1": "cond_stage_model.transformer.",
+            "sdxl": "conditioner.embedders.0.transformer.",
+            "sd3": "text_encoders.clip_l.transformer.",
+        }[arch]
         prefix = prefix.replace("clip_l", "clip_g") if part == "text_encoder_2" else prefix
         found = oracle.convert_ldm_clip_checkpoint(tensors, remove_prefix=prefix)
         found.pop("text_model.embeddings.position_ids", None)
     assert isinstance(found, dict)
     return found
+
+
+OPEN_CLIP: dict[tuple[Arch, str], str] = {
+    ("sd2", "text_encoder"): "cond_stage_model.model.",
+    ("sdxl", "text_encoder_2"): "conditioner.embedders.1.model.",
+    ("sdxl_refiner", "text_encoder_2"): "conditioner.embedders.0.model.",
+}
 
 
 @pytest.mark.parametrize("arch", ARCHES)
@@ -177,9 +205,12 @@ def test_old_attention_names_of_an_autoencoder() -> None:
 
 SD_CHAIN = VariancePreserving(0.00085, 0.012, "scaled_linear", 1000)
 SD_LATENT = LatentFormat("sd", 4, 0.18215, 0.0, 8)
+XL_LATENT = LatentFormat("sdxl", 4, 0.13025, 0.0, 8)
 TOLD_OF: dict[Arch, tuple[str, object, LatentFormat, list[str]]] = {
     "sd1": ("epsilon", SD_CHAIN, SD_LATENT, ["text_encoder"]),
     "sd2": ("v", SD_CHAIN, SD_LATENT, ["text_encoder"]),
+    "sdxl": ("epsilon", SD_CHAIN, XL_LATENT, ["text_encoder", "text_encoder_2"]),
+    "sdxl_refiner": ("epsilon", SD_CHAIN, XL_LATENT, ["text_encoder_2"]),
     "sd3": (
         "flow",
         Flow(3.0, 1000),
@@ -229,6 +260,22 @@ def test_a_chain_that_ends_in_pure_noise_is_rescaled(tmp_path: Path) -> None:
     assert denoiser_handle(marked, "epsilon").path == usual
 
 
+def test_what_an_empty_prompt_becomes(tmp_path: Path) -> None:
+    """As a model's own model_index.json says, else zeros for SDXL alone; the base's bigG serves the refiner as well."""
+    base = shared_tiny("sdxl")
+    usual = {arch: text_encoder_handle([open_checkpoint(shared_tiny(arch).file)]).empty for arch in ARCHES}
+    assert usual == dict.fromkeys(ARCHES, "encoded") | {"sdxl": "zeros"}
+    folder = shutil.copytree(base.folder, tmp_path / "sdxl")
+    index = json.loads((folder / "model_index.json").read_text())
+    checkpoint = open_checkpoint(folder)
+    (folder / "model_index.json").write_text(json.dumps({**index, "force_zeros_for_empty_prompt": False}))
+    changed = open_checkpoint(folder)
+    assert (text_encoder_handle([checkpoint]).empty, text_encoder_handle([changed]).empty) == ("zeros", "encoded")
+    assert checkpoint.digest() != changed.digest()
+    refiner = text_encoder_handle([checkpoint], "sdxl_refiner")
+    assert (refiner.empty, [weights.part for weights in refiner.encoders]) == ("encoded", ["text_encoder_2"])
+
+
 MARK = torch.zeros(1)
 NO_BUFFERS: dict[str, Tensor | None] = {"betas": None, "alphas_cumprod": None}
 TOLD_PREDICTIONS: dict[str, tuple[Arch, dict[str, str] | None, dict[str, Tensor | None], str | None]] = {
@@ -242,6 +289,9 @@ TOLD_PREDICTIONS: dict[str, tuple[Arch, dict[str, str] | None, dict[str, Tensor 
     "sd2 said v": ("sd2", {"modelspec.predict_key": "v"}, {}, "v"),
     "sd2 of the 512 release": ("sd2", {"modelspec.architecture": "stable-diffusion-v2-512"}, {}, "epsilon"),
     "sd2 of the 768 release": ("sd2", {"modelspec.architecture": "stable-diffusion-v2-768-v"}, {}, "v"),
+    "sdxl silent": ("sdxl", None, {}, "epsilon"),
+    "sdxl marked v": ("sdxl", None, {"v_pred": MARK}, "v"),
+    "sdxl marked ztsnr": ("sdxl", None, {"ztsnr": MARK}, "v"),
     "sd3 silent": ("sd3", None, {}, "flow"),
 }
 
@@ -337,8 +387,12 @@ def test_networks_in_files_of_their_own(arch: Arch, tmp_path: Path) -> None:
     assert denoiser_handle(renamed, "v").family == arch
     vae = {name.replace("first_stage_model.", "vae."): v for name, v in tensors.items() if name.startswith("first")}
     save_file(vae, tmp_path / "vae.safetensors")
-    found = autoencoder_handle(open_checkpoint(tmp_path / "vae.safetensors"))
-    assert found.latent == TOLD_OF[arch][2]
+    alone = open_checkpoint(tmp_path / "vae.safetensors")
+    assert autoencoder_handle(alone, arch).latent == TOLD_OF[arch][2]
+    if arch != "sd3":
+        with pytest.raises(CheckpointError, match=r"could be an autoencoder of .*sdxl.*; set family"):
+            autoencoder_handle(alone)
+    assert autoencoder_handle(open_checkpoint(tiny.folder / "vae")).latent == TOLD_OF[arch][2], "config.json says it"
 
 
 def test_text_encoders_in_files_of_their_own(tmp_path: Path) -> None:
@@ -355,6 +409,11 @@ def test_text_encoders_in_files_of_their_own(tmp_path: Path) -> None:
     assert found.family == "sd3"
     assert [Path(weights.path).stem for weights in found.encoders] == ["l", "g", "t5"]
     assert text_encoder_handle([open_checkpoint(files[2])]).family == "sd1"
+    assert text_encoder_handle([open_checkpoint(files[0])]).family == "sdxl_refiner"
+    with pytest.raises(CheckpointError, match="fits several families"):
+        text_encoder_handle([open_checkpoint(files[0]), open_checkpoint(files[2])])
+    both = text_encoder_handle([open_checkpoint(files[0]), open_checkpoint(files[2])], "sdxl")
+    assert [Path(weights.path).stem for weights in both.encoders] == ["l", "g"]
     with pytest.raises(CheckpointError, match=r"fits no family.*sd3: clip_l, clip_g, t5xxl \(optional\)"):
         text_encoder_handle([open_checkpoint(files[0]), open_checkpoint(files[1])])
     with pytest.raises(CheckpointError, match=r"there is no 'sd9'; known are .*sd1, sd2, sd3"):
@@ -367,7 +426,6 @@ T5_BIAS = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias"
 @pytest.mark.parametrize(
     ("mark", "title"),
     [
-        ("model.diffusion_model.label_emb.0.0.weight", "Stable Diffusion XL"),
         ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "Flux"),
         ("model.diffusion_model.mystery.weight", "of an unknown family"),
     ],
@@ -399,10 +457,10 @@ def test_a_family_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "class Custom(StableDiffusion1):\n    name = 'custom'\n    title = 'Custom'\n\n"
         "FAMILIES = (Custom(),)\n"
     )
+    before = set(families.families())
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    others = list(families.families())
     families.families.cache_clear()
     try:
-        assert list(families.families()) == [*others, "custom"]
+        assert set(families.families()) == before | {"custom"}
     finally:
         families.families.cache_clear()

@@ -25,7 +25,7 @@ from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
-from graphgen_nodes import Denoiser, TextConditioning, TextEncoder
+from graphgen_nodes import Denoiser, SizedConditioning, TextEncoder
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import denoiser_handle
 from graphgen_nodes.families.known import known_denoiser
@@ -35,8 +35,8 @@ from graphgen_nodes.weights import FamilyNetwork
 
 IMPOSSIBLE = Path(__file__).parents[1] / "graphs" / "impossible"
 DOCUMENTED = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")))
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
-EMBEDDING = {"sd1": 64, "sd2": 64, "sd3": 192}
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
+EMBEDDING = {"sd1": 64, "sd2": 64, "sdxl": 128, "sdxl_refiner": 64, "sd3": 192}
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,10 @@ def works(network: FamilyNetwork, handle: Denoiser, wants: Mapping[str, Any], co
     """Tell whether a network gives what it gets the shape of."""
     x = torch.zeros(1, handle.latent.channels, rows, columns)
     pooled = torch.zeros(1, wants["pooled"]) if wants["pooled"] else None
-    words = TextConditioning(handle.family, torch.zeros(1, 7, wants["embedding"]), pooled)
+    sizes = torch.zeros(1, 6, dtype=torch.int64)
+    words = SizedConditioning(
+        handle.family, torch.zeros(1, 7, wants["embedding"]), pooled, sizes=sizes, score=torch.zeros(1)
+    )
     try:
         return network(x, torch.zeros(1), words).shape == x.shape
     except (ValueError, RuntimeError):

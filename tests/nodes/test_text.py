@@ -10,13 +10,13 @@ import torch
 from tiny import Arch, make_pipeline, shared_tiny
 
 from graphgen import Place, Refusal
-from graphgen_nodes import TextConditioning
+from graphgen_nodes import SizedConditioning, TextConditioning
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import text_encoder_handle
 from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.text.encode import PromptEncoder
 
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
 CPU = torch.device("cpu")
 PROMPTS = ["", "a red apple", "An ORANGE, on 3 tables (very detailed)", "빨간 사과 🍎"]
 
@@ -42,6 +42,9 @@ def refuse(message: str) -> None:
 def reference(pipeline: Any, arch: Arch, prompt: str) -> tuple[torch.Tensor, torch.Tensor | None]:
     if arch == "sd3":
         found = pipeline.encode_prompt(prompt, None, None, device=CPU, do_classifier_free_guidance=False)
+        return found[0], found[2]
+    if arch in ("sdxl", "sdxl_refiner"):
+        found = pipeline.encode_prompt(prompt, device=CPU, do_classifier_free_guidance=False)
         return found[0], found[2]
     return pipeline.encode_prompt(prompt, CPU, 1, False)[0], None
 
@@ -70,8 +73,28 @@ def test_each_encoder_reads_its_own_prompt() -> None:
         expected = pipeline.encode_prompt(prompt, second, third, device=CPU, do_classifier_free_guidance=False)
         torch.testing.assert_close(found.embeddings, expected[0], rtol=0, atol=1e-5)
         torch.testing.assert_close(found.pooled, expected[2], rtol=0, atol=1e-5)
+    xl = encoder_of("sdxl").encode("a red apple", refuse, others=("a blue table",))
+    expected = make_pipeline("sdxl", seed=0).encode_prompt("a red apple", "a blue table", CPU, 1, False)
+    assert isinstance(xl, TextConditioning)
+    torch.testing.assert_close(xl.embeddings, expected[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(xl.pooled, expected[2], rtol=0, atol=1e-5)
     with pytest.raises(Refusal, match="text encoder 2, and the model has 1"):
         encoder_of("sd1").encode("a red apple", refuse, others=("a cat",))
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_no_words_are_zeros_where_asked(text: str) -> None:
+    encoder = encoder_of("sdxl")
+    nothing, said = encoder.encode(text, refuse, empty="zeros"), encoder.encode(text, refuse)
+    assert isinstance(nothing, SizedConditioning)
+    assert isinstance(said, SizedConditioning)
+    assert not nothing.embeddings.any()
+    assert not nothing.pooled.any()  # type: ignore[union-attr]  # SDXL has a pooled prompt
+    assert nothing.embeddings.shape == said.embeddings.shape
+    assert said.embeddings.any()
+    second = encoder.encode(text, refuse, others=("a cat",), empty="zeros")
+    assert isinstance(second, SizedConditioning)
+    assert second.embeddings.any(), "one of the encoders has words to read"
 
 
 @pytest.mark.parametrize("arch", ARCHES)

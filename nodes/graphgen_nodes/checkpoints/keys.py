@@ -21,7 +21,7 @@ class Rule:
     Several targets: the tensor is that many equal pieces along its first dimension (a fused query, key and value), or,
     where it is `shared`, each of them is the whole tensor. None: the network does not use it. `swap` exchanges the two
     halves of the first dimension (shift, scale becomes scale, shift); `matrix` drops the trailing ones of a 1x1
-    convolution's weight.
+    convolution's weight; `transpose` exchanges a matrix's sides.
     """
 
     source: str
@@ -29,6 +29,7 @@ class Rule:
     swap: bool = False
     matrix: bool = False
     shared: bool = False
+    transpose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Source:
     piece: int = 0
     pieces: int = 1
     swap: bool = False
+    transpose: bool = False
 
 
 def translate(shapes: Mapping[str, Shape], rules: Iterable[Rule], place: str) -> dict[str, Source]:
@@ -93,5 +95,7 @@ def _apply(rule: Rule, rest: str, name: str, shape: Shape, place: str) -> Iterab
         shape = shape[:2]
     if own > 1:
         shape = (shape[0] // own, *shape[1:])
+    if rule.transpose:
+        shape = shape[::-1]
     for index, target in enumerate(targets):
-        yield (target + rest).lstrip("."), Source(name, shape, index % own, own, rule.swap)
+        yield (target + rest).lstrip("."), Source(name, shape, index % own, own, rule.swap, rule.transpose)

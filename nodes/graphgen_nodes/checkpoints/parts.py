@@ -29,7 +29,9 @@ SINGLE_FILE_PREFIXES: Mapping[str, str] = {
     "first_stage_model.": "vae",
     "cond_stage_model.transformer.": "clip_l",
     "cond_stage_model.model.": "openclip",
-    "conditioner.embedders.": "sdxl text encoders",
+    "conditioner.embedders.0.transformer.": "clip_l",
+    "conditioner.embedders.0.model.": "clip_g",
+    "conditioner.embedders.1.model.": "clip_g",
     "text_encoders.clip_l.": "clip_l",
     "text_encoders.clip_g.": "clip_g",
     "text_encoders.t5xxl.": "t5xxl",
@@ -106,8 +108,8 @@ class Part:
 class Checkpoint:
     """A checkpoint as its parts, by kind, and what else it says of itself.
 
-    `scheduler` is a folder's scheduler_config.json; `metadata` a single file's; `markers` are tensor names outside
-    all parts (`v_pred`, `betas`, ...).
+    `scheduler` and `index` are a folder's scheduler_config.json and model_index.json; `metadata` a single file's;
+    `markers` are tensor names outside all parts (`v_pred`, `betas`, ...).
     """
 
     path: Path
@@ -115,11 +117,12 @@ class Checkpoint:
     scheduler: Config | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     markers: frozenset[str] = frozenset()
+    index: Config | None = None
 
     def digest(self) -> str:
-        """Return the identity of all that the checkpoint's meaning depends on: its parts and its scheduler."""
+        """Return the identity of all that the checkpoint's meaning depends on: its parts, scheduler and index."""
         parts = {kind: part.digest() for kind, part in sorted(self.parts.items())}
-        return sha256(json.dumps([parts, self.scheduler], sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps([parts, self.scheduler, self.index], sort_keys=True).encode()).hexdigest()
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -165,7 +168,7 @@ def _open_pipeline(folder: Path) -> Checkpoint:
         if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None:
             parts[name] = _open_component(folder / name)
     config = folder / "scheduler" / "scheduler_config.json"
-    return Checkpoint(folder, parts, read_json(config) if config.is_file() else None)
+    return Checkpoint(folder, parts, read_json(config) if config.is_file() else None, index=index)
 
 
 def _open_component(folder: Path) -> Part:

@@ -19,7 +19,7 @@ from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.checkpoints.process import noise_path, told_prediction
 from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.paths import Path
-from graphgen_nodes.sockets import LatentFormat, Prediction, Schedule
+from graphgen_nodes.sockets import EmptyPrompt, LatentFormat, Prediction, Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,6 +63,10 @@ class Family(ABC):
     """The text encoders, in the order that `encode` wants them; none where no text is read."""
     autoencoder: Slot | None = None
     """None where the denoiser works on pixels themselves."""
+    empty_prompt: ClassVar[EmptyPrompt] = "encoded"
+    """What a prompt without words is to its denoiser, unless a folder's model_index.json says it."""
+    picture_numbers: ClassVar[tuple[str, ...]] = ()
+    """What `conditioning.size` can tell its denoiser, by that node's settings."""
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -178,6 +182,26 @@ def find_part(checkpoint: Checkpoint, slot: Slot | None) -> Part | None:
     if slot is None:
         return None
     return next((checkpoint.parts[kind] for kind in slot.kinds if kind in checkpoint.parts), None)
+
+
+BIG_G_WIDTH = 1280
+"""Numbers for a token in OpenCLIP bigG, by which it is told from other CLIPs."""
+
+CALLED = ("clip_l", "clip_g", "text_encoder", "text_encoder_2", "text_encoder_3")
+"""The kinds of parts whose name says already which text encoder they are."""
+
+
+def clip_width(part: Part) -> int:
+    """Return how many numbers a CLIP text encoder has for a token; 0 where a part is none."""
+    return next((shape[-1] for name, shape in part.shapes.items() if name.endswith("token_embedding.weight")), 0)
+
+
+def fits_clip(slot: Slot, part: Part) -> bool:
+    """Tell whether a part is the CLIP, ViT-L or bigG, of a slot: by what it is called, else by its published width."""
+    if part.kind in CALLED:
+        return part.kind in slot.kinds
+    width = clip_width(part)
+    return width > 0 and (width == BIG_G_WIDTH) is (slot.tokenizer == "openclip")
 
 
 def whole(config: Config | None, name: str) -> int:

@@ -17,13 +17,14 @@ from graphgen_nodes.checkpoints.process import ends_in_pure_noise
 from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import Family, Slot, find_part, whole
 from graphgen_nodes.sampling.paths import VariancePreserving
-from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, Prediction, TextEncoder, Weights
+from graphgen_nodes.sockets import Autoencoder, Denoiser, EmptyPrompt, Precision, Prediction, TextEncoder, Weights
 
 Asked = Literal["auto", "epsilon", "v", "sample", "flow"]
 
+DENOISER_KINDS = ("denoiser", "unet", "transformer")
+"""What the part that is a denoising network goes under."""
+
 STRANGERS = {
-    "label_emb.0.0.weight": "Stable Diffusion XL",
-    "add_embedding.linear_1.weight": "Stable Diffusion XL",
     "double_blocks.0.img_attn.qkv.weight": "Flux",
     "x_embedder.weight": "Flux",
 }
@@ -36,7 +37,7 @@ def find_family(checkpoint: Checkpoint) -> Family:
     Raises:
         CheckpointError: it holds none, or one of a family that graphgen does not know.
     """
-    parts = [part for kind, part in checkpoint.parts.items() if kind in ("denoiser", "unet", "transformer")]
+    parts = [part for kind, part in checkpoint.parts.items() if kind in DENOISER_KINDS]
     for part in parts:
         for candidate in families().values():
             if part.kind in candidate.denoiser.kinds and candidate.is_denoiser(part):
@@ -110,7 +111,7 @@ def text_encoder_handle(
             raise CheckpointError(
                 _lacking(checkpoints[0], f"text encoder ({' or '.join(slot.kinds)}) of {found.title}")
             )
-    return TextEncoder(found.name, tuple(weights), precision)
+    return TextEncoder(found.name, tuple(weights), precision, empty=_empty_prompt(found, checkpoints))
 
 
 def find_text(found: Family, slot: Slot, checkpoints: Sequence[Checkpoint]) -> Part | None:
@@ -144,7 +145,7 @@ def read_config(slot: Slot, part: Part) -> Config:
 def _family_of_autoencoder(checkpoint: Checkpoint, name: str) -> Family:
     if name != "auto":
         return family(name)
-    if any(kind in checkpoint.parts for kind in ("denoiser", "unet", "transformer")):
+    if _has_denoiser(checkpoint):
         return find_family(checkpoint)
     part = checkpoint.parts.get("vae")
     if part is None:
@@ -152,6 +153,7 @@ def _family_of_autoencoder(checkpoint: Checkpoint, name: str) -> Family:
     fitting = [candidate for candidate in families().values() if candidate.is_autoencoder(part)]
     if not fitting:
         raise CheckpointError(f"{part}: has latents that no known family uses; known are {', '.join(families())}")
+    fitting = [candidate for candidate in fitting if _says_usual(candidate, part)] or fitting
     formats = {candidate.latent_format(part, 0) for candidate in fitting}
     if len(formats) > 1:
         names = ", ".join(candidate.name for candidate in fitting)
@@ -159,11 +161,17 @@ def _family_of_autoencoder(checkpoint: Checkpoint, name: str) -> Family:
     return fitting[0]
 
 
+def _says_usual(candidate: Family, part: Part) -> bool:
+    """Tell whether an autoencoder's config.json says the scale of a family's latents; also where there is none."""
+    said, usual = candidate.latent_format(part, 0), candidate.latent_format(None, 0)
+    return (said.scale, said.shift) == (usual.scale, usual.shift)
+
+
 def _family_of_texts(checkpoints: Sequence[Checkpoint], name: str) -> Family:
     if name != "auto":
         return family(name)
     for checkpoint in checkpoints:
-        if any(kind in checkpoint.parts for kind in ("denoiser", "unet", "transformer")):
+        if _has_denoiser(checkpoint):
             return find_family(checkpoint)
     fitting = [candidate for candidate in families().values() if _all_used(candidate, checkpoints)]
     if len(fitting) == 1:
@@ -172,6 +180,19 @@ def _family_of_texts(checkpoints: Sequence[Checkpoint], name: str) -> Family:
     given = ", ".join(kind for checkpoint in checkpoints for kind in checkpoint.parts)
     problem = "fits several families; set family to one of them" if fitting else "fits no family"
     raise CheckpointError(f"{checkpoints[0].path}: {given} {problem}; what each takes: {wants}")
+
+
+def _empty_prompt(found: Family, checkpoints: Sequence[Checkpoint]) -> EmptyPrompt:
+    """Return what a prompt without words is, from the model_index.json of a model of the family, or as usual for it."""
+    for checkpoint in checkpoints:
+        told = (checkpoint.index or {}).get("force_zeros_for_empty_prompt")
+        if isinstance(told, bool) and _has_denoiser(checkpoint) and find_family(checkpoint) is found:
+            return "zeros" if told else "encoded"
+    return found.empty_prompt
+
+
+def _has_denoiser(checkpoint: Checkpoint) -> bool:
+    return any(kind in checkpoint.parts for kind in DENOISER_KINDS)
 
 
 def _wants(candidate: Family) -> str:

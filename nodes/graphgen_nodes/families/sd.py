@@ -14,7 +14,7 @@ from graphgen_nodes.checkpoints.layouts.clip import ClipText
 from graphgen_nodes.checkpoints.layouts.unet import UNet
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, said_number, told, whole
+from graphgen_nodes.families.family import BIG_G_WIDTH, Family, Slot, clip_width, downscale, said_number, told, whole
 from graphgen_nodes.sampling.paths import Path, VariancePreserving
 from graphgen_nodes.sockets import LatentFormat, Prediction, TextConditioning
 
@@ -33,6 +33,8 @@ class StableDiffusion(Family):
     """What 1.x and 2.x share; `linear` tells them apart by the rank of the attention's input projection."""
 
     latent_family = "sd"
+    latent_scale: ClassVar[float] = 0.18215
+    """The inverse deviation of its latents."""
     linear: ClassVar[bool]
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
 
@@ -46,8 +48,8 @@ class StableDiffusion(Family):
         return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 4
 
     def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
-        """Return the format: scale 0.18215 (the inverse deviation of SD 1's latents) unless config.json differs."""
-        scale = said_number(autoencoder, "scaling_factor", 0.18215)
+        """Return the format: with the release's scale unless config.json differs."""
+        scale = said_number(autoencoder, "scaling_factor", self.latent_scale)
         shift = said_number(autoencoder, "shift_factor", 0.0)
         return LatentFormat(self.latent_family, channels, scale, shift, downscale(autoencoder))
 
@@ -111,12 +113,13 @@ class StableDiffusion2(StableDiffusion):
     def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002 - there is one slot
         """Recognise OpenCLIP's names, or transformers' with OpenCLIP's activation."""
         if "transformer.resblocks.0.attn.in_proj_weight" in part.shapes:
-            return True
+            return clip_width(part) != BIG_G_WIDTH
         return _is_transformers_clip(part) and (part.config or {}).get("hidden_act") == "gelu"
 
 
 def _is_transformers_clip(part: Part) -> bool:
-    return any(name.endswith("embeddings.token_embedding.weight") for name in part.shapes)
+    named = any(name.endswith("embeddings.token_embedding.weight") for name in part.shapes)
+    return named and clip_width(part) != BIG_G_WIDTH
 
 
 FAMILIES = (StableDiffusion1(), StableDiffusion2())

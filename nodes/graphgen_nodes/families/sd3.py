@@ -15,7 +15,7 @@ from graphgen_nodes.checkpoints.layouts.mmdit import MMDiT
 from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, said_number, told, whole
+from graphgen_nodes.families.family import Family, Slot, downscale, fits_clip, said_number, told, whole
 from graphgen_nodes.sampling.paths import Flow, Path
 from graphgen_nodes.sockets import LatentFormat, Prediction, TextConditioning
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from graphgen_nodes.sockets import Conditioning
 
 T5_WIDTH, T5_TOKENS = 4096, 256
-BIG_G_WIDTH = 1280
 
 
 class StableDiffusion3(Family):
@@ -56,10 +55,7 @@ class StableDiffusion3(Family):
         """Recognise T5 by its names, and the two CLIPs by what they are called or by their published widths."""
         if any(name.endswith("SelfAttention.relative_attention_bias.weight") for name in part.shapes):
             return slot.tokenizer == "t5"
-        if slot.tokenizer == "t5" or part.kind in ("clip_l", "clip_g", *TEXT_KINDS):
-            return part.kind in slot.kinds
-        widths = [shape[1] for name, shape in part.shapes.items() if name.endswith("token_embedding.weight")]
-        return bool(widths) and (widths[0] == BIG_G_WIDTH) is (slot.tokenizer == "openclip")
+        return part.kind in slot.kinds if slot.tokenizer == "t5" else fits_clip(slot, part)
 
     def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
         """Return the format: scale 1.5305 and shift 0.0609 unless config.json differs."""
@@ -123,7 +119,5 @@ class StableDiffusion3(Family):
         padded = torch.nn.functional.pad(clip, (0, t5.shape[-1] - clip.shape[-1]))
         return TextConditioning(self.name, torch.cat([padded, t5], dim=1), torch.cat(pooled, dim=-1))
 
-
-TEXT_KINDS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 FAMILIES = (StableDiffusion3(),)

@@ -1,8 +1,8 @@
-"""Conditionings that are not made of text."""
+"""Conditioning: what a model is told besides a prompt, or instead of one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -12,8 +12,14 @@ from graphgen import Facts, Known, Refusal, hookimpl, node
 from graphgen_nodes.checkpoints.identity import find_place
 from graphgen_nodes.checkpoints.parts import names_file
 from graphgen_nodes.facts import count_of, kept, refusing
+from graphgen_nodes.families import families
+from graphgen_nodes.families.family import told
 from graphgen_nodes.labels import label_of
-from graphgen_nodes.sockets import Denoiser, LabelConditioning
+from graphgen_nodes.sockets import Conditioning, Denoiser, LabelConditioning, SizedConditioning
+
+Pixels = Annotated[int, Field(ge=0, le=65536)]
+SIZES = ("height", "width", "top", "left", "target_height", "target_width")
+"""The settings that are sizes, in the order in which SDXL learned them."""
 
 
 class Labelled(NamedTuple):
@@ -60,7 +66,63 @@ def label(
     return Labelled(LabelConditioning(denoiser.family, torch.tensor([number])))
 
 
+def _sized(known: Known) -> dict[str, Facts]:
+    given = known.inputs.get("conditioning", {})
+    _check_told(given.get("family"), known.settings)
+    return {"conditioning": given}
+
+
+def _check_told(family: object, settings: Mapping[str, object]) -> None:
+    """Refuse to tell a denoiser what it never learned."""
+    found = families().get(str(family))
+    if found is None:
+        return
+    if not found.picture_numbers:
+        sized = ", ".join(other.name for other in families().values() if other.picture_numbers)
+        raise Refusal(
+            f"is made for {found.name}, which is told nothing of sizes",
+            at="conditioning",
+            allowed=f"conditionings of {sized}",
+            cure="leave this node out",
+        )
+    for name in (*SIZES, "score"):
+        if settings.get(name) and name not in found.picture_numbers:
+            raise Refusal(
+                f"is {settings[name]}, which a model of {found.name} is not told",
+                at=name,
+                allowed=f"with {found.name}: {', '.join(found.picture_numbers)}",
+                cure="leave it at 0",
+            )
+
+
+@node(category="conditioning", title="Picture size", infer=_sized)
+def size(
+    conditioning: Annotated[Conditioning, Field(description="A prompt for SDXL or its refiner.")],
+    *,
+    width: Annotated[Pixels, Field(description="Of the whole picture; small ones look blurred. 0: as the latent.")] = 0,
+    height: Annotated[Pixels, Field(description="Of the whole picture. 0: as the latent.")] = 0,
+    left: Annotated[Pixels, Field(description="How many pixels were cut off at the left.")] = 0,
+    top: Annotated[Pixels, Field(description="How many pixels were cut off at the top.")] = 0,
+    target_width: Annotated[Pixels, Field(description="Of the part that is left; base model. 0: as the latent.")] = 0,
+    target_height: Annotated[Pixels, Field(description="Of the part that is left; base model. 0: as the latent.")] = 0,
+    score: Annotated[
+        float, Field(ge=0, le=10, description="How beautiful people found it; refiner. 0: the usual 6.")
+    ] = 0.0,
+) -> Conditioning:
+    """Tell SDXL of what size the picture is, which part of it was cut out, and its refiner how beautiful it is.
+
+    SDXL learned from pictures of all sizes and was told theirs (Podell et al. 2023, section 2.2). Without this node it
+    is told the latent's own size, uncut.
+    """
+    said = {"height": height, "width": width, "top": top, "left": left}
+    said |= {"target_height": target_height, "target_width": target_width}
+    _check_told(conditioning.family, {**said, "score": score})
+    from graphgen_nodes.conditionings import with_sizes
+
+    return with_sizes(told(conditioning, SizedConditioning), [said[name] for name in SIZES], score)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the class label."""
-    return [label]
+    """Contribute class labels and sizes."""
+    return [label, size]

@@ -28,7 +28,7 @@ Predicts = Annotated[
     Asked, Field(description="What the network predicts; auto reads it from the checkpoint where that tells.")
 ]
 NumberFormat = Annotated[Precision, Field(description="auto is what suits the device.")]
-FamilyName = Annotated[str, Field(description="sd1, sd2 or sd3, where the file fits several; auto tells otherwise.")]
+FamilyName = Annotated[str, Field(description="Such as sdxl, where the file fits several; auto tells otherwise.")]
 
 TEXT_FILES = ("path", "path_2", "path_3")
 
@@ -112,7 +112,7 @@ def load(
 ) -> Model:
     """Name the denoiser, text encoder and autoencoder of a whole model.
 
-    Takes a diffusers folder or a single safetensors file of Stable Diffusion 1.x, 2.x, 3 or 3.5. For a file that
+    Takes a diffusers folder or a single safetensors file of the families that docs/families.md lists. For a file that
     lacks a part, use models.load_denoiser, models.load_text_encoder and models.load_autoencoder.
     """
     checkpoint = open_checkpoint(context.path("models", path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 
 from pydantic import Field
 
@@ -51,11 +51,16 @@ def encode(
     text: Annotated[str, TextArea(), Field(description="What the picture should show; may be empty.")] = "",
     text_2: Another = "",
     text_3: Another = "",
+    empty: Annotated[
+        Literal["auto", "encoded", "zeros"],
+        Field(description="What no words become: what is read out of nothing, or zeros; auto is as the model learned."),
+    ] = "auto",
 ) -> Conditioning:
     """Read a prompt as a model understands it.
 
     Stable Diffusion reads 75 words or parts of words (SD3's T5 255); what is beyond is left out, with a warning. Where
-    a model has several text encoders (SD3: CLIP ViT-L, CLIP bigG, T5), the second and third can read other prompts.
+    a model has several text encoders (SDXL: CLIP ViT-L, CLIP bigG; SD3: a T5 besides), the second and third can read
+    other prompts.
     """
 
     def warn(message: str) -> None:
@@ -63,8 +68,9 @@ def encode(
 
     if not encoder.encoders:
         _refuse(encoder.family)
+    silence = encoder.empty if empty == "auto" else empty
     with context.resource(encoder) as loaded:
-        return cast("PromptEncoder", loaded).encode(text, warn, others=(text_2, text_3))
+        return cast("PromptEncoder", loaded).encode(text, warn, others=(text_2, text_3), empty=silence)
 
 
 @hookimpl

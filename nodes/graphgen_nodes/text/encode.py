@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from graphgen_nodes.conditionings import on_cpu
+from graphgen_nodes.conditionings import on_cpu, zeros_like
 from graphgen_nodes.families.family import Family
-from graphgen_nodes.sockets import Conditioning
+from graphgen_nodes.sockets import Conditioning, EmptyPrompt
 from graphgen_nodes.text.prompts import prompt_of_each
 from graphgen_nodes.text.tokenizers import PromptTokenizer
 from graphgen_nodes.text.windows import too_long
@@ -36,11 +36,13 @@ class PromptEncoder:
         """Return the same with other encoders."""
         return replace(self, encoders=networks)
 
-    def encode(self, text: str, warn: Callable[[str], None], *, others: Sequence[str] = ()) -> Conditioning:
+    def encode(
+        self, text: str, warn: Callable[[str], None], *, others: Sequence[str] = (), empty: EmptyPrompt = "encoded"
+    ) -> Conditioning:
         """Encode a prompt; `warn` is told what part of it is too long to be read.
 
         A prompt that is too long loses its last words, never its end token. `others` are prompts for the second and
-        further encoders, where they are to read something else.
+        further encoders, where they are to read something else. `empty` is what becomes of no words at all.
 
         Raises:
             Refusal: there are more prompts than encoders.
@@ -51,7 +53,9 @@ class PromptEncoder:
             if end:
                 warn(too_long([end]))
         with torch.no_grad():
-            return on_cpu(self.family.encode(self.encoders, ids))
+            found = self.family.encode(self.encoders, ids)
+            silent = empty == "zeros" and not any(own.strip() for own in texts.values())
+            return on_cpu(zeros_like(found) if silent else found)
 
     def _ids(self, part: str, text: str) -> Tensor:
         device = next(self.encoders[part].parameters()).device

@@ -54,7 +54,10 @@ class ClipText(Architecture):
         unused = [Rule(name, None) for name in ("logit_scale", "attn_mask", "transformer.logit_scale")]
         projection = "text_projection" if self.projection else None
         if "transformer.resblocks.0.attn.in_proj_weight" in shapes:
-            return [*unused, Rule("text_projection", None), *_open_clip(shapes, self.skip_last)]
+            # the release multiplies by its matrix from the right
+            matrix = Rule("text_projection", projection and f"{projection}.weight", transpose=True)
+            linear = Rule("text_projection.weight", projection and f"{projection}.weight")
+            return [*unused, matrix, linear, *_open_clip(shapes, self.skip_last)]
         rules = [SAME, *unused]
         for prefix in ("", "text_model.", "transformer.", "transformer.text_model."):
             rules.append(Rule(prefix.rstrip("."), ""))

@@ -1,4 +1,4 @@
-"""The UNet of latent diffusion (Rombach et al. 2022), as CompVis and Stability AI published it for SD 1.x and 2.x.
+"""The UNet of latent diffusion (Rombach et al. 2022), as CompVis and Stability AI published it for SD 1.x, 2.x and XL.
 
 The release numbers its blocks in one row (`input_blocks.7.1`), diffusers by resolution (`down_blocks.2.attentions.0`);
 the table is written by walking the row.
@@ -21,6 +21,8 @@ ENDS = {
     "time_embed.2": "time_embedding.linear_2",
     "input_blocks.0.0": "conv_in",
     "middle_block.1": "mid_block.attentions.0",
+    "label_emb.0.0": "add_embedding.linear_1",
+    "label_emb.0.2": "add_embedding.linear_2",
     "out.0": "conv_norm_out",
     "out.2": "conv_out",
 }
@@ -32,6 +34,9 @@ RESNET = {
     "out_layers.3": "conv2",
     "skip_connection": "conv_shortcut",
 }
+
+ADDED_WIDTH = 256
+"""Sines and cosines for each number that SDXL's UNet is told of the picture; the same in all, for shapes do not say."""
 
 
 class UNet(Architecture):
@@ -62,12 +67,16 @@ class UNet(Architecture):
         return dict.fromkeys((*_release_down(shapes), *_release_up(shapes)), ())
 
     def config(self, shapes: Shapes) -> dict[str, object]:
-        """Read channels, blocks, layers, attention and context width from the shapes."""
+        """Read channels, blocks, layers, attention, context width and SDXL's further condition from the shapes."""
         levels = range(count(shapes, "down_blocks"))
         channels = [shapes[f"down_blocks.{level}.resnets.0.conv1.weight"][0] for level in levels]
         down = [_has_attention(shapes, f"down_blocks.{level}") for level in levels]
         up = [_has_attention(shapes, f"up_blocks.{level}") for level in levels]
         mid = "mid_block.attentions.0"
+        # diffusers takes the middle block's depth from the last level, and any for a level that does not attend
+        depths = [
+            max(count(shapes, f"down_blocks.{level}.attentions.0.transformer_blocks"), 1) for level in levels[:-1]
+        ]
         return {
             "in_channels": shapes["conv_in.weight"][1],
             "out_channels": shapes["conv_out.weight"][0],
@@ -75,11 +84,12 @@ class UNet(Architecture):
             "down_block_types": ["CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in down],
             "up_block_types": ["CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in up],
             "layers_per_block": count(shapes, "down_blocks.0.resnets"),
-            "transformer_layers_per_block": count(shapes, f"{mid}.transformer_blocks"),
+            "transformer_layers_per_block": [*depths, count(shapes, f"{mid}.transformer_blocks")],
             "cross_attention_dim": shapes[f"{mid}.transformer_blocks.0.attn2.to_k.weight"][1],
             "use_linear_projection": len(shapes[f"{mid}.proj_in.weight"]) == 2,
             # diffusers' name notwithstanding, this is the number of heads
             "attention_head_dim": [self.heads(width) for width in channels],
+            **_further_condition(shapes),
         }
 
     def build(self, config: Config) -> nn.Module:
@@ -88,6 +98,18 @@ class UNet(Architecture):
 
         module: nn.Module = UNet2DConditionModel.from_config(dict(config))
         return module
+
+
+def _further_condition(shapes: Shapes) -> dict[str, object]:
+    """Return what SDXL's UNet has beyond SD's: a pooled prompt and numbers about the picture, embedded together."""
+    embedding = shapes.get("add_embedding.linear_1.weight")
+    if embedding is None:
+        return {}
+    return {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": ADDED_WIDTH,
+        "projection_class_embeddings_input_dim": embedding[1],
+    }
 
 
 def _has_attention(shapes: Shapes, block: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from hypothesis import HealthCheck, settings
 
 # Before torch is imported anywhere: two test processes with two threads each on two cores are slower than one with one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The tests start hundreds of processes; each would compile graphgen's sources anew, which takes half of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

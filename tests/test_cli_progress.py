@@ -98,6 +98,16 @@ def test_waiting_is_told_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, *
     assert watched.tell(events.NodeCached("sample", "disk"))[-1].split()[-1] == "cached"
 
 
+def test_who_was_said_to_run_is_named_at_the_end_in_a_run_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, terminal=False)
+    names = [f"n{number}" for number in range(100)]
+    watched.progress = Progress(Screen(watched.out, watched.out), names, clock=lambda: watched.now)
+    assert watched.tell(events.NodeWaiting("n1"), events.NodeStarted("n2", "cpu")) != []
+    told = watched.tell(events.NodeCached("n1", "disk"), events.NodeSkipped("n2", "'n0' failed"))
+    assert [line.split()[:3] for line in told] == [["○", "n1", "cached"], ["–", "n2", "skipped"]]
+    assert watched.tell(events.NodeCached("n3", "disk"), events.NodeSkipped("n4", "'n0' failed")) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="claims have no links there")
 def test_a_second_process_says_what_it_waits_for(tmp_path: Path) -> None:
     terminal, gate = Terminal(tmp_path), tmp_path / "gate"

@@ -123,6 +123,33 @@ def test_an_output_that_is_blocked_is_told_with_the_reason(tmp_path: Path) -> No
     assert "picture  no value: not today\n" in answer.out
 
 
+def test_what_a_conversion_loses_is_told_among_the_events(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    nodes = {
+        "square": {"type": "images.solid", "settings": {"width": 8, "height": 8}},
+        "soft": {"type": "masks.invert", "inputs": {"mask": "square.image"}},
+    }
+    file = terminal.save(workflow(nodes, outputs={"mask": {"from": "soft.mask"}}))
+    answer = terminal.call("run", file, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.lines[0]["event"] == "run_started"
+    (log,) = answer.events("node_log")
+    assert (log["node"], log["level"]) == ("soft/mask:from_image", "warning")
+    assert "loses" in log["message"]
+
+
+def test_the_counts_at_the_head_and_at_the_end_are_of_the_same_nodes(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, complete=True)
+    nodes = {
+        "many": {"type": "flow.numbers", "settings": {"count": 3}},
+        "each": {"type": "toy.wait", "map": {"over": ["value"]}, "inputs": {"value": "many.numbers"}},
+    }
+    answer = terminal.call("run", terminal.save(workflow(nodes, outputs={"each": {"from": "each.float"}})))
+    assert answer.code == 0, answer.err
+    assert ": 2 nodes to run, and what they repeat\n" in answer.out
+    assert answer.out.splitlines()[-1].endswith(": 5 ran (3 of them inside others)")
+
+
 def test_explain_tells_of_zones_and_of_nodes_inside_subgraphs(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, complete=True)
     doubled = {"type": "toy.add", "inputs": {"numbers": ["inputs.value", "inputs.value"]}}

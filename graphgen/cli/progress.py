@@ -57,7 +57,8 @@ class _Work:
 class Progress:
     """Listens to a run and shows it; use it in a `with` block. `names` are the nodes that may be told of.
 
-    `told` says whether anything was.
+    `told` says whether anything was, `inside` how many nodes ran that are not among the names: those in maps and loops,
+    and in graphs that nodes returned.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Progress:
         self._running: dict[str, _Work] = {}
         self._lock = RLock()
         self.told = False
+        self.inside = 0
+        self._names = frozenset(names)
         self._over = Flag()
         self._ticker = Thread(target=self._tick_on, name="graphgen-screen", daemon=True)
 
@@ -143,15 +146,19 @@ class Progress:
             self._line(" ", "", event.node, when, note)
         work.quarter = quarter
 
+    def _end(self, node: str) -> bool:
+        """Take note that a node is over; return whether to name it: also where it was said that it runs."""
+        work = self._running.pop(node, None)
+        return not self._brief or (work is not None and work.told)
+
     def _cached(self, node: str, source: str) -> None:
-        self._running.pop(node, None)
-        if not self._brief:
+        if self._end(node):
             note = "the same as a node above" if source == "equal" else ""
             self._line(self._screen.symbols.cached, "dim", node, "cached", note)
 
     def _finish(self, node: str, seconds: float, summaries: Mapping[str, str]) -> None:
-        self._running.pop(node, None)
-        if not self._brief or seconds >= WORTH_NAMING:
+        self.inside += node not in self._names
+        if self._end(node) or seconds >= WORTH_NAMING:
             self._line(self._screen.symbols.done, "green", node, duration(seconds), ", ".join(summaries.values()))
 
     def _fail(self, event: events.NodeFailed) -> None:
@@ -166,8 +173,7 @@ class Progress:
             self._screen.error(style("    --verbose shows where it was raised", "dim"))
 
     def _skip(self, node: str, because: str) -> None:
-        self._running.pop(node, None)
-        if not self._brief:
+        if self._end(node):
             self._line(self._screen.symbols.skipped, "yellow", node, "skipped", because)
 
     def _line(self, symbol: str, how: str, node: str, when: str, note: str) -> None:
@@ -220,10 +226,11 @@ def _so_far(work: _Work) -> str:
     return f"{work.yielded:,} so far" if work.yielded else ""
 
 
-def summary(report: Report, seconds: float) -> str:
-    """Say in one line how a run ended."""
+def summary(report: Report, seconds: float, inside: int) -> str:
+    """Say in one line how a run ended; `inside` of the nodes ran in maps, loops and graphs that nodes returned."""
     words = {"done": ("done", "green"), "failed": ("failed", "red"), "cancelled": ("cancelled", "yellow")}
     word, how = words[report.status]
     counts = {"ran": report.ran, "cached": report.cached, "failed": len(report.failures), "skipped": report.skipped}
     told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number) or "nothing to do"
+    told = told.replace(" ran", f" ran ({inside:,} of them inside others)", 1) if inside else told
     return f"{style(word, how)} in {duration(seconds)}: {told}"

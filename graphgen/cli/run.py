@@ -24,7 +24,7 @@ from graphgen.cli.call import (
     short_path,
     show_problems,
 )
-from graphgen.cli.facts import show_notes
+from graphgen.cli.facts import notes_of, show_notes
 from graphgen.cli.foretold import foretold
 from graphgen.cli.interrupt import Interrupt
 from graphgen.cli.parameters import show_parameters, show_values
@@ -45,7 +45,7 @@ from graphgen.config import Config
 from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
-from graphgen.events import Event, event_json
+from graphgen.events import Event, NodeLog, RunStarted, event_json
 from graphgen.forcing import Force
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
@@ -183,7 +183,7 @@ def _run(screen: Screen, engine: Engine, job: _Job, call: Namespace, began: floa
                 show_results(screen, job.sweep, swept)
             else:
                 _show_given(screen, plan, report)
-            screen.line(summary(report, perf_counter() - began))
+            screen.line(summary(report, perf_counter() - began, progress.inside))
     return {"done": DONE, "failed": FAILED, "cancelled": interrupt.code}[report.status]
 
 
@@ -204,9 +204,15 @@ def _execute_json(engine: Engine, job: _Job, call: Namespace, control: Control, 
     def tell(line: JSON) -> None:
         write(json.dumps(line) + "\n")
 
+    def hear(event: Event) -> None:
+        tell(event_json(event))
+        if isinstance(event, RunStarted):
+            for place, note in notes_of(job.plan.graph):
+                tell(event_json(NodeLog(place, "warning", note)))
+
     if job.sweep:
         tell(started_json(job.sweep))
-    report, swept = _execute(engine, job, call, control, lambda event: tell(event_json(event)))
+    report, swept = _execute(engine, job, call, control, hear)
     for item in swept.variations if swept else ():
         tell(result_json(item))
     return report
@@ -215,6 +221,7 @@ def _execute_json(engine: Engine, job: _Job, call: Namespace, control: Control, 
 def _show_head(screen: Screen, engine: Engine, job: _Job, file: str) -> None:
     plan, workflow = job.plan, job.plan.graph.workflow
     running = f"{count(len(plan.order), 'node')} to run" if plan.order else "nothing to run"
+    running += ", and what they repeat" if any(plan.graph.nodes[name].zone for name in plan.order) else ""
     cached = f", {len(plan.cached):,} cached" if plan.cached else ""
     estimate = engine.estimate(plan)
     costs = f"; {foretold(estimate)}" if estimate.nodes else ""

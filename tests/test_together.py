@@ -199,6 +199,15 @@ def test_runs_whose_nodes_need_each_other_without_end_are_told_so(tmp_path: Path
     assert any("its own result" in failure.message for report in reports for failure in report.failures)
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_nodes_of_one_run_that_return_each_other_are_told_so(tmp_path: Path, use_cache: bool) -> None:
+    document = workflow({"a": N("p.ping"), "b": N("p.pong")}, "a.int", "b.int")
+    with shop(tmp_path, use_cache=use_cache) as machine:
+        report = Runner(machine, document).end()
+    assert report.status == "failed"
+    assert any("its own result" in failure.message for failure in report.failures)
+
+
 @pytest.mark.parametrize(
     ("priority", "order"), [(0, ["a0", "b0", "a1", "b1", "a2", "a3"]), (1, ["b0", "b1", "a0", "a1", "a2", "a3"])]
 )

@@ -13,6 +13,7 @@ from graphgen_nodes import (
     Denoiser,
     Guider,
     Image,
+    LabelConditioning,
     Latent,
     Mask,
     Noise,
@@ -20,8 +21,10 @@ from graphgen_nodes import (
     Schedule,
     TextConditioning,
     TextEncoder,
+    Unconditional,
     Upscaler,
 )
+from graphgen_nodes.sampling.options import ClippedGuidance
 from graphgen_nodes.sockets import Path
 
 
@@ -72,6 +75,21 @@ def _(value: TextConditioning) -> dict[str, object]:
     batch, tokens, width = value.embeddings.shape
     pooled = 0 if value.pooled is None else value.pooled.shape[1]
     return {"family": value.family, "batch": batch, "tokens": tokens, "embedding": width, "pooled": pooled}
+
+
+@facts_of.register
+def _(value: LabelConditioning) -> dict[str, object]:
+    return {"family": value.family, "batch": len(value.labels)}
+
+
+@facts_of.register
+def _(value: Unconditional) -> dict[str, object]:
+    return {"family": value.family, "batch": 1}
+
+
+@facts_of.register
+def _(value: ClippedGuidance) -> dict[str, object]:
+    return facts_of(value.guider)
 
 
 @facts_of.register

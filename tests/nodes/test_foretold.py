@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import PIL.Image
 import pytest
@@ -33,6 +34,7 @@ from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.text.encode import PromptEncoder
 from graphgen_nodes.weights import FamilyNetwork
 
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
 IMPOSSIBLE = Path(__file__).parents[1] / "graphs" / "impossible"
 DOCUMENTED = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")))
 ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
@@ -164,6 +166,18 @@ def test_every_other_wire_carries_what_was_foretold(machine: Engine, sampler: st
         "sampler": N(f"samplers.{sampler}"),
         "draw": N("autoencoder.encode", {"draw": True}, autoencoder="autoencoder.autoencoder", image="photo.image"),
     }
+    assert_comes_as_foretold(machine, nodes)
+
+
+@pytest.mark.parametrize("name", ["dit", "ddpm", "ncsnpp"])
+def test_every_wire_of_a_model_without_text_carries_what_was_foretold(machine: Engine, name: str) -> None:
+    """Run the workflows of DiT, DDPM and NCSN++, whose models are told a label or nothing."""
+    shutil.copytree(shared_tiny(cast(Arch, name)).folder, machine.config.roots.models / name)
+    nodes = json.loads((WORKFLOWS / f"{name}.json").read_text())["nodes"]
+    nodes["model"]["settings"]["path"] = name
+    nodes["schedule"]["settings"]["steps"] = 2
+    nodes["latent"]["settings"] |= {"width": 64, "height": 64, "batch": 2}
+    nodes["mixed"] = N("latents.blend", {"share": 0.2}, first="sample.latent", second="latent.latent")
     assert_comes_as_foretold(machine, nodes)
 
 

@@ -22,12 +22,13 @@ from torch import Tensor
 
 import graphgen
 from graphgen.errors import WorkflowError
-from graphgen_nodes import Autoencoder, Image, Latent, LatentFormat, VarianceExploding, VariancePreserving
+from graphgen_nodes import Image, LatentFormat, VarianceExploding, VariancePreserving
 from graphgen_nodes.checkpoints import CheckpointError, open_checkpoint
 from graphgen_nodes.families.handles import autoencoder_handle, denoiser_handle
 from graphgen_nodes.imaging.autoencoder import latent_of, pixels_of
 from graphgen_nodes.sampling import options, schedules
 from graphgen_nodes.sampling.noise import NoiseSource
+from graphgen_nodes.sampling.preview import project
 from graphgen_nodes.sampling.protocols import Prediction, State
 from graphgen_nodes.sockets import Noise
 
@@ -211,12 +212,20 @@ def test_pixels_go_through_the_identity_and_back(arch: Arch) -> None:
     torch.testing.assert_close(pixels_of(latent).pixels, image.pixels[:, :3], rtol=0, atol=1e-6)
 
 
-def test_a_model_of_one_channel_takes_no_colours() -> None:
+def test_a_gray_model_sees_the_mean_and_makes_three_equal_channels() -> None:
     gray = LatentFormat("pixels", 1, 1.0, 0.0, 1)
-    with pytest.raises(ValueError, match="has 3 channels, and the model works on 1"):
-        latent_of(Image(torch.zeros(1, 3, 4, 4)), gray)
-    assert Autoencoder(None, gray) == Autoencoder(None, gray)
-    assert pixels_of(Latent(torch.zeros(1, 1, 4, 4), gray)).pixels.shape == (1, 1, 4, 4)
+    image = Image(torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
+    found = pixels_of(latent_of(image, gray)).pixels
+    torch.testing.assert_close(found, image.pixels.mean(dim=1, keepdim=True).expand(1, 3, 4, 4), rtol=0, atol=1e-6)
+    with pytest.raises(ValueError, match="is of 1 or 3 channels, and the model works on 6"):
+        latent_of(image, LatentFormat("pixels", 6, 1.0, 0.0, 1))
+
+
+def test_a_preview_of_pixels_is_the_picture() -> None:
+    image = Image(torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
+    target = LatentFormat("pixels", 3, 0.5, -1.0, 1)
+    shown = project(latent_of(image, target).samples[0], target)
+    torch.testing.assert_close(shown, image.pixels[0], rtol=0, atol=1e-6)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

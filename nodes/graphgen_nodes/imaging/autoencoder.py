@@ -80,20 +80,27 @@ def encode(
 
 
 def pixels_of(latent: Latent) -> Image:
-    """Return the pictures that latents are, where a model works on pixels themselves."""
-    raw = latent.samples / latent.format.scale + latent.format.shift
-    return Image((raw / 2 + 0.5).clamp(0, 1))
+    """Return the pictures that latents are, where a model works on pixels themselves; gray ones get three channels."""
+    pixels = (latent.samples / latent.format.scale + latent.format.shift) / 2 + 0.5
+    if pixels.shape[1] == 1:
+        pixels = pixels.repeat(1, 3, 1, 1)
+    return Image(pixels.clamp(0, 1))
 
 
 def latent_of(image: Image, target: LatentFormat) -> Latent:
-    """Return pictures as the latents of a model that works on pixels themselves; an alpha channel is left out.
+    """Return pictures as the latents of a model that works on pixels themselves.
+
+    An alpha channel is left out; a gray model gets the mean of the colours.
 
     Raises:
-        ValueError: the model works on another number of channels than pictures have.
+        ValueError: the model works on neither one channel nor three.
     """
-    if target.channels != 3:
-        raise ValueError(f"image: has 3 channels, and the model works on {target.channels}; give it no picture")
-    return Latent((image.pixels[:, :3] * 2 - 1 - target.shift) * target.scale, target)
+    pixels = image.pixels[:, :3]
+    if target.channels == 1:
+        pixels = pixels.mean(dim=1, keepdim=True)
+    elif target.channels != 3:
+        raise ValueError(f"image: is of 1 or 3 channels, and the model works on {target.channels}; give it no picture")
+    return Latent((pixels * 2 - 1 - target.shift) * target.scale, target)
 
 
 def check_format(given: LatentFormat, wanted: LatentFormat) -> None:

@@ -46,8 +46,9 @@ def project(latent: Tensor, latent_format: LatentFormat) -> Tensor:
 
     Formats without a known projection show their first three channels, each spread over the range.
     """
-    if latent_format.family == "pixels" and len(latent) == 3:
-        return ((latent / latent_format.scale + latent_format.shift) / 2 + 0.5).clamp(0, 1)
+    if latent_format.family == "pixels" and len(latent) in (1, 3):
+        pixels = (latent / latent_format.scale + latent_format.shift) / 2 + 0.5
+        return pixels.clamp(0, 1).expand(3, -1, -1)
     known = PROJECTIONS.get(latent_format)
     if known is None:
         shown = latent[[0, min(1, len(latent) - 1), min(2, len(latent) - 1)]]

@@ -15,7 +15,9 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from graphgen.effects import Provenance
+from graphgen.faces import INPUTS
 from graphgen.filedigests import FileDigests, path_of_stamp
+from graphgen.graph import GraphNode
 from graphgen.jsontypes import JSON, json_digest
 from graphgen.ledger import Ledger, Made
 from graphgen.outcome import Outcome
@@ -124,7 +126,9 @@ class Chronicle:
         return made
 
     def _made_now(self, name: str) -> Made:
-        environment = self.archive.environment_of(self.plan.graph.nodes[name].spec.id)
+        environment: dict[str, str] = {}
+        for type_ in sorted(_types_in(self.plan.graph.nodes[name])):
+            environment |= self.archive.environment_of(type_)
         stamps = set(self.outcome.weights.get(name, ()))
         if self.plan.graph.nodes[name].zone is not None:  # what was used inside
             stamps.update(*(used for label, used in self.outcome.weights.items() if label.startswith(f"{name}/")))
@@ -171,6 +175,14 @@ def read_view(text: str) -> dict[str, JsonValue]:
     except (ValueError, RecursionError):
         return {}
     return view if isinstance(view, dict) else {}
+
+
+def _types_in(node: GraphNode) -> set[str]:
+    """Return the type of a node, or those of the nodes that it repeats."""
+    if node.zone is None:
+        return {node.spec.id}
+    inside = (part for name, part in node.zone.graph.nodes.items() if name != INPUTS)
+    return set().union(*map(_types_in, inside))
 
 
 def _current(workflow: Workflow) -> dict[str, JSON]:

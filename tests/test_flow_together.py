@@ -182,3 +182,15 @@ def test_a_lazy_input_that_nobody_asked_for_yet_is_not_the_same_as_none(tmp_path
         for names in (["short"], ["long"], ["short", "long"]):
             report = machine.run(workflow(nodes, *(f"{name}.int" for name in names)))
             assert dict(report.outputs) == {name: {"short": 7, "long": 14}[name] for name in names}
+
+
+def test_the_record_of_a_map_says_what_the_nodes_inside_compute_with(machine: Engine) -> None:
+    nodes: dict[str, JSON] = {
+        "many": N("steering.numbers"),
+        "each": {**N("maths.add", a="many.ints"), "map": {"over": ["a"]}},
+    }
+    report, _ = carry_out(machine, workflow(nodes, "each.int"))
+    record = report.record()
+    place = record.nodes["each"].environment
+    assert place is not None
+    assert "graphgen" in record.environments[place]

@@ -346,6 +346,17 @@ def test_prediction_and_path_of_a_folder(case: str, tmp_path: Path) -> None:
     assert other.path == (SD_CHAIN if prediction == "flow" else Flow(1.0)), "a scheduler of another kind says nothing"
 
 
+@pytest.mark.parametrize("marker", ["edm_mean", "edm_vpred.sigma_max"])
+def test_networks_with_other_scales_are_refused(marker: str, tmp_path: Path) -> None:
+    """Playground 2.5 and CosXL have SDXL's tensors, but would draw noise."""
+    with pytest.raises(CheckpointError, match=rf"tensor '{marker}' says .*EDM's scales.*give a model that predicts"):
+        denoiser_handle(open_checkpoint(rewritten(tmp_path, "sdxl", None, **{marker: MARK})))
+    folder = shutil.copytree(shared_tiny("sdxl").folder, tmp_path / "sdxl")
+    (folder / "scheduler" / "scheduler_config.json").write_text('{"_class_name": "EDMDPMSolverMultistepScheduler"}')
+    with pytest.raises(CheckpointError, match=r"scheduler EDMDPMSolverMultistepScheduler says"):
+        denoiser_handle(open_checkpoint(folder))
+
+
 def test_unknown_betas(tmp_path: Path) -> None:
     folder = shutil.copytree(shared_tiny("sd1").folder, tmp_path / "sd1")
     told = folder / "scheduler" / "scheduler_config.json"

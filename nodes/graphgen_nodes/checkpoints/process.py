@@ -28,6 +28,9 @@ ARCHITECTURES: Mapping[str, Prediction] = {"stable-diffusion-v2-512": "epsilon",
 MARKERS = ("v_pred", "ztsnr")
 """Empty tensors that trainers put beside a v-prediction model; the second says that its last step is pure noise."""
 
+EDM_MARKERS = ("edm_mean", "edm_vpred.sigma_max")
+"""Tensors beside a network that wants the input and output scales of Karras et al. 2022 (Playground 2.5, CosXL)."""
+
 SCHEDULER_BETAS = VariancePreserving(0.0001, 0.02, "linear", 1000)
 """What diffusers' schedulers take where their configuration is silent."""
 
@@ -38,6 +41,7 @@ def told_prediction(checkpoint: Checkpoint) -> Prediction | None:
     Raises:
         CheckpointError: it says something that graphgen does not know.
     """
+    _refuse_edm(checkpoint)
     if checkpoint.scheduler is not None:
         return _told_by_scheduler(checkpoint, checkpoint.scheduler)
     for key in METADATA:
@@ -89,6 +93,18 @@ def _told_by_scheduler(checkpoint: Checkpoint, scheduler: Config) -> Prediction:
     return _spelled(
         scheduler.get("prediction_type", "epsilon"), f"{checkpoint.path}: scheduler_config.json's prediction_type"
     )
+
+
+def _refuse_edm(checkpoint: Checkpoint) -> None:
+    scheduler = str((checkpoint.scheduler or {}).get("_class_name", ""))
+    marks = [f"tensor {marker!r}" for marker in EDM_MARKERS if marker in checkpoint.markers]
+    if scheduler.startswith("EDM"):
+        marks.append(f"scheduler {scheduler}")
+    if marks:
+        raise CheckpointError(
+            f"{checkpoint.path}: its {marks[0]} says that it was trained by EDM's scales (Playground 2.5, CosXL), "
+            "which graphgen cannot run; give a model that predicts epsilon, v or a flow"
+        )
 
 
 def _is_flow(scheduler: Config) -> bool:

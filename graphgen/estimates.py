@@ -42,7 +42,8 @@ class Costs:
 
     def estimate(self, plan: Plan, loaded: Collection[str] = (), threads: int = 1) -> Estimate:
         """Estimate a plan; `loaded` are the identities of weights that need no loading."""
-        kinds = {name: _kind(plan, name) for name in plan.order if not plan.graph.nodes[name].spec.cheap}
+        costly = (name for name in plan.order if not plan.graph.nodes[name].spec.cheap and name not in plan.replayed)
+        kinds = {name: _kind(plan, name) for name in costly}
         samples = self._ledger.samples(set(kinds.values()))
         quick = {
             kind: forecast(known, {})

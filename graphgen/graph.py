@@ -102,6 +102,15 @@ class Graph:
         return any(not spec.pure or spec.effect or spec.fingerprint is not None for spec in specs)
 
     @cached_property
+    def reads_outside(self) -> bool:
+        """Tell whether a node runs every time or reads what lies outside, which writing files is not."""
+        own = [node for node in self.nodes.values() if node.zone is None]
+        inside = [node.zone.graph for node in self.nodes.values() if node.zone is not None]
+        return any(not node.spec.pure or node.spec.fingerprint is not None for node in own) or any(
+            graph.reads_outside for graph in inside
+        )
+
+    @cached_property
     def pins(self) -> Mapping[Wire, str]:
         """Return the digests of the values that nodes are pinned to."""
         pinned = [node for node in self.nodes.values() if node.pinned]

@@ -134,6 +134,9 @@ class Openings:
 
         def over(scope: Scope) -> None:
             job.fleeting |= bool(scope.strayed)
+            if job.node.zone is not None and job.node.zone.effects:
+                more = scope.ends()
+                job.ends = None if job.ends is None or more is None else job.ends | more
             ended(scope)
 
         scope = Scope(plan, prefix, over, tolerant=tolerant, owner=job, turn=turn)

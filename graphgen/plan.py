@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, cast
 
 from graphgen.cache import Result, StoredValue
 from graphgen.errors import Problem, WorkflowError, did_you_mean, one_of
@@ -18,7 +18,7 @@ from graphgen.forcing import Force, find_forced, find_unsettled, with_equals
 from graphgen.graph import Graph, GraphNode
 from graphgen.hookspecs import DeviceInfo
 from graphgen.inference import PathOf, known_of, told_by
-from graphgen.recipe import Recipe, Trace, follow_asks, inputs_by_recipe, recipe_of
+from graphgen.recipe import Recipe, Trace, ends_key, follow_asks, inputs_by_recipe, recipe_of
 from graphgen.wires import Wire
 from graphgen.zones import label
 
@@ -65,7 +65,7 @@ class Plan:
         """Tell what will happen to a node."""
         if self.graph.nodes[name].pinned:
             return "pinned"
-        if name in self.cached:
+        if name in self.cached or name in self.replayed:
             return "cached"
         if name in self.equal:
             return "equal"
@@ -74,6 +74,21 @@ class Plan:
         if name in self.forced or not self.graph.nodes[name].spec.pure:
             return "run"
         return "may run" if self.keys[name] is None or name in self.unsettled else "run"
+
+    ends: Mapping[str, str] = field(default_factory=dict)
+    """For zones that write files, which are gone into at each run: where the keys lie that their turns ended with."""
+    replayed: frozenset[str] = frozenset()
+    """Those of them in which nothing will run, since all of that is kept."""
+
+    @property
+    def to_run(self) -> int:
+        """Count the nodes that run, or may run."""
+        return len(self.order) - len(self.replayed)
+
+    @property
+    def found(self) -> int:
+        """Count the nodes whose results were found."""
+        return len(self.cached) + len(self.replayed)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -139,7 +154,37 @@ def make_plan(
     cached = dict(found.cached)
     if given is not None:
         cached[INPUTS] = Result(given, 0.0, "memory")
-    return replace(plan, cached=cached, order=order, equal=equal, asked=found.asked)
+    plan = replace(plan, cached=cached, order=order, equal=equal, asked=found.asked)
+    ends = _find_ends(plan)
+    return replace(plan, ends=ends, replayed=_find_replayed(plan, ends, cache)) if ends else plan
+
+
+def _find_ends(plan: Plan) -> dict[str, str]:
+    """Return where the keys lie that the turns of zones ended with which write files, and do not look outside."""
+    found: dict[str, str] = {}
+    for name in plan.order:
+        node = plan.graph.nodes[name]
+        if node.zone is not None and node.zone.effects and not node.zone.graph.reads_outside:
+            inputs = inputs_by_recipe(node, plan.keys, plan.given)
+            if inputs is not None:
+                found[name] = ends_key(plan.recipes[name], inputs)
+    return found
+
+
+def _find_replayed(plan: Plan, ends: Mapping[str, str], cache: Lookup | None) -> frozenset[str]:
+    """Return the zones of which all that is in them is kept, and all that goes in."""
+    found: set[str] = set()
+    running = frozenset(plan.order)
+    for name in plan.order:
+        if cache is None or name not in ends or name in plan.forced or name in plan.unsettled:
+            continue
+        if any(wire.node in running - found for wires in plan.graph.nodes[name].wires.values() for wire in wires):
+            continue
+        noted = cache.fetch(ends[name])
+        keys = cast("list[str]", noted.values["value"].load()) if noted else None
+        if keys is not None and cache.among(keys) >= set(keys):
+            found.add(name)
+    return frozenset(found)
 
 
 def find_missing_inside(graph: Graph, device: DeviceInfo, path_of: PathOf) -> list[Problem]:

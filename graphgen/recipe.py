@@ -111,6 +111,11 @@ def inputs_by_recipe(
     return ",".join(parts)
 
 
+def ends_key(recipe: Recipe, inputs: str) -> str:
+    """Return the key under which lie the keys that the turns of a zone ended with."""
+    return json_digest(["ends", recipe.key(inputs)])
+
+
 class Trace(NamedTuple):
     """How far a node with lazy inputs is known: the key of what it asked for so far, and what is kept there."""
 

@@ -65,8 +65,8 @@ def started(run_id: str, plan: Plan, estimate: Estimate) -> events.RunStarted:
     """Say as an event that a plan begins, and what it will take."""
     return events.RunStarted(
         run_id,
-        len(plan.order),
-        len(plan.cached),
+        plan.to_run,
+        plan.found,
         plan.targets,
         estimate.seconds,
         len(estimate.unknown),

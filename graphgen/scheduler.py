@@ -275,16 +275,32 @@ class Execution:
     def finish(self, job: Job, values: Values, seconds: float) -> None:
         """Take in what a job gave, keep it, and go on with what waited for it."""
         node, name = job.node, job.label
-        self.outcome.ran += 1
+        found = node.zone is not None and node.zone.effects and not job.worked
+        self.outcome.ran += not found
+        self.outcome.cached += found
+        if not node.spec.cheap and not found:
+            for owner in job.owners():
+                owner.worked = True
         self.outcome.seconds[name] = self._pace[node.spec.id] = seconds
         if job.fleeting or not unchanged(job, self.path_of):
             job.scope.strayed.add(node.name)
         elif job.keys:
             durable = bool(node.lazy) or not node.spec.cheap  # what was asked for is as cheap as what is above it
             self.cache.keep(job.keys, values, self.outcome.seconds_again(name), durable=durable)
-        if self.listen:
+        elif node.zone is not None and node.zone.effects and job.ends is not None:
+            self._note_ends(job, job.ends, seconds)
+        if self.listen and found:
+            self.listen(events.NodeCached(name, "memory"))
+        elif self.listen:
             self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
         self._complete(job.scope, node, values)
+
+    def _note_ends(self, job: Job, ends: set[str], seconds: float) -> None:
+        """Note what the turns of a zone ended with that writes files, so that a later plan knows what is kept of it."""
+        job.scope.inside[job.node.name] = ends
+        key = job.scope.plan.ends.get(job.node.name)
+        if key and self.look_up:
+            self.cache.keep([key], {"value": self.cache.wrap(sorted(ends))}, seconds, durable=True)
 
     def take(self, scope: Scope, name: str, values: Values, source: Source) -> None:
         """Take in values that did not have to be computed."""

@@ -8,6 +8,7 @@ from itertools import chain
 from time import perf_counter
 
 from graphgen.cache import Claim, StoredValue
+from graphgen.faces import INPUTS
 from graphgen.graph import GraphNode
 from graphgen.growing import Growing
 from graphgen.plan import Plan
@@ -47,6 +48,8 @@ class Scope:
         """The targets' values."""
         self.over = False
         """Whether its end was noted."""
+        self.inside: dict[str, set[str]] = {}
+        """For zones here that write files: the keys that their turns ended with, where these tell all."""
         self.failed: list[str] = []
         """What went wrong, in short."""
         self.growing: dict[Wire, Growing] = {}
@@ -81,6 +84,29 @@ class Scope:
         ]
         return {wire.output for wire in wires if wire.node == name}
 
+    def ends(self) -> set[str] | None:
+        """Return the keys under which lies what a later run of the same needs, and nothing else; None if none tell."""
+        plan, found, waiting, seen = self.plan, set[str](), list(self.plan.targets), set[str]()
+        while waiting:
+            name = waiting.pop()
+            node, key = plan.graph.nodes[name], plan.keys.get(name)
+            if name in seen or name == INPUTS or node.pinned:
+                continue
+            seen.add(name)
+            gone_into = node.zone is not None and node.zone.effects
+            if node.lazy or (key is None and not gone_into) or name in self.strayed:
+                return None
+            if gone_into:
+                inside = self.inside.get(name)
+                if inside is None:
+                    return None
+                found |= inside
+            elif key and not node.spec.cheap:
+                found.add(key)
+                continue
+            waiting += [wire.node for wires in node.wires.values() for wire in wires]
+        return found
+
     def outputs(self) -> dict[str, StoredValue]:
         """Return the graph's outputs that were reached, by name."""
         ends = self.plan.graph.outputs
@@ -102,6 +128,10 @@ class Job:
     """Whether it was said that somebody else is at it."""
     fleeting: bool = False
     """What it gives serves this run only, because its keys do not say all that it depends on."""
+    ends: set[str] | None = field(default_factory=set)
+    """If it is a zone that writes files: the keys that its turns ended with so far, None once these do not tell all."""
+    worked: bool = False
+    """If it is a zone: whether anything in it ran that is worth keeping."""
     forced: int = 0
     """The run that forces it, and takes nothing that was made before; 0 where none does."""
     began: float = field(default_factory=perf_counter)

@@ -65,7 +65,10 @@ class Feed(Protocol):
 
 
 def compute(document: Document) -> tuple[dict[str, Any], Notes]:
-    """Compute a workflow's outputs; those that were not reached are left out."""
+    """Compute a workflow's outputs; those that were not reached are left out.
+
+    What nodes are pinned to stands under `held`, by node and output.
+    """
     notes = Notes()
     frame = Frame(document, document["nodes"], Given({}), notes)
     found = {name: frame.wire(output["from"]) for name, output in document["outputs"].items()}
@@ -133,6 +136,8 @@ class Frame:
         node = self._nodes[name]
         if self.gone(source):
             return GONE
+        if node.get("mode") == "pin":
+            return self._document["held"][name][output]
         if node.get("mode") == "bypass":
             return self.wire(node["inputs"]["value"])
         if _written_out(node):
@@ -149,7 +154,7 @@ class Frame:
             return self._feed.gone(output)
         node = self._nodes[name]
         if mode := node.get("mode"):
-            return mode == "mute" or self.gone(node["inputs"]["value"])
+            return False if mode == "pin" else mode == "mute" or self.gone(node["inputs"]["value"])
         if _written_out(node):
             return self._inside(name).gone(self._subgraph(node)["outputs"][output]["from"])
         return any(self.gone(wire) for socket, wire in node["inputs"].items() if _required(node, socket))

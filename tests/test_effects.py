@@ -17,7 +17,8 @@ from graphgen.engine import Engine
 from graphgen.errors import PathError
 from graphgen.jsontypes import JSON
 from graphgen.plugins import module_plugins
-from graphgen.registry import build_registry
+from graphgen.registry import Registry, build_registry
+from graphgen.report import Report
 
 NOTE = {".note": probe.register_formats()[0]}
 
@@ -34,10 +35,22 @@ def backwards(value: int) -> Files:
     return Files((OutputFile(f"n{value}", ".txt", b"number"),))
 
 
+@node(category="files", effect=True)
+def written(value: int) -> Files:
+    """Write a number."""
+    return Files((OutputFile(f"n{value}", ".txt", b"number"),))
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the node."""
-    return [backwards]
+    """Contribute the nodes."""
+    return [backwards, written]
+
+
+def with_own() -> Registry:
+    """The fake packs, and the nodes of this module."""
+    modules = {"maths": maths, "probe": probe, "steering": steering, "here": sys.modules[__name__]}
+    return build_registry(module_plugins(modules))
 
 
 @pytest.fixture
@@ -83,11 +96,46 @@ class TestInRuns:
             "first": N("probe.save", {"name": "a"}, text="word.str"),
             "word": N("maths.word", {"text": "last, for it comes from one more"}),
         }
-        modules = {"maths": maths, "probe": probe, "steering": steering, "here": sys.modules[__name__]}
         for _ in range(2):  # computed, and from the cache
-            with engine(tmp_path, installed=build_registry(module_plugins(modules))) as machine:
+            with engine(tmp_path, installed=with_own()) as machine:
                 report, _ = carry_out(machine, workflow(nodes))
             assert [Path(file).name.partition("-")[0] for file in report.files] == ["n0", "n1", "n2", "n3", "a"]
+
+    def test_a_map_that_writes_files_and_is_kept_has_nothing_to_run(self, tmp_path: Path) -> None:
+        def document(count: int) -> dict[str, JSON]:
+            nodes: dict[str, JSON] = {
+                "many": N("steering.numbers", {"count": count}),
+                "texts": {**N("maths.quick", a="many.ints"), "map": {"over": ["a"]}},
+                "inner": {**N("subgraph.write", value="texts.int"), "map": {"over": ["value"]}},
+            }
+            inside: JSON = {
+                "inputs": {"value": {"type": "int"}},
+                "outputs": {"int": {"from": "sum.int"}},
+                "nodes": {
+                    "sum": N("maths.add", {"extra": 2}, a="inputs.value"),
+                    "twice": N("maths.shift", {"by": 2}, value="sum.int"),
+                    "save": {**N("here.written", value="twice.ints"), "map": {"over": ["value"]}},
+                },
+            }
+            return workflow(nodes, "inner.int", subgraphs={"write": inside})
+
+        def run(count: int) -> tuple[int, int, Report]:
+            with engine(tmp_path, installed=with_own()) as machine:
+                plan = machine.plan(machine.check(document(count)))
+                return plan.to_run, plan.found, machine.execute(plan)
+
+        assert run(3)[2].ran
+        for file in (tmp_path / "outputs").iterdir():
+            file.unlink()
+        to_run, _, report = run(3)
+        assert (to_run, report.ran, len(report.files)) == (0, 0, 6)
+        assert all(Path(file).exists() for file in report.files)
+        assert run(4)[0] > 0
+        with engine(tmp_path, installed=with_own()) as machine:
+            assert machine.plan(machine.check(document(3)), force=["inner"]).state("inner") == "run"
+            machine.cache.clear()
+            plan = machine.plan(machine.check(document(3)))
+            assert plan.state("inner") == "run"
 
     def test_a_file_that_somebody_changed_is_left_alone(self, machine: Engine) -> None:
         (path,) = map(Path, carry_out(machine, saving("hello"))[0].files)

@@ -6,22 +6,25 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from secrets import token_hex
 from typing import Any
 
-from engine_kit import carry_out, engine
+from engine_kit import Log, carry_out, engine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from naive_flows import Document, Notes, compute
+from naive_flows import Document, Notes, compute, outputs_of
 from packs.steering import CALLS
 from random_flows import edited, random_flow
 
 from graphgen import NoValue
+from graphgen.cache import StoredValue
 from graphgen.control import Control
 from graphgen.engine import Engine
 from graphgen.events import Event
+from graphgen.pins import hold
 
 RELAXED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -81,6 +84,62 @@ def test_after_a_random_edit_exactly_what_has_to_run_runs(tmp_path: Path, seed: 
         CALLS.clear()
         check(machine, changed, expected, notes)
     assert same_calls(notes.calls - before.calls, before, notes)
+
+
+@RELAXED
+@given(seed=st.integers(0, 10**6))
+def test_forced_nodes_run_again_and_nothing_else_does_that_is_kept(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    document = random_flow(chance)
+    expected, notes = compute(document)
+    with engine(tmp_path / token_hex(4)) as machine:
+        carry_out(machine, document)
+        again = carry_out(machine, document)[1].ran
+        graph = machine.check(document)
+        needed = list(machine.plan(graph).recipes)
+        plan = machine.plan(graph, force=chance.sample(needed, chance.randrange(1, len(needed) + 1)))
+        log = Log()
+        report = machine.execute(plan, listen=log)
+    assert plain(dict(report.outputs)) == plain(expected)
+    assert (log.failed & set(graph.nodes), log.skipped & set(graph.nodes)) == (notes.failed, notes.skipped)
+    ran = log.ran & set(graph.nodes)
+    assert ran <= plan.forced | again, "what is below a forced node gives what it gave, so it is found"
+    found = plan.forced - ran - log.failed - log.skipped
+    kinds = {graph.nodes[name].spec.id for name in ran & plan.forced}
+    holds_others = any(graph.nodes[name].zone or kind == "steering.unfold" for name in plan.forced for kind in kinds)
+    assert holds_others or {graph.nodes[name].spec.id for name in found} <= kinds, "or another forced node did the same"
+
+
+@RELAXED
+@given(seed=st.integers(0, 10**6))
+def test_a_pinned_node_gives_what_it_gave_whatever_is_edited(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    document = random_flow(chance)
+    before, first = compute(document)
+    with engine(tmp_path / token_hex(4)) as machine:
+        stored = carry_out(machine, document)[0].outputs.stored
+        for name in pinnable(document, stored):
+            if chance.random() < 0.4:
+                given = {output: stored[f"{name}_{output}"] for output in outputs_of(document["nodes"][name]["type"])}
+                for value in given.values():
+                    hold(value, machine.config.roots.data)
+                digests = {output: value.digest for output, value in given.items()}
+                document["nodes"][name] |= {"mode": "pin", "pinned": digests}
+        changed = edited(chance, document)
+        pinned = {name: node["pinned"] for name, node in changed["nodes"].items() if node.get("mode") == "pin"}
+        held = {name: {output: before[f"{name}_{output}"] for output in given} for name, given in pinned.items()}
+        expected, notes = compute({**changed, "held": held})
+        CALLS.clear()
+        check(machine, changed, expected, notes)
+        assert same_calls(notes.calls - first.calls)
+        machine.cache.clear()
+        check(machine, changed, expected, notes)
+
+
+def pinnable(document: Document, stored: Mapping[str, StoredValue]) -> list[str]:
+    """Return the nodes of which all values are there."""
+    nodes = {name: node for name, node in document["nodes"].items() if "mode" not in node}
+    return [name for name in nodes if all(f"{name}_{output}" in stored for output in outputs_of(nodes[name]["type"]))]
 
 
 @RELAXED

@@ -220,9 +220,10 @@ def _execute_json(engine: Engine, job: _Job, call: Namespace, control: Control, 
 
 def _show_head(screen: Screen, engine: Engine, job: _Job, file: str) -> None:
     plan, workflow = job.plan, job.plan.graph.workflow
-    running = f"{count(len(plan.order), 'node')} to run" if plan.order else "nothing to run"
-    running += ", and what they repeat" if any(plan.graph.nodes[name].zone for name in plan.order) else ""
-    cached = f", {len(plan.cached):,} cached" if plan.cached else ""
+    running = f"{count(plan.to_run, 'node')} to run" if plan.to_run else "nothing to run"
+    repeating = (name for name in plan.order if name not in plan.replayed and plan.graph.nodes[name].zone)
+    running += ", and what they repeat" if any(repeating) else ""
+    cached = f", {plan.found:,} cached" if plan.found else ""
     estimate = engine.estimate(plan)
     costs = f"; {foretold(estimate)}" if estimate.nodes else ""
     swept = f"{count(len(job.sweep.parts), 'variation')}, " if job.sweep else ""
@@ -279,7 +280,7 @@ def _explain(screen: Screen, engine: Engine, job: _Job, call: Namespace) -> int:
         cost = "" if took is None else duration(took)
         rows.append((item.node, *needed_by, style(word, how), cost, "; ".join(item.reasons)))
     screen.rows(rows)
-    counts = f"{len(plan.order):,} would run, {len(plan.cached):,} cached"
+    counts = f"{plan.to_run:,} would run, {plan.found:,} cached"
     screen.line("; ".join(filter(None, [counts, foretold(estimate)])))
     return DONE
 

@@ -232,6 +232,61 @@ def dit(tensors: Mapping[str, Tensor], depth: int, positions: Tensor) -> dict[st
     return renamed
 
 
+FLUX_WORDS = {
+    r"^time_text_embed\.timestep_embedder": "time_in",
+    r"^time_text_embed\.text_embedder": "vector_in",
+    r"^time_text_embed\.guidance_embedder": "guidance_in",
+    r"^context_embedder": "txt_in",
+    r"^x_embedder": "img_in",
+    r"^proj_out": "final_layer.linear",
+    r"^norm_out\.linear": "final_layer.adaLN_modulation.1",
+    r"(_in)\.linear_1": r"\1.in_layer",
+    r"(_in)\.linear_2": r"\1.out_layer",
+    r"^single_transformer_blocks\.(\d+)\.norm\.linear": r"single_blocks.\1.modulation.lin",
+    r"^single_transformer_blocks\.(\d+)\.attn\.norm_q\.weight": r"single_blocks.\1.norm.query_norm.scale",
+    r"^single_transformer_blocks\.(\d+)\.attn\.norm_k\.weight": r"single_blocks.\1.norm.key_norm.scale",
+    r"^single_transformer_blocks\.(\d+)\.proj_out": r"single_blocks.\1.linear2",
+    r"^transformer_blocks": "double_blocks",
+    r"norm1\.linear": "img_mod.lin",
+    r"norm1_context\.linear": "txt_mod.lin",
+    r"attn\.norm_added_q\.weight": "txt_attn.norm.query_norm.scale",
+    r"attn\.norm_added_k\.weight": "txt_attn.norm.key_norm.scale",
+    r"(\d)\.attn\.norm_q\.weight": r"\1.img_attn.norm.query_norm.scale",
+    r"(\d)\.attn\.norm_k\.weight": r"\1.img_attn.norm.key_norm.scale",
+    r"attn\.to_out\.0": "img_attn.proj",
+    r"attn\.to_add_out": "txt_attn.proj",
+    r"ff\.net\.0\.proj": "img_mlp.0",
+    r"ff\.net\.2": "img_mlp.2",
+    r"ff_context\.net\.0\.proj": "txt_mlp.0",
+    r"ff_context\.net\.2": "txt_mlp.2",
+}
+
+
+def flux(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename a Flux transformer's tensors as the release does: fused attention and MLP, shift before scale."""
+    renamed: dict[str, Tensor] = {}
+    fused: dict[str, list[tuple[int, Tensor]]] = {}
+    for name, value in tensors.items():
+        if found := re.match(r"(single_)?transformer_blocks\.(\d+)\.(?:attn\.(to|add)_[qkv]|proj_mlp).*\.(\w+)$", name):
+            single, index, stream, kind = found.groups()
+            stream = "img" if stream == "to" else "txt"
+            place = f"single_blocks.{index}.linear1" if single else f"double_blocks.{index}.{stream}_attn.qkv"
+            fused.setdefault(f"{place}.{kind}", []).append((_order(name), value))
+            continue
+        if name.startswith("norm_out.linear"):
+            scale, shift = value.chunk(2)
+            value = torch.cat([shift, scale])
+        renamed[replaced(name, FLUX_WORDS)] = value
+    for name, pieces in fused.items():
+        renamed[name] = torch.cat([value for _, value in sorted(pieces, key=lambda piece: piece[0])])
+    return renamed
+
+
+def _order(name: str) -> int:
+    """Return where a matrix stands in Flux's fused ones: query, key, value, MLP."""
+    return next(place for place, mark in enumerate(("_q", "_k", "_v", "proj_mlp")) if mark in name)
+
+
 def replaced(name: str, words: Mapping[str, str]) -> str:
     """Apply patterns to a name, one after the other."""
     for pattern, word in words.items():

@@ -1,4 +1,4 @@
-"""Each workflow in workflows/ does what it says, on the models it names."""
+"""Each workflow in workflows/ that runs on what comes along does what it says; test_family_workflows has the others."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from graphgen.jsontypes import JSON
 from graphgen.report import Report
 from graphgen_nodes import Image
 
+SMALL: dict[str, JSON] = {"width": 64, "height": 64, "steps": 3}
 TINY: dict[str, dict[str, JSON]] = {
     "dit": {"model": "dit", "size": 64, "steps": 3},
     "ddpm": {"model": "ddpm", "size": 16, "steps": 3},
@@ -30,6 +31,11 @@ TINY: dict[str, dict[str, JSON]] = {
     "ncsnpp": {"model": "ncsnpp", "size": 16, "steps": 3},
     "sdxl": {"model": "sdxl", "width": 64, "height": 64, "steps": 3},
     "sdxl_refiner": {"model": "sdxl", "refiner": "sdxl_refiner", "width": 64, "height": 64, "steps": 5},
+    "sd1": {"model": "sd1", **SMALL},
+    "sd2": {"model": "sd2", **SMALL},
+    "sd3": {"model": "sd3", **SMALL},
+    "flux_dev": {"model": "flux", **SMALL},
+    "flux_schnell": {"model": "schnell", **SMALL},
 }
 """What makes a workflow, whose model does not come along, run on a tiny one with random weights."""
 

@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
-from released import bare, ddpm_unet, dit, ldm_unet, ldm_vae, mmdit, open_clip, under
+from released import bare, ddpm_unet, dit, flux, ldm_unet, ldm_vae, mmdit, open_clip, under
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-Arch = Literal["sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "dit", "ddpm", "ncsnpp"]
+Arch = Literal["sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", "schnell", "dit", "ddpm", "ncsnpp"]
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
 
@@ -284,12 +284,51 @@ def _ncsnpp() -> Any:
     return ScoreSdeVePipeline(unet, ScoreSdeVeScheduler(sigma_max=20.0))
 
 
+def _flux(*, dev: bool = True) -> Any:
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5Tokenizer
+
+    return FluxPipeline(
+        transformer=FluxTransformer2DModel(
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=2,
+            num_attention_heads=2,
+            attention_head_dim=32,
+            joint_attention_dim=96,
+            pooled_projection_dim=64,
+            guidance_embeds=dev,
+            axes_dims_rope=(4, 14, 14),
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0 if dev else 1.0, use_dynamic_shifting=dev),
+        vae=_vae(
+            latent_channels=16,
+            scaling_factor=0.3611,
+            shift_factor=0.1159,
+            use_quant_conv=False,
+            use_post_quant_conv=False,
+        ),
+        text_encoder=CLIPTextModel(_clip(layers=2, act="quick_gelu")),
+        tokenizer=_clip_tokenizer("<|endoftext|>"),
+        text_encoder_2=T5EncoderModel(
+            T5Config(d_model=96, d_kv=64, d_ff=96, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu")
+        ),
+        tokenizer_2=T5Tokenizer(vocab=_t5_vocabulary()),
+    )
+
+
+def _schnell() -> Any:
+    return _flux(dev=False)
+
+
 MAKERS: Mapping[Arch, Callable[[], Any]] = {
     "sd1": _sd1,
     "sd2": _sd2,
     "sdxl": _sdxl,
     "sdxl_refiner": _sdxl_refiner,
     "sd3": _sd3,
+    "flux": _flux,
+    "schnell": _schnell,
     "dit": _dit,
     "ddpm": _ddpm,
     "ncsnpp": _ncsnpp,
@@ -451,17 +490,32 @@ def _write_ddpm(pipeline: Any, seed: int) -> dict[str, Tensor]:
     return ddpm_unet(pipeline.unet.state_dict(), levels=2)
 
 
+def _write_flux(pipeline: Any, seed: int) -> dict[str, Tensor]:
+    """Write all parts into one file, as ComfyUI does; the releases have a file for each."""
+    clip = {f"text_model.{bare(name)}": value for name, value in pipeline.text_encoder.state_dict().items()}
+    clip["text_projection.weight"] = torch.eye(64)  # it comes with CLIP and is not used
+    return {
+        **under("model.diffusion_model.", flux(pipeline.transformer.state_dict())),
+        **under("vae.", ldm_vae(pipeline.vae.state_dict(), levels=4)),
+        **under("text_encoders.clip_l.transformer.", clip),
+        **under("text_encoders.t5xxl.transformer.", pipeline.text_encoder_2.state_dict()),
+        "text_encoders.clip_l.logit_scale": torch.tensor(4.6),
+        "text_encoders.t5xxl.logit_scale": torch.tensor(1.0),
+    }
+
+
 WRITERS: Mapping[Arch, Callable[[Any, int], dict[str, Tensor]]] = {
     "sd1": _write_sd1,
     "sd2": _write_sd2,
     "sdxl": _write_sdxl,
     "sdxl_refiner": _write_sdxl_refiner,
     "sd3": _write_sd3,
+    "flux": _write_flux,
+    "schnell": _write_flux,
     "dit": _write_dit,
     "ddpm": _write_ddpm,
 }
 """What writes a single file in an original release's names; NCSN++ is read from folders alone."""
-
 
 # --- one set for all tests ------------------------------------------------------------------------------------------
 

@@ -13,12 +13,14 @@ from pathlib import Path as FilePath
 
 from graphgen import Facts, Known, Refusal, ResourceError
 from graphgen_nodes.imaging.geometry import Size, check_crop, check_size, fitted
-from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
+from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sockets import Denoiser, LatentFormat, Schedule
 
 Infer = Callable[[Known], dict[str, Facts]]
 
-PATHS: Mapping[str, type[Path]] = {cls.__name__: cls for cls in (VariancePreserving, VarianceExploding, Flow)}
+PATHS: Mapping[str, type[Path]] = {
+    cls.__name__: cls for cls in (VariancePreserving, VarianceExploding, Flow, SizedFlow)
+}
 """The noise processes that facts can be turned back into; of a plugin's own only the name is known."""
 
 
@@ -214,6 +216,12 @@ def latent_facts(latent_format: object, width: int | None, height: int | None, b
     return {name: value for name, value in found.items() if value is not None}
 
 
+def cells_of(latent: Facts) -> int | None:
+    """Return how many cells a latent has; None where it is not known."""
+    rows, columns = count_of(latent, "rows"), count_of(latent, "columns")
+    return None if rows is None or columns is None else rows * columns
+
+
 def check_same_format(wanted: Facts, given: Facts, *, what: str, cure: str) -> None:
     """Refuse a `latent` in another format than that of what takes it, where both are known."""
     mine, other = wanted.get("format"), given.get("format")
@@ -273,6 +281,13 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
                 allowed=f"{wanted} numbers for {what}",
                 cure=cure,
             )
+    scale = number_of(given, "guidance")
+    if scale is not None and denoiser.get("guidance") is False:
+        raise Refusal(
+            f"tells a guidance scale of {scale:g}, but this model was not distilled to be told one",
+            at=at,
+            cure="leave out text.guidance, and guide the model by guiders.classifier_free where it was not distilled",
+        )
 
 
 def check_unconditional(denoiser: Facts) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from graphgen_nodes.sampling.paths import Flow as Flow
 from graphgen_nodes.sampling.paths import Path as Path
+from graphgen_nodes.sampling.paths import SizedFlow as SizedFlow
 from graphgen_nodes.sampling.paths import VarianceExploding as VarianceExploding
 from graphgen_nodes.sampling.paths import VariancePreserving as VariancePreserving
 
@@ -199,6 +200,16 @@ class SizedConditioning(TextConditioning):
 
     sizes: Tensor
     score: Tensor
+
+
+@dataclass(frozen=True)
+class GuidedConditioning(TextConditioning):
+    """A prompt's, for networks that may have been distilled to be told how strictly to follow it: `guidance`.
+
+    None leaves it to what is usual for the model.
+    """
+
+    guidance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ def check_numbers(value: Tensor, source: Source, part: Part) -> None:
 
 def _made_of(tensor: Tensor, source: Source) -> Tensor:
     if source.pieces > 1:
-        tensor = tensor.chunk(source.pieces)[source.piece]
+        rows = len(tensor) // source.pieces
+        tensor = tensor.narrow(0, source.piece * rows, source.span * rows)
     if source.swap:
         first, second = tensor.chunk(2)
         tensor = torch.cat([second, first])

@@ -11,6 +11,7 @@ from graphgen_nodes import (
     Autoencoder,
     Conditioning,
     Denoiser,
+    GuidedConditioning,
     Guider,
     Image,
     LabelConditioning,
@@ -74,7 +75,9 @@ def _(value: Latent) -> dict[str, object]:
 def _(value: TextConditioning) -> dict[str, object]:
     batch, tokens, width = value.embeddings.shape
     pooled = 0 if value.pooled is None else value.pooled.shape[1]
-    return {"family": value.family, "batch": batch, "tokens": tokens, "embedding": width, "pooled": pooled}
+    told = {"family": value.family, "batch": batch, "tokens": tokens, "embedding": width, "pooled": pooled}
+    scale = value.guidance if isinstance(value, GuidedConditioning) else None
+    return told if scale is None else {**told, "guidance": scale}
 
 
 @facts_of.register
@@ -157,6 +160,6 @@ def assert_foretold(predicted: Facts, value: object, place: str, *, loaded: Mapp
     assert set(told) <= set(true) | ONLY_TOLD, f"{place}: no value can show that {sorted(set(told) - set(true))}"
 
 
-_WANTED = {"embedding", "pooled", "multiple", "most_cells", "square", "learned_variance", "names"}
+_WANTED = {"embedding", "pooled", "multiple", "most_cells", "square", "learned_variance", "guidance", "names"}
 ONLY_TOLD = _WANTED | {"tokens", "windows", "channels"}
 """Facts of handles that the handle itself does not hold: the network they stand for does, and is asked elsewhere."""

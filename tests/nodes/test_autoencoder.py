@@ -18,7 +18,7 @@ from graphgen_nodes.families.handles import autoencoder_handle
 from graphgen_nodes.imaging.autoencoder import blend, check_format, decode, encode, plan_tiles
 from graphgen_nodes.loading import ModelLoader
 
-ARCHES: tuple[Arch, ...] = ("sd1", "sd3")
+ARCHES: tuple[Arch, ...] = ("sd1", "sd3", "flux")
 PLAIN = LatentFormat("plain", 3, 0.5, 0.25, 8)
 
 

@@ -20,6 +20,7 @@ CLIP_L, CLIP_L_PROJECTED = 123_060_480, 123_650_304
 CLIP_H, CLIP_G = 340_387_840, 694_659_840
 T5_XXL = 4_762_310_656
 UNET_XL, UNET_REFINER = 2_567_463_684, 2_259_526_660
+FLUX_ENCODERS = {"text_encoder": CLIP_L, "text_encoder_2": T5_XXL, "vae": VAE_16}
 SD3_ENCODERS = {"text_encoder": CLIP_L_PROJECTED, "text_encoder_2": CLIP_G, "text_encoder_3": T5_XXL, "vae": VAE_16}
 
 # Published counts of trained parameters. The refiner's is what its file of 6,075,981,930 bytes has room for beside the
@@ -34,6 +35,8 @@ PARAMETERS = {
     "sd3_medium": {"transformer": 2_028_328_000, **SD3_ENCODERS},
     "sd35_medium": {"transformer": 2_243_171_520, **SD3_ENCODERS},
     "sd35_large": {"transformer": 8_056_627_520, **SD3_ENCODERS},
+    "flux_dev": {"transformer": 11_901_408_320, **FLUX_ENCODERS},
+    "flux_schnell": {"transformer": 11_891_178_560, **FLUX_ENCODERS},
 }
 
 
@@ -109,3 +112,13 @@ def test_the_shift_of_stable_diffusion_3(family: str) -> None:
     scheduler = getattr(diffusers, str(config["_class_name"])).from_config(config)
     t = torch.arange(1000, 0, -1) / 1000
     torch.testing.assert_close(scheduler.sigmas.float(), 3 * t / (1 + 2 * t))
+
+
+def test_the_shift_of_flux() -> None:
+    """The dev model's shift follows the picture's size, and the schnell model has none."""
+    moving, still = (
+        read(CONFIGS / name / "scheduler" / "scheduler_config.json") for name in ("flux_dev", "flux_schnell")
+    )
+    assert moving["use_dynamic_shifting"]
+    assert not still["use_dynamic_shifting"]
+    assert still["shift"] == 1.0

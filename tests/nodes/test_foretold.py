@@ -26,7 +26,7 @@ from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
-from graphgen_nodes import Denoiser, SizedConditioning, TextEncoder
+from graphgen_nodes import Denoiser, GuidedConditioning, SizedConditioning, TextConditioning, TextEncoder
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import denoiser_handle
 from graphgen_nodes.families.known import known_denoiser
@@ -37,8 +37,8 @@ from graphgen_nodes.weights import FamilyNetwork
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 IMPOSSIBLE = Path(__file__).parents[1] / "graphs" / "impossible"
 DOCUMENTED = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "facts.md").read_text(encoding="utf-8")))
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
-EMBEDDING = {"sd1": 64, "sd2": 64, "sdxl": 128, "sdxl_refiner": 64, "sd3": 192}
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux")
+EMBEDDING = {"sd1": 64, "sd2": 64, "sdxl": 128, "sdxl_refiner": 64, "sd3": 192, "flux": 96}
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +103,10 @@ PROMPTS = st.sampled_from(["", "a red apple", "apple " * 90, "빨간 사과 🍎
 
 @st.composite
 def text_to_image(draw: st.DrawFn, arch: Arch) -> dict[str, Any]:
-    unit = 16 if arch == "sd3" else 8
+    unit = 16 if arch in ("sd3", "flux") else 8
     sides = {side: unit * draw(st.integers(3, 5)) for side in ("width", "height")}
-    denoiser = "model.denoiser"
+    denoiser, schedule = "model.denoiser", draw(SCHEDULES)
+    sized = {"latent": "latent.latent"} if schedule in ("default", "uniform") else {}
     nodes: dict[str, Any] = {
         "model": N("models.load", {"path": draw(st.sampled_from([arch, f"{arch}.safetensors"]))}),
         "words": N("values.text", {"value": draw(PROMPTS)}),
@@ -117,7 +118,7 @@ def text_to_image(draw: st.DrawFn, arch: Arch) -> dict[str, Any]:
         "alone": N("guiders.none", denoiser=denoiser, positive="yes.conditioning"),
         "sampler": N(f"samplers.{draw(SAMPLERS)}"),
         "steps": N("values.whole_number", {"value": draw(st.integers(2, 4))}),
-        "schedule": N(f"schedules.{draw(SCHEDULES)}", steps="steps.int", denoiser=denoiser),
+        "schedule": N(f"schedules.{schedule}", None, steps="steps.int", denoiser=denoiser, **sized),
         "part": N("schedules.slice", {"start": draw(st.sampled_from([0.0, 0.5]))}, schedule="schedule.schedule"),
         "noise": N("noise.gaussian", {"seed": draw(st.integers(0, 9))}),
         "latent": N("latents.empty", {**sides, "batch": draw(st.integers(1, 3))}, denoiser=denoiser),
@@ -132,6 +133,10 @@ def text_to_image(draw: st.DrawFn, arch: Arch) -> dict[str, Any]:
         "picture": N("autoencoder.decode", autoencoder="model.autoencoder", latent="sample.latent"),
         "again": N("autoencoder.encode", autoencoder="model.autoencoder", image="picture.image"),
     }
+    if arch == "flux":
+        scale = draw(st.sampled_from([1.0, 3.5]))
+        nodes["told"] = N("text.guidance", {"scale": scale}, conditioning="yes.conditioning")
+        nodes["guider"]["inputs"]["positive"] = "told.conditioning"
     return nodes
 
 
@@ -163,6 +168,8 @@ def test_every_other_wire_carries_what_was_foretold(machine: Engine, sampler: st
         "part": N("schedules.slice", schedule="chain.schedule", end="half.float"),
         "flow": N("models.load_denoiser", {"path": "sd3"}),
         "other": N("schedules.flow", {"steps": 3}, denoiser="flow.denoiser"),
+        "long": N("models.load_text_encoder", {"path": "sd3"}),
+        "short": N("text.encode", {"text": "a red apple", "length": 20}, encoder="long.text_encoder"),
         "sampler": N(f"samplers.{sampler}"),
         "draw": N("autoencoder.encode", {"draw": True}, autoencoder="autoencoder.autoencoder", image="photo.image"),
     }
@@ -206,10 +213,10 @@ def works(network: FamilyNetwork, handle: Denoiser, wants: Mapping[str, Any], co
     """Tell whether a network gives what it gets the shape of."""
     x = torch.zeros(1, handle.latent.channels, rows, columns)
     pooled = torch.zeros(1, wants["pooled"]) if wants["pooled"] else None
-    sizes = torch.zeros(1, 6, dtype=torch.int64)
-    words = SizedConditioning(
-        handle.family, torch.zeros(1, 7, wants["embedding"]), pooled, sizes=sizes, score=torch.zeros(1)
-    )
+    states, sizes = torch.zeros(1, 7, wants["embedding"]), torch.zeros(1, 6, dtype=torch.int64)
+    words: TextConditioning = SizedConditioning(handle.family, states, pooled, sizes=sizes, score=torch.zeros(1))
+    if handle.family == "flux":
+        words = GuidedConditioning(handle.family, states, pooled)
     try:
         return network(x, torch.zeros(1), words).shape == x.shape
     except (ValueError, RuntimeError):

@@ -27,7 +27,7 @@ from graphgen_nodes.sockets import Precision
 from graphgen_nodes.weights import choose_dtype
 
 CPU = Place("cpu", "float32")
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux")
 
 
 def quiet(done: int, total: int) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import inf, isclose, sqrt
+from math import inf, isclose, log, sqrt
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
+from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in diffusers
 
@@ -117,6 +117,22 @@ def test_the_time_shift_moves_levels_up_and_keeps_the_ends() -> None:
     assert path.shifted(0.5) == 0.75
     assert (path.shifted(0.0), path.shifted(1.0)) == (0, 1)
     assert path.shifted(0.5, shift=1.0) == 0.5
+
+
+@pytest.mark.parametrize(("tokens", "mu"), [(256, 0.5), (4096, 1.15), (1024, 0.63), (9216, 2.0166667)])
+def test_the_shift_follows_the_size_along_a_line_of_mu(tokens: int, mu: float) -> None:
+    from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+
+    found = SizedFlow().sized(4 * tokens)
+    assert log(found.shift) == pytest.approx(mu)
+    assert log(found.shift) == pytest.approx(calculate_shift(tokens))
+
+
+def test_only_a_path_that_follows_the_size_wants_it() -> None:
+    assert Flow(3.0).sized(None) == Flow(3.0).sized(4096) == Flow(3.0)
+    assert VariancePreserving().sized(None) == VariancePreserving()
+    with pytest.raises(ValueError, match="wire the latent"):
+        SizedFlow().sized(None)
 
 
 def test_the_posterior_of_one_chain_step_is_ddpm_s() -> None:

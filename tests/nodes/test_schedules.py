@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphgen_nodes.families import usual_schedule
 from graphgen_nodes.sampling import schedules
-from graphgen_nodes.sampling.paths import Flow, Path, VarianceExploding, VariancePreserving
+from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sockets import Schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in diffusers
@@ -87,14 +88,34 @@ def test_flow_is_diffusers_with_the_shift_applied_twice(shift: float, steps: int
     assert_same(schedules.flow(Flow(), steps, shift=shift), scheduler)
 
 
-def test_uniform_flow_is_the_plain_formula_and_what_flux_pipelines_pass() -> None:
+@pytest.mark.parametrize("steps", [1, 4, 28])
+@pytest.mark.parametrize("tokens", [256, 1000, 4096])
+def test_flux_takes_the_steps_that_its_pipeline_passes(tokens: int, steps: int) -> None:
+    """Shift once, by the picture's size, what is evenly spaced over 1 to 0; without dynamic shifting, not at all."""
+    from diffusers.pipelines.flux.pipeline_flux import calculate_shift
     from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 
-    steps, mu = 6, 1.15
-    ours = schedules.flow(Flow(), steps, shift=float(np.exp(mu)), spacing="uniform")
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=calculate_shift(tokens))
+    assert_same(usual_schedule("flux", SizedFlow(), steps, cells=4 * tokens), scheduler)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=calculate_shift(tokens))
+    assert_same(usual_schedule("flux", Flow(), steps), scheduler)
+
+
+def test_training_levels_of_a_sized_flow_are_shifted_once() -> None:
+    """Leave the range unshifted, as diffusers does where the shift comes later, unlike where it is fixed."""
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
     scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
-    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=mu)
-    assert_same(ours, scheduler)
+    scheduler.set_timesteps(6, mu=1.15)
+    assert_same(schedules.flow(SizedFlow(), 6, cells=4 * 4096), scheduler)
+
+
+def test_a_sized_flow_is_uniform_over_its_own_shift() -> None:
+    found = schedules.uniform(SizedFlow(), 4, cells=4 * 4096)
+    assert found.sigmas == usual_schedule("flux", SizedFlow(), 4, cells=4 * 4096).sigmas
+    assert found.path == SizedFlow()
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: type(path).__name__)

@@ -16,7 +16,7 @@ from graphgen_nodes.families.handles import text_encoder_handle
 from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.text.encode import PromptEncoder
 
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux")
 CPU = torch.device("cpu")
 PROMPTS = ["", "a red apple", "An ORANGE, on 3 tables (very detailed)", "빨간 사과 🍎"]
 
@@ -46,6 +46,9 @@ def reference(pipeline: Any, arch: Arch, prompt: str) -> tuple[torch.Tensor, tor
     if arch in ("sdxl", "sdxl_refiner"):
         found = pipeline.encode_prompt(prompt, device=CPU, do_classifier_free_guidance=False)
         return found[0], found[2]
+    if arch == "flux":
+        states, pooled, _ = pipeline.encode_prompt(prompt, device=CPU)
+        return states, pooled
     return pipeline.encode_prompt(prompt, CPU, 1, False)[0], None
 
 
@@ -95,6 +98,23 @@ def test_no_words_are_zeros_where_asked(text: str) -> None:
     second = encoder.encode(text, refuse, others=("a cat",), empty="zeros")
     assert isinstance(second, SizedConditioning)
     assert second.embeddings.any(), "one of the encoders has words to read"
+
+
+@pytest.mark.parametrize("length", [32, 300])
+def test_t5_reads_as_many_tokens_as_wanted(length: int) -> None:
+    warnings: list[str] = []
+    prompt = " ".join(["apple"] * 40)
+    found = encoder_of("sd3").encode(prompt, warnings.append, length=length)
+    assert isinstance(found, TextConditioning)
+    pipeline = make_pipeline("sd3", seed=0)
+    expected = pipeline.encode_prompt(
+        prompt, None, None, device=CPU, do_classifier_free_guidance=False, max_sequence_length=length
+    )
+    assert found.embeddings.shape[1] == 77 + length
+    torch.testing.assert_close(found.embeddings, expected[0], rtol=0, atol=1e-5)
+    assert len(warnings) == (length == 32)
+    with pytest.raises(Refusal, match="has no T5"):
+        encoder_of("sd1").encode(prompt, refuse, length=length)
 
 
 @pytest.mark.parametrize("arch", ARCHES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 
@@ -19,9 +20,9 @@ class Rule:
     """A line of a key table: names at or under the dotted prefix `source` move to `target`.
 
     Several targets: the tensor is that many equal pieces along its first dimension (a fused query, key and value), or,
-    where it is `shared`, each of them is the whole tensor. None: the network does not use it. `swap` exchanges the two
-    halves of the first dimension (shift, scale becomes scale, shift); `matrix` drops the trailing ones of a 1x1
-    convolution's weight; `transpose` exchanges a matrix's sides.
+    with `spans`, each target takes so many of their sum; where it is `shared`, each of them is the whole tensor. None:
+    the network does not use it. `swap` exchanges the two halves of the first dimension (shift, scale becomes scale,
+    shift); `matrix` drops the trailing ones of a 1x1 convolution's weight; `transpose` exchanges a matrix's sides.
     """
 
     source: str
@@ -30,11 +31,15 @@ class Rule:
     matrix: bool = False
     shared: bool = False
     transpose: bool = False
+    spans: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a network's tensor is made: which of the checkpoint's tensors, which piece of it, and what is done to it."""
+    """How a network's tensor is made: of which of the checkpoint's tensors, which part of it, and what is done to it.
+
+    The part is `span` of `pieces` equal pieces along the first dimension, from the piece `piece` on.
+    """
 
     name: str
     shape: Shape
@@ -42,6 +47,7 @@ class Source:
     pieces: int = 1
     swap: bool = False
     transpose: bool = False
+    span: int = 1
 
 
 def translate(shapes: Mapping[str, Shape], rules: Iterable[Rule], place: str) -> dict[str, Source]:
@@ -87,15 +93,15 @@ def _longest(table: Mapping[str, Rule], name: str) -> tuple[Rule | None, str]:
 
 def _apply(rule: Rule, rest: str, name: str, shape: Shape, place: str) -> Iterable[tuple[str, Source]]:
     targets = (rule.target,) if isinstance(rule.target, str) else rule.target or ()
-    own = 1 if rule.shared else len(targets)
-    pieces = own * (2 if rule.swap else 1)
-    if pieces > 1 and (not shape or shape[0] % pieces):
-        raise CheckpointError(f"{place}: tensor {name!r} of shape {shape} does not split into {pieces} equal pieces")
+    spans = rule.spans or (1,) * (1 if rule.shared else len(targets))
+    pieces = sum(spans)
+    even = pieces * (2 if rule.swap else 1)
+    if even > 1 and (not shape or shape[0] % even):
+        raise CheckpointError(f"{place}: tensor {name!r} of shape {shape} does not split into {even} equal pieces")
     if rule.matrix and len(shape) > 2 and set(shape[2:]) == {1}:
         shape = shape[:2]
-    if own > 1:
-        shape = (shape[0] // own, *shape[1:])
-    if rule.transpose:
-        shape = shape[::-1]
-    for index, target in enumerate(targets):
-        yield (target + rest).lstrip("."), Source(name, shape, index % own, own, rule.swap, rule.transpose)
+    parts = list(zip(accumulate(spans, initial=0), spans, strict=False))
+    for target, (piece, span) in zip(targets, parts * len(targets) if rule.shared else parts, strict=False):
+        part = (shape[0] * span // pieces, *shape[1:]) if pieces > 1 else shape
+        part = part[::-1] if rule.transpose else part
+        yield (target + rest).lstrip("."), Source(name, part, piece, pieces, rule.swap, rule.transpose, span)

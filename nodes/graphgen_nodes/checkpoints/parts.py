@@ -27,6 +27,7 @@ DENOISER_PARTS = ("unet", "transformer")
 SINGLE_FILE_PREFIXES: Mapping[str, str] = {
     "model.diffusion_model.": "denoiser",
     "first_stage_model.": "vae",
+    "vae.": "vae",
     "cond_stage_model.transformer.": "clip_l",
     "cond_stage_model.model.": "openclip",
     "conditioner.embedders.0.transformer.": "clip_l",
@@ -253,13 +254,12 @@ def _open_file(path: Path) -> Checkpoint:
 
 
 def _open_bare(header: Header) -> Checkpoint:
-    """Open a file that holds one network and names its tensors without a prefix, or with `vae.`."""
-    for prefix in ("", "vae."):
-        names = {name.removeprefix(prefix): name for name in header.tensors if name.startswith(prefix)}
-        for mark, kind in BARE_MARKS.items():
-            if mark in names:
-                part = _file_part(header, kind, names, _bare_layout(names))
-                return Checkpoint(header.path, {kind: part}, None, header.metadata)
+    """Open a file that holds one network and names its tensors without a prefix."""
+    names = {name: name for name in header.tensors}
+    for mark, kind in BARE_MARKS.items():
+        if mark in names:
+            part = _file_part(header, kind, names, _bare_layout(names))
+            return Checkpoint(header.path, {kind: part}, None, header.metadata)
     raise CheckpointError(
         f"{header.path}: holds none of the networks graphgen knows (its first tensors are "
         f"{', '.join(list(header.tensors)[:4]) or 'none'}); give a whole model, or a UNet, transformer, text encoder "

@@ -66,12 +66,12 @@ def noise_path(scheduler: Config | None, prediction: Prediction, usual: Path) ->
     Raises:
         CheckpointError: the scheduler has betas of a kind that graphgen does not know.
     """
-    if scheduler is not None and _is_flow(scheduler) is not (prediction == "flow"):
+    if scheduler is not None and is_flow(scheduler) is not (prediction == "flow"):
         scheduler = None
     told = scheduler or {}
     if prediction == "flow":
         flow = usual if isinstance(usual, Flow) and scheduler is None else Flow()
-        return Flow(shift=_number(told, "shift", flow.shift), timesteps=_steps(told, flow.timesteps))
+        return Flow(shift=number(told, "shift", flow.shift), timesteps=steps(told, flow.timesteps))
     betas = usual if isinstance(usual, VariancePreserving) and scheduler is None else SCHEDULER_BETAS
     schedule = told.get("beta_schedule", betas.beta_schedule)
     if schedule not in ("linear", "scaled_linear") or told.get("trained_betas") is not None:
@@ -79,15 +79,15 @@ def noise_path(scheduler: Config | None, prediction: Prediction, usual: Path) ->
             f"scheduler_config.json: beta_schedule is {schedule!r}; graphgen knows linear and scaled_linear"
         )
     return VariancePreserving(
-        beta_start=_number(told, "beta_start", betas.beta_start),
-        beta_end=_number(told, "beta_end", betas.beta_end),
+        beta_start=number(told, "beta_start", betas.beta_start),
+        beta_end=number(told, "beta_end", betas.beta_end),
         beta_schedule=schedule,
-        timesteps=_steps(told, betas.timesteps),
+        timesteps=steps(told, betas.timesteps),
     )
 
 
 def _told_by_scheduler(checkpoint: Checkpoint, scheduler: Config) -> Prediction:
-    if _is_flow(scheduler):
+    if is_flow(scheduler):
         return "flow"
     # diffusers' schedulers predict epsilon where their configuration is silent
     return _spelled(
@@ -107,7 +107,8 @@ def _refuse_edm(checkpoint: Checkpoint) -> None:
         )
 
 
-def _is_flow(scheduler: Config) -> bool:
+def is_flow(scheduler: Config) -> bool:
+    """Tell whether a scheduler is one of flow matching."""
     return str(scheduler.get("_class_name", "")).startswith("FlowMatch") or bool(scheduler.get("use_flow_sigmas"))
 
 
@@ -117,11 +118,13 @@ def _spelled(word: object, place: str) -> Prediction:
     return SPELLINGS[word]
 
 
-def _number(told: Config, name: str, usual: float) -> float:
+def number(told: Config, name: str, usual: float) -> float:
+    """Return a number that a scheduler's settings tell, or what is usual."""
     value = told.get(name, usual)
     return float(value) if isinstance(value, int | float) else usual
 
 
-def _steps(told: Config, usual: int) -> int:
+def steps(told: Config, usual: int) -> int:
+    """Return how many timesteps a scheduler was made for, or what is usual."""
     value = told.get("num_train_timesteps", usual)
     return value if isinstance(value, int) else usual

@@ -30,10 +30,13 @@ def families() -> Mapping[str, Family]:
     return MappingProxyType(found)
 
 
-def usual_schedule(name: str, path: Path, steps: int) -> Schedule:
-    """Return the steps that the pipeline of a family takes; of a family that is not known, those usual for the path."""
+def usual_schedule(name: str, path: Path, steps: int, *, cells: int | None = None) -> Schedule:
+    """Return the steps that the pipeline of a family takes; of a family that is not known, those usual for the path.
+
+    `cells` is the size of the latent, which some families' steps depend on.
+    """
     found = families().get(name)
-    return schedules.default(path, steps) if found is None else found.schedule(path, steps)
+    return schedules.default(path, steps) if found is None else found.schedule(path, steps, cells=cells)
 
 
 def family(name: str) -> Family:

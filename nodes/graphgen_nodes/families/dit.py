@@ -54,7 +54,7 @@ class DiffusionTransformer(Family):
         """Return epsilon: the release never predicted anything else."""
         return "epsilon"
 
-    def schedule(self, path: Path, steps: int) -> Schedule:
+    def schedule(self, path: Path, steps: int, *, cells: int | None = None) -> Schedule:  # noqa: ARG002
         """Return steps that count up from timestep 0, as DiTPipeline's scheduler does."""
         return schedules.default(path, steps, steps_offset=0)
 

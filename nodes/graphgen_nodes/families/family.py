@@ -44,6 +44,11 @@ class Slot:
     length: int = 77
     optional: bool = False
 
+    @property
+    def stretches(self) -> bool:
+        """Tell whether a text encoder can read any number of tokens: T5 knows positions only relative to each other."""
+        return self.tokenizer == "t5"
+
 
 READS_NONE = "guide it by a class label where it takes one, else by guiders.none with nothing wired to positive"
 """The cure where a prompt is meant for a model that reads no text."""
@@ -72,6 +77,9 @@ class Family(ABC):
     def slots(self) -> tuple[Slot, ...]:
         """Return the places of all networks there are."""
         return (self.denoiser, *self.texts, *([self.autoencoder] if self.autoencoder else []))
+
+    told_guidance: ClassVar[bool] = False
+    """Whether some of its denoisers were distilled to be told a guidance scale, in a `GuidedConditioning`."""
 
     # --- recognising -------------------------------------------------------------------------------------------------
 
@@ -115,25 +123,32 @@ class Family(ABC):
             )
         return found
 
-    def path(self, scheduler: Config | None, prediction: Prediction) -> Path:
-        """Return the noise process, from a folder's scheduler_config.json or as usual for the family."""
+    def path(self, scheduler: Config | None, prediction: Prediction, config: Config) -> Path:  # noqa: ARG002
+        """Return the noise process, from a folder's scheduler_config.json or as usual for the family.
+
+        `config` is the denoiser's configuration, for families whose members differ in it.
+        """
         return noise_path(scheduler, prediction, self.usual_path())
 
-    def schedule(self, path: Path, steps: int) -> Schedule:
-        """Return the steps that the family's own pipeline takes."""
+    def schedule(self, path: Path, steps: int, *, cells: int | None = None) -> Schedule:  # noqa: ARG002
+        """Return the steps that the family's own pipeline takes, for a latent of so many cells (None: not known)."""
         return schedules.default(path, steps)
 
     def classes(self, config: Config) -> int:  # noqa: ARG002
         """Return how many class labels a denoiser knows, from its configuration, the null class not counted."""
         return 0
 
+    def channels(self, config: Config) -> tuple[int, int]:
+        """Return how many channels of a latent a denoiser takes, and how many it gives, from its configuration."""
+        return whole(config, "in_channels"), whole(config, "out_channels")
+
     @abstractmethod
     def wants(self, config: Config) -> Facts:
         """Return what a denoiser wants, from its configuration as shapes tell it.
 
         `embedding` and `pooled` are the widths of a conditioning (0: none), `multiple` what the sides of a latent must
-        be multiples of, in cells, `most_cells` the longest side, where there is one, and `square` whether they must be
-        equal.
+        be multiples of, in cells, `most_cells` the longest side, where there is one, `square` whether they must be
+        equal, and `guidance` whether the network is told a guidance scale.
         """
 
     def gives(self, configs: Mapping[str, Config]) -> Facts:  # noqa: ARG002
@@ -214,6 +229,16 @@ def said_number(part: Part | None, name: str, usual: float) -> float:
     """Return a number from a part's config.json, or what is usual."""
     value = (part.config or {}).get(name) if part is not None else None
     return float(value) if isinstance(value, int | float) else usual
+
+
+def is_scaled_by(part: Part, usual: float) -> bool:
+    """Tell whether an autoencoder's latents have a family's scale, or nothing says which they have."""
+    return said_number(part, "scaling_factor", usual) == usual
+
+
+def is_t5(part: Part) -> bool:
+    """Tell whether a part is a T5 encoder, by its names."""
+    return any(name.endswith("SelfAttention.relative_attention_bias.weight") for name in part.shapes)
 
 
 def downscale(part: Part | None, usual: int = 8) -> int:

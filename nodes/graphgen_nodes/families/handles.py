@@ -25,8 +25,8 @@ DENOISER_KINDS = ("denoiser", "unet", "transformer")
 """What the part that is a denoising network goes under."""
 
 STRANGERS = {
-    "double_blocks.0.img_attn.qkv.weight": "Flux",
-    "x_embedder.weight": "Flux",
+    "double_blocks.0.img_attn.qkv.weight": "a relative of Flux.1 (Flux.2, Chroma)",
+    "single_transformer_blocks.0.attn.to_q.weight": "a relative of Flux.1 (Chroma, AuraFlow)",
 }
 """A tensor of a denoiser that graphgen can name but not run yet."""
 
@@ -59,16 +59,16 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
     found = find_family(checkpoint)
     part = _required(checkpoint, found.denoiser, "denoiser")
     config = read_config(found.denoiser, part)
-    channels, wanted = config.get("out_channels"), config.get("in_channels")
+    wanted, channels = found.channels(config)
     # twice as many are the prediction and a learned variance
-    if not isinstance(channels, int) or not isinstance(wanted, int) or channels not in (wanted, 2 * wanted):
+    if not channels or channels not in (wanted, 2 * wanted):
         raise CheckpointError(
             f"{part}: takes {wanted} channels and gives {channels}; a network that takes more than the latent "
             "(inpainting, editing) cannot be run yet: give a text-to-image model"
         )
     prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
     latent = found.latent_format(find_part(checkpoint, found.autoencoder), wanted)
-    path = found.path(checkpoint.scheduler, prediction)
+    path = found.path(checkpoint.scheduler, prediction, config)
     # a network that predicts the noise tells nothing at pure noise, whatever its checkpoint says
     if isinstance(path, VariancePreserving) and prediction != "epsilon" and ends_in_pure_noise(checkpoint):
         path = replace(path, zero_terminal_snr=True)
@@ -129,9 +129,11 @@ def reopen(weights: Weights, slot: Slot) -> Part:
         CheckpointError: it is gone, or its content changed since the handle was made.
     """
     checkpoint = open_checkpoint(find_place(weights.digest, Path(weights.path)))
-    for part in checkpoint.parts.values():
-        if part.kind in slot.kinds and part.digest() == weights.digest:
-            return part
+    same = [part for part in checkpoint.parts.values() if part.digest() == weights.digest]
+    # a network in a file or folder of its own may go under any name
+    chosen = same if len(same) == 1 else [part for part in same if part.kind in slot.kinds]
+    if chosen:
+        return chosen[0]
     raise CheckpointError(
         f"{weights.path}: its {weights.part} changed since its node looked at it; run the workflow again"
     )

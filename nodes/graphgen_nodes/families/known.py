@@ -15,7 +15,7 @@ from graphgen_nodes.checkpoints.layouts.architecture import Incomplete
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, names_file, tokenizer_folder
 from graphgen_nodes.facts import denoiser_facts, format_facts
 from graphgen_nodes.families import family
-from graphgen_nodes.families.family import Slot, find_part, whole
+from graphgen_nodes.families.family import Slot, find_part
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, find_text, text_encoder_handle
 from graphgen_nodes.sockets import Precision
 
@@ -34,14 +34,16 @@ def known_denoiser(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pre
     config = _told_by_shapes(found.denoiser, part)
     if config is None:
         return facts
-    learned = whole(config, "out_channels") == 2 * whole(config, "in_channels")
-    return {**facts, "learned_variance": learned, **found.wants(config)}
+    taken, given = found.channels(config)
+    learned = given == 2 * taken
+    return {**facts, "learned_variance": learned, "guidance": False, **found.wants(config)}
 
 
 def known_text_encoder(checkpoints: Sequence[Checkpoint], name: str = "auto", precision: Precision = "auto") -> Facts:
     """Return the facts of the text encoders in one or several checkpoints: those of their handle and what they give.
 
-    `windows` are the tokenizers, by kind or folder, with how many tokens are read of each.
+    `windows` are the tokenizers, by kind or folder, with how many tokens are read of each and
+    whether that number can be another.
 
     Raises:
         CheckpointError: a handle cannot be made either.
@@ -88,4 +90,8 @@ def _told_by_shapes(slot: Slot, part: Part | None) -> Config | None:
 
 
 def _window(slot: Slot, part: Part) -> Facts:
-    return {"tokenizer": str(tokenizer_folder(part) or slot.tokenizer), "length": slot.length}
+    return {
+        "tokenizer": str(tokenizer_folder(part) or slot.tokenizer),
+        "length": slot.length,
+        "stretches": slot.stretches,
+    }

@@ -71,7 +71,7 @@ class DDPM(PixelFamily):
         """Return epsilon, as in the paper."""
         return "epsilon"
 
-    def schedule(self, path: Path, steps: int) -> Schedule:
+    def schedule(self, path: Path, steps: int, *, cells: int | None = None) -> Schedule:  # noqa: ARG002
         """Return steps that count up from timestep 0, as DDPMPipeline's scheduler does."""
         return schedules.default(path, steps, steps_offset=0)
 
@@ -100,13 +100,13 @@ class NCSNpp(PixelFamily):
         """Return the score: the family never predicts anything else."""
         return "score"
 
-    def path(self, scheduler: Config | None, prediction: Prediction) -> Path:  # noqa: ARG002
+    def path(self, scheduler: Config | None, prediction: Prediction, config: Config) -> Path:  # noqa: ARG002
         """Return the levels that scheduler_config.json gives, or the usual ones."""
         ends = [(scheduler or {}).get(name) for name in ("sigma_min", "sigma_max")]
         low, high = (float(end) if isinstance(end, int | float) else 0.0 for end in ends)
         return VarianceExploding(low, high) if 0 < low < high else self.usual_path()
 
-    def schedule(self, path: Path, steps: int) -> Schedule:
+    def schedule(self, path: Path, steps: int, *, cells: int | None = None) -> Schedule:  # noqa: ARG002
         """Return levels spaced evenly in log sigma; the network is told those of times from 1 to SAMPLING_EPS."""
         found = schedules.exponential(path, steps)
         times = [1 - k * (1 - SAMPLING_EPS) / max(steps - 1, 1) for k in range(steps)]

@@ -15,7 +15,17 @@ from graphgen_nodes.checkpoints.layouts.mmdit import MMDiT
 from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
-from graphgen_nodes.families.family import Family, Slot, downscale, fits_clip, said_number, told, whole
+from graphgen_nodes.families.family import (
+    Family,
+    Slot,
+    downscale,
+    fits_clip,
+    is_scaled_by,
+    is_t5,
+    said_number,
+    told,
+    whole,
+)
 from graphgen_nodes.sampling.paths import Flow, Path
 from graphgen_nodes.sockets import LatentFormat, Prediction, TextConditioning
 
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from graphgen_nodes.sockets import Conditioning
 
 T5_WIDTH, T5_TOKENS = 4096, 256
+SCALE, SHIFT = 1.5305, 0.0609
 
 
 class StableDiffusion3(Family):
@@ -48,19 +59,19 @@ class StableDiffusion3(Family):
         return "joint_blocks.0.x_block.attn.qkv.weight" in part.shapes or all(name in part.shapes for name in renamed)
 
     def is_autoencoder(self, part: Part) -> bool:
-        """Recognise sixteen latent channels."""
-        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 16
+        """Recognise sixteen latent channels, and the family's scale where config.json tells."""
+        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 16 and is_scaled_by(part, SCALE)
 
     def is_text(self, slot: Slot, part: Part) -> bool:
         """Recognise T5 by its names, and the two CLIPs by what they are called or by their published widths."""
-        if any(name.endswith("SelfAttention.relative_attention_bias.weight") for name in part.shapes):
+        if is_t5(part):
             return slot.tokenizer == "t5"
         return part.kind in slot.kinds if slot.tokenizer == "t5" else fits_clip(slot, part)
 
     def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
         """Return the format: scale 1.5305 and shift 0.0609 unless config.json differs."""
-        scale = said_number(autoencoder, "scaling_factor", 1.5305)
-        shift = said_number(autoencoder, "shift_factor", 0.0609)
+        scale = said_number(autoencoder, "scaling_factor", SCALE)
+        shift = said_number(autoencoder, "shift_factor", SHIFT)
         return LatentFormat(self.latent_family, channels, scale, shift, downscale(autoencoder))
 
     def usual_path(self) -> Path:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
+from math import prod
 from typing import Annotated
 
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.facts import Infer, count_of, kept, number_of, path_of, refusing, schedule_facts
+from graphgen_nodes.facts import Infer, cells_of, count_of, kept, number_of, path_of, refusing, schedule_facts
 from graphgen_nodes.families import usual_schedule
 from graphgen_nodes.sampling import schedules
-from graphgen_nodes.sampling.paths import Flow, VarianceExploding, VariancePreserving
+from graphgen_nodes.sampling.paths import Flow, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sampling.schedules import part_of
-from graphgen_nodes.sockets import Denoiser, Path, Schedule
+from graphgen_nodes.sockets import Denoiser, Latent, Path, Schedule
 
 Model = Annotated[Denoiser, Field(description="The model to make the schedule for.")]
+Sized = Annotated[
+    Latent | None,
+    Field(description="What will be sampled; needed where the model's shift follows its size (Flux dev)."),
+]
 Steps = Annotated[int, Field(ge=1, le=1000, description="How many steps to take."), Slider(step=1)]
 SigmaMin = Annotated[float, Field(ge=0, le=1000, description="The last level before 0; 0 means the model's least.")]
 SigmaMax = Annotated[float, Field(ge=0, le=1000, description="The first level; 0 means the model's greatest.")]
@@ -35,21 +40,32 @@ MODELS_OWN = ("sigma_min", "sigma_max", "shift")
 
 def _made(make: Callable[..., Schedule], path: type[Path] = Path, cure: str = "") -> Infer:
     """Make the schedule itself, for that takes neither torch nor weights, and say what is known of it."""
-    names = signature(make).parameters.keys() - {"path"}
+    sized = "cells" in signature(make).parameters
+    names = signature(make).parameters.keys() - {"path", "cells"}
 
     def infer(known: Known) -> dict[str, Facts]:
         denoiser, settings = known.inputs.get("denoiser", {}), known.settings
         process, steps = path_of(denoiser), count_of(settings, "steps")
-        if process is None or not names <= settings.keys():
+        cells = cells_of(known.inputs.get("latent", {}))
+        if process is None or not names <= settings.keys() or (sized and known.many.get("latent") and cells is None):
             return {} if steps is None else {"schedule": {"steps": steps, "start": 0, "length": steps}}
         if not isinstance(process, path):
             message = f"has a noise process of kind {type(process).__name__}, and this schedule is for another"
             raise Refusal(message, at="denoiser", allowed=f"models with {path.__name__}", cure=cure)
         values = {name: (value or None) if name in MODELS_OWN else value for name, value in settings.items()}
+        size = {"cells": cells} if sized else {}
+        if sized and not values.get("shift"):
+            with refusing("latent"):
+                process.sized(cells)
         with refusing("", "change this node's settings"):
-            return {"schedule": schedule_facts(make(process, **values))}
+            return {"schedule": schedule_facts(make(process, **values, **size))}
 
     return infer
+
+
+def _cells(latent: Latent | None) -> int | None:
+    """Return how many cells a latent has."""
+    return None if latent is None else prod(latent.samples.shape[2:])
 
 
 def _part(known: Known) -> dict[str, Facts]:
@@ -68,16 +84,16 @@ def _part(known: Known) -> dict[str, Facts]:
 def _default(known: Known) -> dict[str, Facts]:
     name = str(known.inputs.get("denoiser", {}).get("family"))
 
-    def make(path: Path, steps: int) -> Schedule:
-        return usual_schedule(name, path, steps)
+    def make(path: Path, steps: int, *, cells: int | None) -> Schedule:
+        return usual_schedule(name, path, steps, cells=cells)
 
     return _made(make)(known)
 
 
 @node(category="schedules", cheap=True, infer=_default)
-def default(denoiser: Model, *, steps: Steps = 20) -> Schedule:
+def default(denoiser: Model, latent: Sized = None, *, steps: Steps = 20) -> Schedule:
     """Space steps as the pipeline of the model's own family does: the schedule to begin with."""
-    return usual_schedule(denoiser.family, denoiser.path, steps)
+    return usual_schedule(denoiser.family, denoiser.path, steps, cells=_cells(latent))
 
 
 @node(category="schedules", cheap=True, infer=_made(schedules.karras))
@@ -125,9 +141,9 @@ def exponential(
 
 
 @node(category="schedules", cheap=True, infer=_made(schedules.uniform))
-def uniform(denoiser: Model, *, steps: Steps = 20) -> Schedule:
+def uniform(denoiser: Model, latent: Sized = None, *, steps: Steps = 20) -> Schedule:
     """Space steps evenly over the noise levels as training drew them; also called simple."""
-    return schedules.uniform(denoiser.path, steps)
+    return schedules.uniform(denoiser.path, steps, cells=_cells(latent))
 
 
 @node(
@@ -187,6 +203,7 @@ def model(
 )
 def flow(
     denoiser: Model,
+    latent: Sized = None,
     *,
     steps: Steps = 20,
     shift: Annotated[
@@ -194,11 +211,11 @@ def flow(
     ] = 0.0,
     spacing: Annotated[
         schedules.FlowSpacing,
-        Field(description="Over the trained levels as diffusers does, shifting twice; or evenly over 1 to 0."),
+        Field(description="Over the trained levels as diffusers does, shifting twice; or evenly over 1 to 0 (Flux)."),
     ] = "training",
 ) -> Schedule:
     """Space steps evenly from noise to picture and move them by a time shift, for flow models (Esser et al. 2024)."""
-    return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing)
+    return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing, cells=_cells(latent))
 
 
 @node(category="schedules", cheap=True, infer=_part)
@@ -223,4 +240,4 @@ def register_nodes() -> list[Callable[..., object]]:
 @hookimpl
 def register_types() -> list[type]:
     """Let the noise processes travel."""
-    return [VariancePreserving, VarianceExploding, Flow]
+    return [VariancePreserving, VarianceExploding, Flow, SizedFlow]

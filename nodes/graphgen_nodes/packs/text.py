@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, Known, Refusal, TextArea, hookimpl, node
-from graphgen_nodes.facts import kept, refusing
+from graphgen import Context, Facts, Known, Refusal, Slider, TextArea, hookimpl, node
+from graphgen_nodes.facts import count_of, kept, number_of, refusing
+from graphgen_nodes.families import families
 from graphgen_nodes.families.family import READS_NONE
-from graphgen_nodes.sockets import Conditioning, TextEncoder
-from graphgen_nodes.text.windows import too_long, unread_of
+from graphgen_nodes.sockets import Conditioning, GuidedConditioning, TextEncoder
+from graphgen_nodes.text.windows import lengthened, too_long, unread_of
 
 if TYPE_CHECKING:
     from graphgen_nodes.text.encode import PromptEncoder
@@ -33,14 +35,30 @@ def _refuse(family: str) -> NoReturn:
 
 
 def _encoded(known: Known) -> dict[str, Facts]:
-    encoder = known.inputs.get("encoder", {})
+    length = count_of(known.settings, "length")
+    encoder = lengthened(known.inputs.get("encoder", {}), length or 0)
     texts = [text for name in PROMPTS if isinstance(text := known.settings.get(name), str)]
     if encoder.get("components") == []:
         _refuse(str(encoder.get("family")))
     with refusing("text"):
-        unread = unread_of(texts, encoder) if len(texts) == len(PROMPTS) else None
-    facts = {"batch": 1, **kept(encoder, "family", "tokens", "embedding", "pooled")}
+        unread = unread_of(texts, encoder) if len(texts) == len(PROMPTS) and length is not None else None
+    known_tokens = () if length is None else ("tokens",)
+    facts = {"batch": 1, **kept(encoder, "family", *known_tokens, "embedding", "pooled")}
     return {"conditioning": {**facts, "note": too_long(unread)} if unread else facts}
+
+
+def _told(known: Known) -> dict[str, Facts]:
+    given, scale = known.inputs.get("conditioning", {}), number_of(known.settings, "scale")
+    name = given.get("family")
+    if isinstance(name, str) and name in families() and not families()[name].told_guidance:
+        raise _untold(name)
+    return {"conditioning": given if scale is None else {**given, "guidance": scale}}
+
+
+def _untold(family: str) -> Refusal:
+    message = f"is made for {family}, whose models are told no guidance scale"
+    cure = "leave this node out, and set the scale of guiders.classifier_free"
+    return Refusal(message, at="conditioning", allowed="prompts for Flux", cure=cure)
 
 
 @node(category="text", title="Encode prompt", device="gpu", infer=_encoded)
@@ -55,12 +73,15 @@ def encode(
         Literal["auto", "encoded", "zeros"],
         Field(description="What no words become: what is read out of nothing, or zeros; auto is as the model learned."),
     ] = "auto",
+    length: Annotated[
+        int, Field(ge=0, le=512, description="How many tokens T5 reads, where a model has one; 0 is as usual for it.")
+    ] = 0,
 ) -> Conditioning:
     """Read a prompt as a model understands it.
 
-    Stable Diffusion reads 75 words or parts of words (SD3's T5 255); what is beyond is left out, with a warning. Where
-    a model has several text encoders (SDXL: CLIP ViT-L, CLIP bigG; SD3: a T5 besides), the second and third can read
-    other prompts.
+    Stable Diffusion reads 75 words or parts of words (SD3's T5 255, Flux's 511); what is beyond is left out, with a
+    warning. Where a model has several text encoders (SDXL: CLIP ViT-L, CLIP bigG; SD3: a T5 besides; Flux: CLIP ViT-L,
+    T5), the second and third can read other prompts.
     """
 
     def warn(message: str) -> None:
@@ -70,13 +91,37 @@ def encode(
         _refuse(encoder.family)
     silence = encoder.empty if empty == "auto" else empty
     with context.resource(encoder) as loaded:
-        return cast("PromptEncoder", loaded).encode(text, warn, others=(text_2, text_3), empty=silence)
+        encoders = cast("PromptEncoder", loaded)
+        return encoders.encode(text, warn, others=(text_2, text_3), empty=silence, length=length)
+
+
+@node(category="text", title="Distilled guidance", cheap=True, infer=_told)
+def guidance(
+    conditioning: Annotated[Conditioning, Field(description="The prompt.")],
+    *,
+    scale: Annotated[
+        float,
+        Field(ge=0, le=100, description="How strictly to follow the prompt, as the model was distilled to be told."),
+        Slider(step=0.5),
+    ] = 3.5,
+) -> Conditioning:
+    """Tell a model that was distilled from guided sampling how strictly to follow a prompt (Meng et al. 2023).
+
+    For Flux dev, which does without a negative prompt this way and takes half the time; without this node it is told
+    3.5. Together with guiders.classifier_free, tell both prompts.
+
+    Raises:
+        Refusal: the prompt is for a model that is told nothing of guidance.
+    """
+    if not isinstance(conditioning, GuidedConditioning):
+        raise _untold(conditioning.family)
+    return replace(conditioning, guidance=scale)
 
 
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the encoder."""
-    return [encode]
+    """Contribute the encoder, and what is told beside a prompt."""
+    return [encode, guidance]
 
 
 @hookimpl

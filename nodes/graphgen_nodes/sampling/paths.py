@@ -73,6 +73,10 @@ class Path(ABC):
         """Return the standard deviation to begin sampling with at a noise level, where nothing but noise is known."""
         return sigma
 
+    def sized(self, cells: int | None) -> Path:
+        """Return the path as latents of so many cells (None: not known) are noised along: for most the same for all."""
+        return self
+
 
 @dataclass(frozen=True)
 class VariancePreserving(Path):
@@ -205,6 +209,10 @@ class Flow(Path):
         """Return 1: pure noise."""
         return 1.0
 
+    def sized(self, cells: int | None) -> Flow:
+        """Return the flow with the shift that it has for a latent of so many cells (None: not known)."""
+        return self
+
     def shifted(self, sigma: float, shift: float | None = None) -> float:
         """Return a uniform noise level moved by a shift (Esser et al. 2024, equation 23), by default the path's."""
         shift = self.shift if shift is None else shift
@@ -233,6 +241,35 @@ class Flow(Path):
     def sigma_at_share(self, share: float) -> float:
         """Return the share moved by the path's shift: before it, training levels are uniform."""
         return self.shifted(share)
+
+
+@dataclass(frozen=True)
+class SizedFlow(Flow):
+    """Rectified flow whose time shift follows the size of the picture (Esser et al. 2024, section 5.3.2), as Flux's.
+
+    The shift is exp(mu), where mu is a line through `base_mu` at `base_tokens` and `most_mu` at `most_tokens`; a token
+    is `cells` cells of a latent.
+    """
+
+    base_mu: float = 0.5
+    most_mu: float = 1.15
+    base_tokens: int = 256
+    most_tokens: int = 4096
+    cells: int = 4
+
+    def sized(self, cells: int | None) -> Flow:
+        """Return the flow with its shift for a latent of so many cells.
+
+        Raises:
+            ValueError: the size is not given.
+        """
+        if cells is None:
+            raise ValueError(
+                "the model's time shift follows the size of the picture, which is not known here; wire the latent that "
+                "is sampled into the schedule too"
+            )
+        slope = (self.most_mu - self.base_mu) / (self.most_tokens - self.base_tokens)
+        return Flow(math.exp(self.base_mu + slope * (cells / self.cells - self.base_tokens)), self.timesteps)
 
 
 LEAST_ALPHA_BAR = 2**-24

@@ -56,9 +56,13 @@ def exponential(
     return _at_sigmas(path, [high, *(exp(value) for value in logs[1:-1]), low][:steps], rounding, initial_noise)
 
 
-def uniform(path: Path, steps: int) -> Schedule:
-    """Space steps evenly over the noise levels as training drew them, from the noisiest to 0."""
-    return _at_sigmas(path, [path.sigma_at_share(1 - k / steps) for k in range(steps)])
+def uniform(path: Path, steps: int, *, cells: int | None = None) -> Schedule:
+    """Space steps evenly over the noise levels as training drew them, from the noisiest to 0.
+
+    `cells` is the size of the latent, which some paths depend on.
+    """
+    sized = path.sized(cells)
+    return _at_sigmas(path, [sized.sigma_at_share(1 - k / steps) for k in range(steps)])
 
 
 def model(
@@ -115,18 +119,27 @@ def model(
     return Schedule((*sigmas, last), tuple(timesteps), path, noise_scale=start)
 
 
-def flow(path: Path, steps: int, *, shift: float | None = None, spacing: FlowSpacing = "training") -> Schedule:
+def flow(
+    path: Path,
+    steps: int,
+    *,
+    shift: float | None = None,
+    spacing: FlowSpacing = "training",
+    cells: int | None = None,
+) -> Schedule:
     """Space steps evenly from pure noise, then move them by the time shift (Esser et al. 2024, equation 23).
 
     Args:
         path: A flow path.
         steps: How many steps to take; a last one to 0 is among them.
-        shift: The time shift; the path's own if None. For Flux it is exp(mu).
+        shift: The time shift; the path's own if None.
         spacing: `uniform` spaces steps over 1..0. `training` spaces them over the levels trained, which are shifted
-            already, and shifts again: what diffusers' flow-match schedule does, and Stable Diffusion 3 with it.
+            already, and shifts again: what diffusers' flow-match schedule does, and Stable Diffusion 3 with it. A shift
+            that follows the picture's size is applied once.
+        cells: The size of the latent, which the shift of some paths follows.
 
     Raises:
-        ValueError: the path is no flow path.
+        ValueError: the path is no flow path, or its shift follows a size that is not given.
     """
     if not isinstance(path, Flow):
         raise ValueError(
@@ -137,7 +150,8 @@ def flow(path: Path, steps: int, *, shift: float | None = None, spacing: FlowSpa
         times = _linspace(1.0, path.shifted(1 / path.timesteps, shift), steps)
     else:
         times = [1 - k / steps for k in range(steps)]
-    return _at_sigmas(path, [path.shifted(time, shift) for time in times])
+    moved = path.sized(cells).shift if shift is None else shift
+    return _at_sigmas(path, [path.shifted(time, moved) for time in times])
 
 
 def default(path: Path, steps: int, *, steps_offset: int = 1) -> Schedule:

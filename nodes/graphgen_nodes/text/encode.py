@@ -16,7 +16,7 @@ from graphgen_nodes.families.family import Family
 from graphgen_nodes.sockets import Conditioning, EmptyPrompt
 from graphgen_nodes.text.prompts import prompt_of_each
 from graphgen_nodes.text.tokenizers import PromptTokenizer
-from graphgen_nodes.text.windows import too_long
+from graphgen_nodes.text.windows import fixed_length, too_long
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,27 @@ class PromptEncoder:
         return replace(self, encoders=networks)
 
     def encode(
-        self, text: str, warn: Callable[[str], None], *, others: Sequence[str] = (), empty: EmptyPrompt = "encoded"
+        self,
+        text: str,
+        warn: Callable[[str], None],
+        *,
+        others: Sequence[str] = (),
+        empty: EmptyPrompt = "encoded",
+        length: int = 0,
     ) -> Conditioning:
         """Encode a prompt; `warn` is told what part of it is too long to be read.
 
         A prompt that is too long loses its last words, never its end token. `others` are prompts for the second and
-        further encoders, where they are to read something else. `empty` is what becomes of no words at all.
+        further encoders, where they are to read something else. `empty` is what becomes of no words at all, `length`
+        how many tokens T5 reads (0: as usual).
 
         Raises:
-            Refusal: there are more prompts than encoders.
+            Refusal: there are more prompts than encoders, or a length and no T5.
         """
+        lengths = self._lengths(length)
         texts = dict(zip(self.encoders, prompt_of_each((text, *others), len(self.encoders)), strict=True))
-        ids = {part: self._ids(part, own) for part, own in texts.items()}
-        for end in dict.fromkeys(self._dropped(part, own) for part, own in texts.items()):
+        ids = {part: self._ids(part, own, lengths[part]) for part, own in texts.items()}
+        for end in dict.fromkeys(self.tokenizers[part].cut_off(own, lengths[part]) for part, own in texts.items()):
             if end:
                 warn(too_long([end]))
         with torch.no_grad():
@@ -57,13 +65,13 @@ class PromptEncoder:
             silent = empty == "zeros" and not any(own.strip() for own in texts.values())
             return on_cpu(zeros_like(found) if silent else found)
 
-    def _ids(self, part: str, text: str) -> Tensor:
+    def _ids(self, part: str, text: str, length: int) -> Tensor:
         device = next(self.encoders[part].parameters()).device
-        return torch.tensor([self.tokenizers[part].encode(text, self._length(part))], device=device)
+        return torch.tensor([self.tokenizers[part].encode(text, length)], device=device)
 
-    def _dropped(self, part: str, text: str) -> str:
-        return self.tokenizers[part].cut_off(text, self._length(part))
-
-    def _length(self, part: str) -> int:
-        """Return how many tokens an encoder reads."""
-        return next(slot.length for slot in self.family.texts if slot.part == part)
+    def _lengths(self, length: int) -> dict[str, int]:
+        """Return how many tokens each encoder reads."""
+        slots = [slot for slot in self.family.texts if slot.part in self.encoders]
+        if length and not any(slot.stretches for slot in slots):
+            raise fixed_length(length)
+        return {slot.part: length if length and slot.stretches else slot.length for slot in slots}

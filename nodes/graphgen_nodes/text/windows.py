@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from graphgen import Facts
+from graphgen import Facts, Refusal
 from graphgen_nodes.text.prompts import prompt_of_each
 
 MARKS = 2
@@ -29,13 +29,44 @@ def unread_of(prompts: Sequence[str], encoder: Facts) -> list[str]:
         ValueError: a text, or a model's own tokenizer, cannot be read.
         Refusal: a prompt is for an encoder that is not there.
     """
-    told = encoder.get("windows")
-    windows = [window for window in told if isinstance(window, Mapping)] if isinstance(told, Sequence) else []
+    windows = _windows(encoder)
     if not windows:
         return []
     read = zip(prompt_of_each(prompts, len(windows)), windows, strict=True)
     ends = {_end(text, window.get("tokenizer"), window.get("length")): None for text, window in read}
     return [end for end in ends if end]
+
+
+def lengthened(encoder: Facts, length: int) -> Facts:
+    """Return the facts of text encoders that read a prompt into another number of tokens; 0 is the usual number.
+
+    Raises:
+        Refusal: none of them has a window that stretches.
+    """
+    windows = _windows(encoder)
+    if not length or not windows:
+        return encoder
+    usual = next((window.get("length") for window in windows if window.get("stretches")), None)
+    if not isinstance(usual, int):
+        raise fixed_length(length)
+    stretched = [{**window, "length": length} if window.get("stretches") else window for window in windows]
+    tokens = encoder.get("tokens")
+    return {**encoder, "windows": stretched, **({"tokens": tokens - usual + length} if isinstance(tokens, int) else {})}
+
+
+def fixed_length(length: int) -> Refusal:
+    """Return the refusal of a length where no text encoder can read more or fewer tokens than usual."""
+    return Refusal(
+        f"is {length}, but the model has no T5, which alone of text encoders can read more or fewer tokens than usual",
+        at="length",
+        allowed="0",
+        cure="set it to 0, or give the model its T5",
+    )
+
+
+def _windows(encoder: Facts) -> list[Facts]:
+    told = encoder.get("windows")
+    return [window for window in told if isinstance(window, Mapping)] if isinstance(told, Sequence) else []
 
 
 def _end(text: str, tokenizer: object, length: object) -> str:

@@ -23,6 +23,10 @@ SAME = Rule("", "")
 """The rule that keeps every name as it is."""
 
 
+SCALES = ("scaled_fp8", "scale_weight", "weight_scale", "scale_input", "input_scale")
+"""How tensors are called that hold the scales of weights in eight bits."""
+
+
 class Incomplete(Exception):
     """Tensors are missing between others; whoever knows the file says which file it is."""
 
@@ -56,8 +60,9 @@ class Architecture(ABC):
         """Translate a part's names: for each of the network's tensors, what it is made of.
 
         Raises:
-            CheckpointError: the part holds tensors that this kind of network does not have.
+            CheckpointError: the part holds tensors that this kind of network does not have, or scaled ones.
         """
+        _refuse_scaled(part)
         try:
             rules = self.rules(part.shapes)
         except Incomplete as error:
@@ -96,6 +101,15 @@ class Architecture(ABC):
                 f"{part.path / 'config.json'}: is for {', '.join(map(str, names))}; {' or '.join(self.classes)} is "
                 "expected in this place"
             )
+
+
+def _refuse_scaled(part: Part) -> None:
+    found = next((name for name in part.shapes if name.rpartition(".")[2] in SCALES), None)
+    if found is not None:
+        raise CheckpointError(
+            f"{part}: holds weights in eight bits with scales beside them ({found!r}), which graphgen cannot read; get "
+            "the model in bfloat16 or float16, or in float8 without scales"
+        )
 
 
 def count(shapes: Iterable[str], prefix: str) -> int:

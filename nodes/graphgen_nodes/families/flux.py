@@ -1,0 +1,228 @@
+"""Flux.1 dev and schnell (Black Forest Labs 2024): a transformer over packed latents that predicts a flow's velocity.
+
+Sixteen latent channels, of which the transformer sees 2 by 2 cells as one token; two text encoders, of which CLIP ViT-L
+gives a pooled vector and T5-XXL the tokens. The dev model was distilled from guided sampling: it is told a guidance
+scale, and its noise schedule shifts with the size of the picture. The schnell model does without both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from graphgen import Facts
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.layouts.clip import ClipText
+from graphgen_nodes.checkpoints.layouts.flux import FluxTransformer
+from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
+from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
+from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
+from graphgen_nodes.checkpoints.process import is_flow, number, steps
+from graphgen_nodes.families.family import (
+    Family,
+    Slot,
+    downscale,
+    fits_clip,
+    is_scaled_by,
+    is_t5,
+    said_number,
+    told,
+    whole,
+)
+from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow
+from graphgen_nodes.sockets import GuidedConditioning, LatentFormat, Prediction, Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from graphgen_nodes.sockets import Conditioning
+
+PATCH = 2
+"""Cells of a latent to the side of a token."""
+
+USUAL_GUIDANCE = 3.5
+"""The guidance scale that the dev model is told where nothing else is wanted."""
+
+SCALE, SHIFT = 0.3611, 0.1159
+
+RELEASED = ("double_blocks.0.img_mod.lin.weight", "vector_in.in_layer.weight")
+RENAMED = ("single_transformer_blocks.0.norm.linear.weight", "time_text_embed.text_embedder.linear_1.weight")
+"""Tensors that its kin have not: Chroma has no modulation of its own in each block, Flux.2 no pooled text."""
+
+
+class Flux(Family):
+    """Flux.1 dev and schnell, told apart by the dev model's guidance embedding."""
+
+    name = "flux"
+    title = "Flux.1"
+    latent_family = "flux"
+    # activations exceed float16's range
+    denoiser = Slot("transformer", ("transformer", "denoiser"), FluxTransformer(), half="bfloat16")
+    texts = (
+        Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu"), "clip"),
+        Slot("text_encoder_2", ("text_encoder_2", "t5xxl"), T5Encoder(), "t5", "bfloat16", 512),
+    )
+    told_guidance = True
+    autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
+
+    def is_denoiser(self, part: Part) -> bool:
+        """Recognise double and single blocks under the release's or diffusers' names, each with its modulation."""
+        return any(all(name in part.shapes for name in names) for names in (RELEASED, RENAMED))
+
+    def is_autoencoder(self, part: Part) -> bool:
+        """Recognise sixteen latent channels, and Flux's scale where config.json tells."""
+        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 16 and is_scaled_by(part, SCALE)
+
+    def is_text(self, slot: Slot, part: Part) -> bool:
+        """Recognise T5 by its names, and CLIP ViT-L by what it is called or by its width."""
+        if is_t5(part):
+            return slot.tokenizer == "t5"
+        return part.kind in slot.kinds if slot.tokenizer == "t5" else fits_clip(slot, part)
+
+    def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
+        """Return the format: scale 0.3611 and shift 0.1159 unless config.json differs."""
+        scale = said_number(autoencoder, "scaling_factor", SCALE)
+        shift = said_number(autoencoder, "shift_factor", SHIFT)
+        return LatentFormat(self.latent_family, channels, scale, shift, downscale(autoencoder))
+
+    def channels(self, config: Config) -> tuple[int, int]:
+        """Return a latent's channels: a token has those of its cells side by side."""
+        taken = whole(config, "in_channels")
+        return taken // PATCH**2, (whole(config, "out_channels") or taken) // PATCH**2
+
+    def usual_path(self) -> Path:
+        """Return the dev model's flow: mu 0.5 at 256 tokens and 1.15 at 4096."""
+        return SizedFlow(cells=PATCH**2)
+
+    def usual_prediction(self, checkpoint: Checkpoint, part: Part) -> Prediction | None:  # noqa: ARG002
+        """Return flow: the family has never been anything else."""
+        return "flow"
+
+    def path(self, scheduler: Config | None, prediction: Prediction, config: Config) -> Path:
+        """Return the flow with the shift that scheduler_config.json tells, or that of dev or of schnell.
+
+        Raises:
+            CheckpointError: the scheduler shifts in a way that graphgen does not know.
+        """
+        if prediction != "flow":
+            return super().path(scheduler, prediction, config)
+        if scheduler is None or not is_flow(scheduler):
+            return SizedFlow(cells=PATCH**2) if config.get("guidance_embeds") else Flow()
+        timesteps = steps(scheduler, 1000)
+        if not scheduler.get("use_dynamic_shifting"):
+            return Flow(number(scheduler, "shift", 1.0), timesteps)
+        if scheduler.get("time_shift_type", "exponential") != "exponential":
+            raise CheckpointError(
+                f"scheduler_config.json: time_shift_type is {scheduler['time_shift_type']!r}; "
+                "graphgen knows exponential"
+            )
+        return SizedFlow(
+            timesteps=timesteps,
+            base_mu=number(scheduler, "base_shift", 0.5),
+            most_mu=number(scheduler, "max_shift", 1.15),
+            base_tokens=whole(scheduler, "base_image_seq_len") or 256,
+            most_tokens=whole(scheduler, "max_image_seq_len") or 4096,
+            cells=PATCH**2,
+        )
+
+    def schedule(self, path: Path, steps: int, *, cells: int | None = None) -> Schedule:
+        """Space steps evenly over 1 to 0 and shift them once, by the latent's size where the model's shift follows it.
+
+        Raises:
+            ValueError: the shift follows a size that is not known.
+        """
+        if isinstance(path, Flow):
+            return schedules.flow(path, steps, spacing="uniform", cells=cells)
+        return super().schedule(path, steps)
+
+    def wants(self, config: Config) -> Facts:
+        """Return the widths of its two text inputs, the cells in a token's side, and whether guidance is embedded."""
+        return {
+            "embedding": whole(config, "joint_attention_dim"),
+            "pooled": whole(config, "pooled_projection_dim"),
+            "multiple": PATCH,
+            "guidance": bool(config.get("guidance_embeds")),
+        }
+
+    def gives(self, configs: Mapping[str, Config]) -> Facts:
+        """Return T5's tokens and CLIP's pooled vector."""
+        return {
+            "tokens": self.texts[1].length,
+            "embedding": whole(configs.get("text_encoder_2"), "d_model"),
+            "pooled": whole(configs.get("text_encoder"), "hidden_size"),
+        }
+
+    def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
+        """Call the transformer on packed latents.
+
+        Raises:
+            ValueError: the latent's sides are odd, or a guidance scale is given to a model that embeds none.
+        """
+        import torch
+
+        words = told(conditioning, GuidedConditioning)
+        rows, columns = x.shape[-2] // PATCH, x.shape[-1] // PATCH
+        found: Tensor = network(
+            pack(x),
+            encoder_hidden_states=words.embeddings,
+            pooled_projections=words.pooled,
+            timestep=timestep / 1000,  # its embedder multiplies by 1000
+            guidance=_guidance(network, words.guidance, timestep),
+            img_ids=positions(rows, columns).to(x.device),
+            txt_ids=torch.zeros(words.embeddings.shape[1], 3, device=x.device),
+            return_dict=False,
+        )[0]
+        return unpack(found, rows, columns)
+
+    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> GuidedConditioning:
+        """Return T5's last states and CLIP's pooled ones."""
+        pooled = encoders["text_encoder"](ids["text_encoder"]).pooler_output
+        states = encoders["text_encoder_2"](ids["text_encoder_2"]).last_hidden_state
+        return GuidedConditioning(self.name, states, pooled)
+
+
+def pack(latent: Tensor) -> Tensor:
+    """Make tokens `[batch, rows * columns, 4 * channels]` of 2 by 2 cells of a latent.
+
+    Raises:
+        ValueError: its height or width is odd.
+    """
+    batch, channels, height, width = latent.shape
+    if height % PATCH or width % PATCH:
+        raise ValueError(
+            f"latent: has {height} rows and {width} columns; Flux takes even numbers, so sides of pictures that are "
+            "multiples of 16 pixels"
+        )
+    cells = latent.reshape(batch, channels, height // PATCH, PATCH, width // PATCH, PATCH)
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, channels * PATCH**2)
+
+
+def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
+    """Make a latent `[batch, channels, 2 * rows, 2 * columns]` of tokens: the inverse of `pack`."""
+    cells = tokens.reshape(len(tokens), rows, columns, -1, PATCH, PATCH)
+    return cells.permute(0, 3, 1, 4, 2, 5).reshape(len(tokens), -1, rows * PATCH, columns * PATCH)
+
+
+def positions(rows: int, columns: int) -> Tensor:
+    """Return each picture token's place `(0, row, column)` for the rotary embedding, in the order of `pack`."""
+    import torch
+
+    return torch.cartesian_prod(torch.zeros(1), torch.arange(float(rows)), torch.arange(float(columns)))
+
+
+def _guidance(network: nn.Module, scale: float | None, timestep: Tensor) -> Tensor | None:
+    """Return the guidance scale for each row, or None for a network that is told none."""
+    import torch
+
+    if network.config.guidance_embeds:  # type: ignore[union-attr]  # diffusers' models have a config
+        return torch.full_like(timestep, USUAL_GUIDANCE if scale is None else scale)
+    if scale is not None:
+        raise ValueError(
+            f"conditioning.guidance: is {scale:g}, but this model was not distilled to be told one (schnell was not); "
+            "leave out text.guidance"
+        )
+    return None
+
+
+FAMILIES = (Flux(),)

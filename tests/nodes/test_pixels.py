@@ -16,6 +16,7 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
+from released import ddpm_unet
 from safetensors.torch import load_file, save_file
 from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor
@@ -23,7 +24,8 @@ from torch import Tensor
 import graphgen
 from graphgen.errors import WorkflowError
 from graphgen_nodes import Image, LatentFormat, VarianceExploding, VariancePreserving
-from graphgen_nodes.checkpoints import CheckpointError, open_checkpoint
+from graphgen_nodes.checkpoints import CheckpointError, Part, open_checkpoint
+from graphgen_nodes.families import families
 from graphgen_nodes.families.handles import autoencoder_handle, denoiser_handle
 from graphgen_nodes.imaging.autoencoder import latent_of, pixels_of
 from graphgen_nodes.sampling import options, schedules
@@ -94,6 +96,43 @@ def test_ddpm_without_clipping_equals_the_pipeline_without_it() -> None:
 
 def test_original_names_give_the_folder_s_picture() -> None:
     assert difference(ours("ddpm", model="ddpm.safetensors"), ours("ddpm")) < 1e-6
+
+
+PUBLISHED = {
+    "CIFAR-10": ((128, 256, 256, 256), (1,), 35.7e6),
+    "CelebA-HQ and LSUN": ((128, 128, 256, 256, 512, 512), (4,), 113.7e6),
+}
+"""Channels by level, the levels with attention, and how many parameters the paper tells (appendix B)."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_shapes_tell_the_published_sizes(name: str) -> None:
+    """Read the paper's networks back from the first release's names and shapes."""
+    from diffusers import UNet2DModel
+
+    channels, attends, told = PUBLISHED[name]
+    kinds = ["AttnDownBlock2D" if level in attends else "DownBlock2D" for level in range(len(channels))]
+    ups = [kind.replace("Down", "Up") for kind in reversed(kinds)]
+    with torch.device("meta"):
+        module = UNet2DModel(
+            block_out_channels=channels,
+            down_block_types=tuple(kinds),
+            up_block_types=tuple(ups),
+            layers_per_block=2,
+            attention_head_dim=None,
+        )
+    assert sum(value.numel() for value in module.parameters()) == pytest.approx(told, rel=0.005)
+    released = ddpm_unet(module.state_dict(), levels=len(channels))
+    shapes = {name: tuple(value.shape) for name, value in released.items()}
+    part = Part("denoiser", Path("file"), "original", shapes, {})
+    (found,) = [family for family in families().values() if family.is_denoiser(part)]
+    sources = found.denoiser.architecture.sources(part)
+    config = found.denoiser.architecture.configure(part, sources)
+    with torch.device("meta"):
+        rebuilt = found.denoiser.architecture.build(config)
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    assert {name: tuple(value.shape) for name, value in rebuilt.state_dict().items()} == wanted
+    assert {name: source.shape for name, source in sources.items()} == wanted
 
 
 def test_old_attention_names_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

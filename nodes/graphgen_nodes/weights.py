@@ -158,7 +158,7 @@ def read_tensors(part: Part, sources: Iterable[Source], device: torch.device) ->
             for name, pieces in wanted.items():
                 tensor = stored.get_tensor(name)
                 for source in pieces:
-                    yield source, _made_of(tensor, source)
+                    yield source, made_of(tensor, source)
 
 
 def check_numbers(value: Tensor, source: Source, part: Part) -> None:
@@ -175,7 +175,8 @@ def check_numbers(value: Tensor, source: Source, part: Part) -> None:
     )
 
 
-def _made_of(tensor: Tensor, source: Source) -> Tensor:
+def made_of(tensor: Tensor, source: Source) -> Tensor:
+    """Return what a source makes of a stored tensor."""
     if source.pieces > 1:
         rows = len(tensor) // source.pieces
         tensor = tensor.narrow(0, source.piece * rows, source.span * rows)

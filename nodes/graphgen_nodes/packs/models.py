@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, NamedTuple, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, File, Known, hookimpl, node
+from graphgen import Context, Facts, File, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.blend import Blend, check_blend
 from graphgen_nodes.checkpoints.parts import Checkpoint, open_checkpoint
-from graphgen_nodes.facts import Infer, refusing
+from graphgen_nodes.facts import Infer, denoiser_facts, refusing
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, text_encoder_handle
 from graphgen_nodes.families.known import known_autoencoder, known_denoiser, known_text_encoder
+from graphgen_nodes.lora.blocks import parse_blocks
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, TextEncoder
 
 ModelFile = Annotated[
@@ -97,6 +100,15 @@ def _autoencoder(known: Known) -> dict[str, Facts]:
     return {"autoencoder": known_autoencoder(_opened(known, "path")[0], name, precision)}
 
 
+def _merged(known: Known) -> dict[str, Facts]:
+    first, second, blocks = known.inputs["first"], known.inputs["second"], known.settings.get("blocks")
+    with refusing("blocks"):
+        parse_blocks(blocks if isinstance(blocks, str) else "")
+    with refusing("second"):
+        check_blend(first, second)
+    return {"denoiser": first}
+
+
 MODEL = _when_known(_model, "path", "prediction", "precision")
 DENOISER = _when_known(_denoiser, "path", "prediction", "precision")
 TEXT = _when_known(_text_encoder, *TEXT_FILES, "family", "precision")
@@ -155,7 +167,38 @@ def load_autoencoder(
     return autoencoder_handle(open_checkpoint(context.path("models", path)), family, precision)
 
 
+@node(category="models", title="Merge denoisers", infer=_merged)
+def merge(
+    first: Annotated[Denoiser, Field(description="The denoiser to begin with.")],
+    second: Annotated[Denoiser, Field(description="The one to move towards, of the same kind.")],
+    *,
+    share: Annotated[
+        float, Field(ge=-2, le=3, description="How far to go: 0 is the first, 1 the second."), Slider(step=0.05)
+    ] = 0.5,
+    blocks: Annotated[
+        str, Field(max_length=4000, description="What the share is multiplied by, as in 'down 1, mid 0.5, up.1 0'.")
+    ] = "",
+) -> Denoiser:
+    """Blend the weights of two denoisers: `first + share * (second - first)`.
+
+    Neither is changed. The result is made when it is used and takes the memory of one more network. Several in a row
+    blend three and more; patches of the first are made before.
+    """
+    given = parse_blocks(blocks)
+    check_blend(denoiser_facts(first), denoiser_facts(second))
+    if second.patches:
+        cure = "give it as it was loaded, and patch what comes out"
+        raise Refusal("is patched, and only what is loaded from a file can be blended in", at="second", cure=cure)
+    return replace(first, patches=(*first.patches, Blend(second.weights, share, given))) if share else first
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the loaders."""
-    return [load, load_denoiser, load_text_encoder, load_autoencoder]
+    """Contribute the loaders, and a blend of what they name."""
+    return [load, load_denoiser, load_text_encoder, load_autoencoder, merge]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Contribute the patch that a blend is."""
+    return [Blend]

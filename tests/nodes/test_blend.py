@@ -46,9 +46,9 @@ def test_weights_lie_between_those_of_two(second: Path, residency: Residency) ->
     first, last = weights(residency, one), weights(residency, other)
     for name, value in weights(residency, merge(one, other, share=0.25)).items():
         torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * last[name])
-    assert all(
-        torch.equal(value, last[name]) for name, value in weights(residency, merge(one, other, share=1.0)).items()
-    )
+    whole = weights(residency, merge(one, other, share=1.0))
+    assert all(torch.equal(value, last[name]) for name, value in whole.items())
+    assert residency.files(merge(one, other)) == sorted({*residency.files(one), second})
     assert merge(one, other, share=0.0) == one
     assert all(torch.equal(value, first[name]) for name, value in weights(residency, one).items())
 

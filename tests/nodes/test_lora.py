@@ -14,8 +14,8 @@ import pytest
 import torch
 from engine_kit import Log, N, config, engine, workflow
 from nodes.test_lora_files import pipeline
-from nodes.test_parity import CHAIN, DDIM, FLOW, NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS, from_pipeline
-from released import bare
+from nodes.test_parity import CHAIN, DDIM, EULER, FLOW, NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS, from_pipeline
+from released import bare, ldm_unet
 from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor
 
@@ -28,6 +28,8 @@ from graphgen.registry import Registry, build_registry
 from nodes import lora_kit as kit
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "lora.json"
+SCHEDULES: dict[str, dict[str, Any]] = {"sd1": CHAIN, "sdxl": EULER, "sd3": FLOW}
+Pairs = dict[str, tuple[Tensor, Tensor]]
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "proj_in")
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
@@ -42,7 +44,7 @@ def registry() -> Registry:
 @pytest.fixture
 def made(tmp_path: Path, registry: Registry) -> Iterator[Engine]:
     models = config(tmp_path).roots.models
-    arches: tuple[Arch, ...] = ("sd1", "sd3")
+    arches: tuple[Arch, ...] = ("sd1", "sdxl", "sd3")
     for arch in arches:
         shutil.copytree(shared_tiny(arch).folder, models / arch, copy_function=os.link)
     with engine(tmp_path, installed=registry, device="cpu") as found:
@@ -54,8 +56,17 @@ def attention(arch: Arch) -> dict[str, Tensor]:
     return kit.layers_of(parts.unet if arch != "sd3" else parts.transformer, *LAYERS)
 
 
-def words(arch: Arch) -> dict[str, Tensor]:
-    return kit.layers_of(pipeline(arch).text_encoder, *TEXT_LAYERS)
+def words(arch: Arch, part: str = "text_encoder") -> dict[str, Tensor]:
+    """Return layers of a text encoder, by the names that trainers know them by."""
+    found = kit.layers_of(getattr(pipeline(arch), part), *TEXT_LAYERS)
+    return {f"text_model.{bare(name)}": weight for name, weight in found.items()}
+
+
+def released(pairs: Pairs) -> Pairs:
+    """Name a UNet's layers as its release does."""
+    order = {f"{name}.weight": torch.tensor(index) for index, name in enumerate(pairs)}
+    values = list(pairs.values())
+    return {name.removesuffix(".weight"): values[int(index)] for name, index in ldm_unet(order, layers=1).items()}
 
 
 def put(made: Engine, name: str, *tensors: kit.Parts, **more: Any) -> str:
@@ -76,14 +87,14 @@ def drawing(*loras: dict[str, Any], arch: Arch = "sd1", texts: bool = True, step
         last = f"lora{index}"
         nodes[last] = N("lora.load", settings, **wires)
     encoder = f"{last if texts else 'model'}.text_encoder"
-    schedule: dict[str, Any] = FLOW if arch == "sd3" else CHAIN
+    schedule = SCHEDULES[arch]
     nodes |= {
         "positive": N("text.encode", {"text": PROMPT}, encoder=encoder),
         "negative": N("text.encode", {"text": "blurry"}, encoder=encoder),
         "latent": N("latents.empty", {"width": SIZE, "height": SIZE}, denoiser="model.denoiser"),
         "noise": N("noise.gaussian", {"seed": SEED}),
         "schedule": N(schedule["type"], {"steps": steps, **schedule.get("settings", {})}, denoiser="model.denoiser"),
-        "sampler": N("samplers.euler" if arch == "sd3" else "samplers.ddim"),
+        "sampler": N("samplers.ddim" if arch == "sd1" else "samplers.euler"),
         "guider": N(
             "guiders.classifier_free",
             {"scale": SCALE},
@@ -274,7 +285,7 @@ def test_the_workflow_equals_the_pipeline(made: Engine, record_property: Any) ->
         made,
         "workflow.safetensors",
         kit.kohya(kit.pairs(attention("sd1"), 1), "lora_unet_", alpha=2.0),
-        kit.kohya({f"text_model.{bare(name)}": pair for name, pair in kit.pairs(words("sd1"), 50).items()}, "lora_te_"),
+        kit.kohya(kit.pairs(words("sd1"), 50), "lora_te_"),
     )
     reference = theirs("sd1", made.config.roots.models / file, 0.8, scheduler=False)
     given: dict[str, JSON] = {"prompt": PROMPT, "negative": NEGATIVE, "seed": SEED, "steps": STEPS, "guidance": SCALE}
@@ -290,18 +301,28 @@ def test_the_workflow_equals_the_pipeline(made: Engine, record_property: Any) ->
 
 @pytest.mark.parametrize(
     ("arch", "dialect", "strength"),
-    [("sd1", "kohya", 1.0), ("sd1", "kohya", 0.6), ("sd1", "peft", 1.0), ("sd3", "peft", 0.7)],
+    [
+        ("sd1", "kohya", 1.0),
+        ("sd1", "kohya", 0.6),
+        ("sd1", "peft", 1.0),
+        ("sdxl", "kohya", 0.8),
+        ("sdxl", "release", 0.8),
+        ("sdxl", "peft", 1.0),
+        ("sd3", "peft", 0.7),
+    ],
 )
 def test_picture_equals_the_pipeline_s(
     arch: Arch, dialect: str, strength: float, made: Engine, record_property: Any
 ) -> None:
-    denoiser, text = kit.pairs(attention(arch), 1), kit.pairs(words(arch), 50)
-    part = "transformer" if arch == "sd3" else "unet"
-    if dialect == "kohya":
-        named = {f"text_model.{bare(name)}": value for name, value in text.items()}
-        tensors = kit.kohya(denoiser, "lora_unet_", alpha=2.0), kit.kohya(named, "lora_te_", alpha=1.0)
+    """Draw with a file for the denoiser and the text encoders by our nodes and by diffusers."""
+    pairs, numbers = kit.pairs(attention(arch), 1), {"text_encoder": "1", "text_encoder_2": "2"}
+    texts = {part: kit.pairs(words(arch, part), 50) for part in numbers if arch == "sdxl" or part == "text_encoder"}
+    if dialect == "peft":
+        tensors = [kit.peft(pairs, "transformer." if arch == "sd3" else "unet.")]
+        tensors += [kit.peft(found, f"{part}.") for part, found in texts.items()]
     else:
-        tensors = kit.peft(denoiser, f"{part}."), kit.peft(text, "text_encoder.")
+        tensors = [kit.kohya(released(pairs) if dialect == "release" else pairs, "lora_unet_", alpha=2.0)]
+        tensors += [kit.kohya(found, f"lora_te{numbers[part]}_", alpha=1.0) for part, found in texts.items()]
     file = put(made, "parity.safetensors", *tensors)
     reference = theirs(arch, made.config.roots.models / file, strength)
     found = drawn(made, lora(file, strength=strength, text_strength=strength), arch=arch, steps=STEPS)

@@ -27,8 +27,8 @@ from graphgen_nodes.lora.matching import guess_family
 from graphgen_nodes.lora.patch import LoRA
 from nodes import lora_kit as kit
 
-ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sd3")
-DENOISERS = {"sd1": "unet", "sd2": "unet", "sd3": "transformer"}
+ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3")
+DENOISERS = dict.fromkeys(ARCHES, "unet") | {"sd3": "transformer"}
 
 
 def quiet(done: int, total: int) -> None:
@@ -121,6 +121,9 @@ def test_every_layer_is_found_by_every_name(
         ("sd1", "text_encoder", "lora_te_", "text_model."),
         ("sd1", "text_encoder", "lora_te1_", "text_model."),
         ("sd2", "text_encoder", "text_encoder.", "text_model."),
+        ("sdxl", "text_encoder", "lora_te1_", "text_model."),
+        ("sdxl", "text_encoder_2", "lora_te2_", "text_model."),
+        ("sdxl_refiner", "text_encoder_2", "text_encoder_2.", "text_model."),
         ("sd3", "text_encoder", "lora_te1_", "text_model."),
         ("sd3", "text_encoder_2", "lora_te2_", "text_model."),
         ("sd3", "text_encoder_2", "text_encoder_2.", ""),

@@ -23,7 +23,7 @@ from graphgen_nodes.checkpoints.keys import translate
 from graphgen_nodes.checkpoints.layouts.flux import FluxTransformer
 from graphgen_nodes.families.flux import Flux, pack, positions, unpack
 from graphgen_nodes.families.handles import autoencoder_handle, denoiser_handle, text_encoder_handle
-from graphgen_nodes.weights import _made_of
+from graphgen_nodes.weights import made_of
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 PROMPT, NEGATIVE = "A red Apple, on 2 blue tables", "blurry"
@@ -103,7 +103,7 @@ def test_the_table_agrees_with_diffusers_converter_at_the_published_width() -> N
     released = flux(narrow)
     shapes = {name: tuple(value.shape) for name, value in released.items()}
     sources = translate(shapes, FluxTransformer().rules(shapes), "file")
-    made = {name: _made_of(released[source.name], source) for name, source in sources.items()}
+    made = {name: made_of(released[source.name], source) for name, source in sources.items()}
     expected = convert_flux_transformer_checkpoint_to_diffusers(dict(released))
     assert made.keys() == expected.keys() == narrow.keys()
     for name, value in expected.items():

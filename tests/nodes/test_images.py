@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy
 import PIL.Image
 import pytest
 import torch
+from engine_kit import config
 from torch.nn import functional
 
 from graphgen import Context, Facts, Files, Known, Preview, Refusal
+from graphgen.engine import Engine
 from graphgen.errors import Cancelled, PathError
 from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
+from graphgen.plugins import find_plugins
+from graphgen.registry import build_registry
 from graphgen_nodes.imaging.files import read_picture
 from graphgen_nodes.imaging.geometry import Mode, Size, check_size, covering, fitted
 from graphgen_nodes.imaging.names import clean_stem
@@ -379,3 +384,40 @@ def test_a_files_size_and_content_are_known(tmp_path: Path) -> None:
         infer(images.load, known({"path": "missing.png"}, root=tmp_path))
     with pytest.raises(Refusal, match="cannot be read"):
         infer(images.load, known({"path": "."}, root=tmp_path))
+
+
+def test_a_folder_gives_its_pictures_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "inputs" / "photos"
+    (folder / "old").mkdir(parents=True)
+    for name, colour in (("b.png", 255), ("a.PNG", 51), ("note.txt", 0)):
+        PIL.Image.new("RGB", (5, 4), (colour, 0, 0)).save(folder / name, format="PNG")
+    given = known({"path": "photos"}, root=tmp_path / "inputs")
+    assert infer(images.load_folder, given) == {"images": {"count": 2}}
+    fingerprint = spec_of(images.load_folder).fingerprint
+    assert fingerprint is not None
+    before = fingerprint(given)
+    nodes: dict[str, JSON] = {
+        "all": {"type": "images.load_folder", "settings": {"path": "photos"}},
+        "each": {"type": "images.resize", "map": {"over": ["image"]}, "inputs": {"image": "all.images"}},
+    }
+    outputs: dict[str, JSON] = {"all": {"from": "all.images"}, "each": {"from": "each.image"}}
+    with Engine(config(tmp_path), build_registry(find_plugins())) as machine:
+        report = machine.run({"graphgen": 1, "nodes": nodes, "outputs": outputs})
+        found = cast("dict[str, list[Image]]", dict(report.outputs))
+    assert [round(float(image.pixels[0, 0, 0, 0]), 6) for image in found["all"]] == [0.2, 1.0]
+    assert [tuple(image.pixels.shape) for image in found["each"]] == [(1, 3, 512, 512)] * 2
+    (folder / "b.png").rename(folder / "c.png")
+    assert fingerprint(given) == before, "names do not matter as long as the order is the same"
+    (folder / "c.png").unlink()
+    assert fingerprint(given) != before
+
+
+def test_a_folder_without_pictures_and_one_that_leads_out_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    given = known({"path": "photos"}, root=tmp_path)
+    with pytest.raises(Refusal, match="no picture is in the folder; put some there"):
+        infer(images.load_folder, given)
+    PIL.Image.new("RGB", (5, 4)).save(tmp_path / "secret.png")
+    (tmp_path / "photos" / "a.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(Refusal, match=r"'a\.png' is a link that leads out of the folder"):
+        infer(images.load_folder, given)

@@ -34,6 +34,22 @@ def picture_size(path: Path) -> Size:
     return _size(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the picture files in a folder, by their names; folders in it are left alone.
+
+    Raises:
+        ValueError: there are none, or one is a link that leads out of the folder.
+        OSError: the folder cannot be read.
+    """
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    for path in found:
+        if path.resolve().parent != folder.resolve():
+            raise ValueError(f"'{path.name}' is a link that leads out of the folder; put the picture itself there")
+    if not found:
+        raise ValueError(f"no picture is in the folder; put some there ({', '.join(SUFFIXES)})")
+    return found
+
+
 @contextmanager
 def open_picture(path: Path) -> Iterator[Image]:
     """Open a picture file, its header read and its size checked, its pixels not decoded.

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from graphgen import Context, Facts, File, Files, Known, Refusal, Slider, hookimpl, node
+from graphgen import Context, Facts, File, Files, Known, Refusal, Slider, Stream, hookimpl, node
 from graphgen_nodes.facts import (
     check_alike,
     check_known_size,
@@ -26,7 +26,7 @@ from graphgen_nodes.facts import (
     size_of,
 )
 from graphgen_nodes.imaging.geometry import Mode, Size
-from graphgen_nodes.imaging.headers import SUFFIXES, picture_size
+from graphgen_nodes.imaging.headers import SUFFIXES, picture_size, pictures_in
 from graphgen_nodes.imaging.names import clean_stem
 from graphgen_nodes.sockets import Image, Mask, Upscaler
 
@@ -78,6 +78,39 @@ def load(
     from graphgen_nodes.imaging import pictures
 
     return LoadedPicture(*pictures.load(context.path("inputs", path)))
+
+
+def _folder_facts(known: Known) -> dict[str, Facts]:
+    folder = file_of(known, "inputs")
+    if folder is None:
+        return {}
+    with refusing("path"):
+        return {"images": {"count": len(pictures_in(folder))}}
+
+
+def _folder_digest(known: Known) -> str:
+    folder = file_of(known, "inputs")
+    if folder is None:
+        return ""
+    with refusing("path"):
+        stats = [(path, path.stat()) for path in pictures_in(folder)]
+        return "\n".join(_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in stats)
+
+
+@node(category="images", title="Load pictures of a folder", infer=_folder_facts, fingerprint=_folder_digest)
+def load_folder(
+    context: Context,
+    *,
+    path: Annotated[str, File("inputs"), Field(min_length=1, description="The folder, in the inputs folder.")],
+) -> Annotated[Stream[Image], Field(description="The pictures as RGB, each a batch of one.")]:
+    """Load all pictures in a folder, in the order of their names; a map over them starts with the first.
+
+    Folders in it are left alone.
+    """
+    from graphgen_nodes.imaging import pictures
+
+    for file in context.track(pictures_in(context.path("inputs", path))):
+        yield pictures.load(file)[0]
 
 
 def _saved_facts(known: Known) -> dict[str, Facts]:
@@ -289,4 +322,4 @@ def upscale(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the image nodes."""
-    return [load, save, resize, crop, batch, pick, solid, composite, flatten, with_alpha, upscale]
+    return [load, load_folder, save, resize, crop, batch, pick, solid, composite, flatten, with_alpha, upscale]

@@ -211,6 +211,13 @@ def test_a_nodes_page_tells_inputs_settings_limits_defaults_outputs(terminal: Te
     assert terminal.call("nodes", "toy.slow", "--json").lines[0]["id"] == "toy.slow"
 
 
+def test_a_page_tells_what_is_given_item_by_item(complete: Terminal) -> None:
+    page = complete.call("nodes", "images.load_folder").out
+    assert "version 1, gives its list item by item" in page
+    (shown,) = complete.call("nodes", "images.load_folder", "--json").lines
+    assert (shown["yields"], shown["outputs"][0]["type"]) == ("items", "list[image]")
+
+
 def test_the_example_on_a_page_is_a_node_as_workflows_have_it(terminal: Terminal) -> None:
     page = terminal.call("nodes", "toy.wait").out
     example = json.loads("{" + page.rpartition("In a workflow\n")[2].strip() + "}")

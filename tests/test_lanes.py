@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lane_kit import ENDS, Bench, bench_of, drained, new_id, no_children, open_files, until
+from lane_kit import ENDS, Bench, bench_of, drained, new_id, no_children, open_files, process_lane, until
 from packs.maths import Point
 
 from graphgen.cache import StoredValue
@@ -340,6 +340,21 @@ class TestStreams:
         failed = bench.end(task)[-1]
         assert isinstance(failed, Failed)
         assert failed.error == "CallError: its input 'values' is given a str as item 2; it takes list[int]"
+
+
+def test_the_time_that_a_worker_waits_for_items_is_not_limited(tmp_path: Path) -> None:
+    """Another task, which may take as long and begins later, is out of time first."""
+    bench = bench_of("process", tmp_path)
+    bench.lane = process_lane(bench.config, bench.cache, workers=2, seconds=0.3)
+    with closing(bench.lane):
+        waiting = bench.start("streams.plus", streams=("values",), streamed=True)
+        bench.feed(waiting, 1)
+        assert bench.item(waiting) == 2
+        late = bench.end(bench.start("probe.wait"))[-1]
+        assert isinstance(late, Failed)
+        assert "it took longer than the 0.3 s of time_limit" in late.error
+        bench.feed(waiting, 2, last=True)
+        assert isinstance(bench.end(waiting)[-1], Finished)
 
 
 @pytest.mark.parametrize("kind", ["loop", "process"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import warnings
@@ -15,7 +16,7 @@ import torch
 from engine_kit import Log, N, config, engine, workflow
 from nodes.test_lora_files import pipeline
 from nodes.test_parity import CHAIN, DDIM, EULER, FLOW, NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS, from_pipeline
-from released import bare, ldm_unet
+from released import bare, flux, ldm_unet
 from tiny import Arch, make_pipeline, shared_tiny
 from torch import Tensor
 
@@ -44,7 +45,7 @@ def registry() -> Registry:
 @pytest.fixture
 def made(tmp_path: Path, registry: Registry) -> Iterator[Engine]:
     models = config(tmp_path).roots.models
-    arches: tuple[Arch, ...] = ("sd1", "sdxl", "sd3")
+    arches: tuple[Arch, ...] = ("sd1", "sdxl", "sd3", "flux")
     for arch in arches:
         shutil.copytree(shared_tiny(arch).folder, models / arch, copy_function=os.link)
     with engine(tmp_path, installed=registry, device="cpu") as found:
@@ -53,7 +54,7 @@ def made(tmp_path: Path, registry: Registry) -> Iterator[Engine]:
 
 def attention(arch: Arch) -> dict[str, Tensor]:
     parts = pipeline(arch)
-    return kit.layers_of(parts.unet if arch != "sd3" else parts.transformer, *LAYERS)
+    return kit.layers_of(parts.transformer if arch in ("sd3", "flux") else parts.unet, *LAYERS)
 
 
 def words(arch: Arch, part: str = "text_encoder") -> dict[str, Tensor]:
@@ -331,3 +332,37 @@ def test_picture_equals_the_pipeline_s(
     print(f"{arch}, {dialect}: {difference:.1e}")
     assert difference < 1e-4
     assert (found - drawn(made, arch=arch, steps=STEPS)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("dialect", ["peft", "kohya"])
+def test_flux_equals_the_pipeline(dialect: str, made: Engine, record_property: Any) -> None:
+    """Draw by workflows/flux_dev.json with a LoRA; kohya's names are the release's, with fused matrices."""
+    if dialect == "peft":
+        tensors = [kit.peft(kit.pairs(attention("flux"), 1), "transformer.")]
+    else:
+        fused = ("img_attn.qkv", "img_attn.proj", "txt_attn.qkv", "txt_attn.proj", "img_mlp.0", "txt_mlp.2")
+        layers = {name: value for name, value in flux_release().items() if name.endswith(fused)}
+        tensors = [kit.kohya(kit.pairs(layers, 1), "lora_unet_", alpha=2.0)]
+    tensors.append(kit.kohya(kit.pairs(words("flux"), 50), "lora_te1_") if dialect == "kohya" else {})
+    file = put(made, "flux.safetensors", *tensors)
+    workflow = json.loads(WORKFLOW.with_name("flux_dev.json").read_text())
+    wires = {"denoiser": "model.denoiser", "text_encoder": "model.text_encoder"}
+    workflow["nodes"]["lora"] = N("lora.load", {"path": file}, **wires)
+    workflow["nodes"]["guider"]["inputs"]["denoiser"] = "lora.denoiser"
+    workflow["nodes"]["prompt"]["inputs"]["encoder"] = "lora.text_encoder"
+    given: dict[str, JSON] = {"prompt": PROMPT, "seed": SEED, "steps": STEPS, "guidance": SCALE}
+    given |= {"model": "flux", "width": SIZE, "height": SIZE}
+    image: Any = made.run(workflow, given).outputs["picture"]
+    plain: Any = made.run(WORKFLOW.with_name("flux_dev.json"), given).outputs["picture"]
+    assert (image.pixels - plain.pixels).abs().max() > 0.01
+    reference = theirs("flux", made.config.roots.models / file)
+    difference = float((image.pixels - reference).abs().max())
+    record_property("difference", difference)
+    print(f"flux, {dialect}: {difference:.1e}")
+    assert difference < 1e-4
+
+
+def flux_release() -> dict[str, Tensor]:
+    """Return the weights of the tiny Flux by the names of its release."""
+    stored = flux(pipeline("flux").transformer.state_dict())
+    return {name.removesuffix(".weight"): value for name, value in stored.items() if name.endswith(".weight")}

@@ -67,6 +67,12 @@ class FluxTransformer(Architecture):
             *(rule for index in range(singles) for rule in _single(index)),
         ]
 
+    def release_names(self, shapes: Shapes) -> Shapes:
+        """Return a name of the release and one for each block."""
+        doubles = (f"double_blocks.{index}.img_mod" for index in range(count(shapes, "transformer_blocks")))
+        singles = (f"single_blocks.{index}.linear1" for index in range(count(shapes, "single_transformer_blocks")))
+        return dict.fromkeys(("img_in.weight", *doubles, *singles), ())
+
     def config(self, shapes: Shapes) -> dict[str, object]:
         """Read depths, widths, channels and whether a guidance scale is embedded from the shapes.
 

@@ -154,7 +154,10 @@ def load_text_encoder(
     family: FamilyName = "auto",
     precision: NumberFormat = "auto",
 ) -> TextEncoder:
-    """Name the text encoders of a checkpoint, or of up to three files that hold one each (SD3: CLIP-L, CLIP-G, T5)."""
+    """Name the text encoders of a checkpoint, or of up to three files that hold one each.
+
+    Stable Diffusion 3 has CLIP-L, CLIP-G and T5, Flux CLIP-L and T5; the order of the files does not matter.
+    """
     checkpoints = [open_checkpoint(context.path("models", name)) for name in (path, path_2, path_3) if name]
     return text_encoder_handle(checkpoints, family, precision)
 

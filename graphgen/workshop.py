@@ -80,7 +80,8 @@ class Job:
         self._workshop = workshop
         self._listen = listen
         self._account: Account | None = None
-        self._arrivals = {socket: Arrivals(self._check_item(socket)) for socket in task.streams}
+        streams = task.streams
+        self._arrivals = {socket: Arrivals(self._check_item(socket)) for socket in streams} if streams else {}
 
     @property
     def stop(self) -> bool:
@@ -227,12 +228,11 @@ class Job:
     @property
     def _waited(self) -> float:
         """The seconds spent on waiting for items, which are another node's."""
-        return sum(arrivals.waited for arrivals in self._arrivals.values())
+        return sum(arrivals.waited for arrivals in self._arrivals.values()) if self._arrivals else 0.0
 
     def _context(self) -> Context | None:
-        device = self._workshop.device
-        wanted = self._spec.context or self._spec.yields
-        return Context(self, device=device.name, dtype=device.dtype) if wanted else None
+        spec, device = self._spec, self._workshop.device
+        return Context(self, device=device.name, dtype=device.dtype) if spec.context or spec.yields else None
 
     def _prepare(self, context: Context | None) -> Call:
         task, types = self.task, self._workshop.registry.types
@@ -241,7 +241,7 @@ class Job:
 
     def _yields(self, context: Context | None) -> Yields | None:
         """Return what takes in the values of a generator node."""
-        if self._spec.yields is None or context is None:
+        if context is None or self._spec.yields is None:
             return None
         types, wrap = self._workshop.registry.types, self._workshop.wrap
         return Yields(self._spec, types, wrap, context, self.report, streamed=self.task.streamed)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,20 @@ def registry() -> Registry:
     return made
 
 
-@pytest.fixture
-def made(tmp_path: Path, registry: Registry) -> Iterator[Engine]:
-    models = config(tmp_path).roots.models
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with tiny models, to put LoRA files beside."""
+    folder = tmp_path_factory.mktemp("models")
     arches: tuple[Arch, ...] = ("sd1", "sdxl", "sd3", "flux")
     for arch in arches:
-        shutil.copytree(shared_tiny(arch).folder, models / arch, copy_function=os.link)
-    with engine(tmp_path, installed=registry, device="cpu") as found:
+        shutil.copytree(shared_tiny(arch).folder, folder / arch)
+    return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path, models: Path, registry: Registry) -> Iterator[Engine]:
+    roots = replace(config(tmp_path).roots, models=models)
+    with engine(tmp_path, installed=registry, roots=roots, device="cpu") as found:
         yield found
 
 
@@ -140,7 +147,7 @@ def test_what_changes_nothing_is_exact(made: Engine) -> None:
     assert digest(drawn(made, lora(told, strength=0.0))) == digest(before)
     assert digest(drawn(made, lora(told, blocks="all 0"))) == digest(before)
     assert digest(drawn(made, lora(told), lora(fresh))) == digest(changed)
-    with engine(made.config.roots.data.parent, installed=made.registry, use_cache=False, device="cpu") as again:
+    with Engine(made.config, made.registry, use_cache=False) as again:
         assert digest(drawn(again, lora(told))) == digest(changed)
         assert digest(drawn(again)) == digest(before)  # by the weights that were patched a moment ago
 

@@ -9,7 +9,6 @@ found by its value key. So a node that comes out as before stops the wave there.
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from queue import Empty, SimpleQueue
@@ -19,7 +18,7 @@ from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.commons import Commons, HandedOver, Told
 from graphgen.control import Control
-from graphgen.errors import NodeError, error_line
+from graphgen.endings import Endings, failure_of
 from graphgen.events import Event
 from graphgen.faces import INPUTS
 from graphgen.graph import Graph, GraphNode
@@ -29,7 +28,7 @@ from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes
 from graphgen.lazy import ASKS
 from graphgen.narration import event_of, summary_of
-from graphgen.novalue import NoValue, reason_in
+from graphgen.novalue import reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
 from graphgen.pins import gave_key
@@ -99,6 +98,7 @@ class Execution:
         """Tasks at work."""
         self._sources = Sources(self, commons or Commons(), self._pace, self._post)
         self.streams = Streams(self, self._sources)
+        self._endings = Endings(self)
         self._stopping = False
 
     def run(self) -> Outcome:
@@ -116,7 +116,7 @@ class Execution:
                 self._loop()
         finally:
             self._abandon()
-        self._give_up_rest()
+        self._endings.give_up_rest(self._root, (*self.plan.order, *self.plan.equal))
         self.outcome.values = self._root.values
         return self.outcome
 
@@ -164,9 +164,9 @@ class Execution:
         self._ready.extend((scope, name) for name in scope.front.first())
         for name, result in scope.plan.cached.items():
             self.take(scope, name, result.values, result.source)
-        self._settle(scope)
+        self.settle(scope)
 
-    def _settle(self, scope: Scope) -> None:
+    def settle(self, scope: Scope) -> None:
         """Note a scope's end."""
         if scope.ended and not scope.over and not scope.front.left:
             scope.over = True
@@ -186,7 +186,7 @@ class Execution:
             try:
                 identify(job, planned, self.path_of)
             except Exception as error:  # a plugin's look at the outside world may raise anything
-                self.fail(job, _failed(error))
+                self.fail(job, failure_of(error))
                 return
             self._sources.obtain(job)
 
@@ -196,7 +196,7 @@ class Execution:
         for socket in sockets:
             if withheld := front.withheld(node.name, socket):
                 source, reason = withheld
-                skip = self._lose if front.is_lost(source) else self._skip_with
+                skip = self._endings.lose if front.is_lost(source) else self._endings.skip
                 skip(scope, node.name, f"'{scope.label(source)}' gives no value: {reason}")
                 return
         wanted = [wire.node for socket in sockets for wire in node.wires[socket] if wire.node not in front]
@@ -261,6 +261,14 @@ class Execution:
             self.fail(job, report)
         self.leave(job, report if isinstance(report, Finished) else None)
 
+    def fail(self, job: Job, report: Failed) -> None:
+        """Note a failure, and skip what depends on the node."""
+        self._endings.fail(job, report)
+
+    def ready(self, scope: Scope, name: str) -> None:
+        """Have a node started, whose inputs are all there, or do without."""
+        self._ready.append((scope, name))
+
     def leave(self, job: Job, result: Finished | None) -> None:
         """Give those who follow a job what it gave, or let them try themselves."""
         self._sources.leave(job, result)
@@ -322,7 +330,7 @@ class Execution:
         if name in scope.targets:
             scope.values[name] = values
         for dependant, reason in front.stopped_by(name, values):
-            self._skip_with(scope, dependant, f"'{scope.label(name)}' gives no value: {reason}")
+            self._endings.skip(scope, dependant, f"'{scope.label(name)}' gives no value: {reason}")
         equal = scope.plan.equal
         for dependant in front.arrive(name, values):
             if dependant in equal:
@@ -334,7 +342,7 @@ class Execution:
         front.leave(name)
         if scope.growing:
             self.streams.arrived(scope, name)
-        self._settle(scope)
+        self.settle(scope)
 
     def _perform(self, scope: Scope, node: GraphNode, values: Values) -> bool:
         """Write an effect node's files; what goes wrong there fails the node."""
@@ -344,73 +352,6 @@ class Execution:
         try:
             self.outcome.written.append((scope.place(node.name), self.effect(scope.outermost(node), files)))
         except Exception as error:  # the disk, or a plugin's file format
-            self.fail(Job(scope, node, {}), _failed(error))
+            self.fail(Job(scope, node, {}), failure_of(error))
             return False
         return True
-
-    # --- endings ----------------------------------------------------------------------------------------------------
-
-    def fail(self, job: Job, report: Failed) -> None:
-        """Note a failure, and skip what depends on the node."""
-        name, scope, spec = job.label, job.scope, job.node.spec
-        if not scope.tolerant:
-            self.outcome.failures.append(
-                NodeError(name, spec.id, report.error, traceback=report.traceback, inputs=report.inputs)
-            )
-        self.streams.drop(scope, job.node.name)
-        scope.failed.append(f"'{name}' failed: {report.error}" if scope.prefix else name)
-        if self.listen:
-            self.listen(events.NodeFailed(name, spec.id, report.error, report.traceback, report.inputs))
-        for dependant in scope.front.doom(job.node.name):
-            self._skip(scope, dependant, f"'{name}' failed")
-        self._settle(scope)
-
-    def _lose(self, scope: Scope, name: str, because: str) -> None:
-        """Skip a node because of a failure, and all that depends on it."""
-        dependants = list(scope.front.doom(name))
-        self._skip(scope, name, because)
-        for dependant in dependants:
-            self._skip(scope, dependant, f"'{scope.label(name)}' was skipped")
-        self._settle(scope)
-
-    def _skip_with(self, scope: Scope, name: str, because: str) -> None:
-        """Skip a node for want of a value, and what needs it; optional inputs do without."""
-        front, reasons, waiting = scope.front, {name: because}, deque([name])
-        while waiting:
-            ended = waiting.popleft()
-            if ended not in front.left:
-                continue
-            self._skip(scope, ended, reasons[ended])
-            reason = f"'{scope.label(ended)}' was skipped"
-            outputs = scope.plan.graph.nodes[ended].spec.outputs
-            values = dict.fromkeys((output.name for output in outputs), self.cache.wrap(NoValue(reason)))
-            stopped = [dependant for dependant, _ in front.stopped_by(ended, values)]
-            for dependant in front.arrive(ended, values):
-                if dependant in scope.plan.equal:
-                    stopped.append(dependant)
-                elif dependant not in reasons and dependant not in stopped:
-                    self._ready.append((scope, dependant))
-            front.leave(ended)
-            waiting += stopped
-            reasons |= {dependant: reason for dependant in stopped if dependant not in reasons}
-        self._settle(scope)
-
-    def _skip(self, scope: Scope, name: str, because: str) -> None:
-        self.streams.drop(scope, name)
-        self.outcome.undone.append(scope.label(name))
-        if self.listen:
-            self.listen(events.NodeSkipped(scope.label(name), because))
-
-    def _give_up_rest(self) -> None:
-        """Report what a cancelled run left undone."""
-        left = self._root.front.left
-        self.outcome.cancelled = bool(left)
-        for name in (*self.plan.order, *self.plan.equal, *left):
-            if name in left:
-                left.discard(name)
-                self._skip(self._root, name, "the run was cancelled")
-
-
-def _failed(error: Exception) -> Failed:
-    """Describe what went wrong around a node, rather than in it."""
-    return Failed(error_line(error), "".join(traceback.format_exception(error)), "")

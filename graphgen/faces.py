@@ -36,24 +36,33 @@ def find_subgraph(type_: str, workflow: HasSubgraphs, registry: Registry) -> Sub
 def output_type(
     source: str, nodes: Mapping[str, Node], around: Subgraph | None, workflow: Workflow, registry: Registry
 ) -> SocketType | None:
-    """Return the type of an output, subgraphs looked through; None where there is no such output."""
+    """Return the type of an output, subgraphs and zones looked through; None where there is no such output."""
+    lists = 0
     for _ in range(DEEPEST):
         name, _, output = source.partition(".")
         if name == INPUTS and around is not None:
             face = around.inputs.get(output)
-            return parse_type(face.type) if face else None
+            return _in_lists(parse_type(face.type), lists) if face else None
         node = nodes.get(name)
         if node is None:
             return None
+        lists += node.map is not None or (node.loop is not None and output in node.loop.collect)
         subgraph = find_subgraph(node.type, workflow, registry)
         if subgraph is None:
             spec = registry.nodes.get(node.type)
             found = spec.output(output) if spec else None
-            return found.type if found else None
+            return _in_lists(found.type, lists) if found else None
         if output not in subgraph.outputs:
             return None
         source, nodes, around = subgraph.outputs[output].source, subgraph.nodes, subgraph
     return None
+
+
+def _in_lists(kind: SocketType, lists: int) -> SocketType:
+    """Return the type of lists of a type, or of lists of lists."""
+    for _ in range(lists):
+        kind = SocketType("list", item=kind)
+    return kind
 
 
 def setting_behind(target: str, workflow: Workflow, registry: Registry) -> tuple[Node | None, str, Mapping[str, JSON]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from graphgen.inference import NOTE
 from graphgen.jsontypes import JSON
 from graphgen.spec import Facts, Known
+from graphgen.wires import CONVERTED
 from graphgen.workflow import LoopClause, MapClause
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def _look_at_turns(
         graph = build(known)
         ends = _ends(graph)
     turns = turns_of(clause, outside.inputs)
-    return graph, {name: _end(name, facts, clause, known, turns) for name, facts in ends.items()}
+    given = {name: facts for name, facts in ends.items() if CONVERTED not in name}
+    return graph, {name: _end(name, facts, clause, known, turns) for name, facts in given.items()}
 
 
 def _end(name: str, facts: Facts, clause: LoopClause, known: Mapping[str, Facts], turns: int | None) -> Facts:

@@ -8,8 +8,7 @@ In: a `Workflow` and the `Registry`. Out: a frozen `Graph`, or one WorkflowError
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -26,6 +25,7 @@ from graphgen.inference import PathOf, infer_node, known_of
 from graphgen.insertions import boundary_conversions, convert_wires, note_loss
 from graphgen.jsontypes import JSON
 from graphgen.modes import Arrangement, Gone, nothing_passes
+from graphgen.order import topological_order
 from graphgen.pins import facts_of, read_pins
 from graphgen.registry import Registry
 from graphgen.requirements import check_requirements
@@ -152,24 +152,14 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
         problems += _check_subgraphs(workflow, registry, path_of)
     flat, resolved = _lay_out(workflow, registry, trail, problems)
     arranged = Arrangement(flat.nodes, resolved, registry.types)
-    for name in _topological_order(resolved, problems):
+    for name in topological_order(resolved, problems):
         arranged.add(resolved[name], problems)
     nodes: dict[str, GraphNode] = {}
     for name, left in arranged.nodes.items():
-        node = left
-        if node.converts:
-            node, inserted = convert_wires(node, nodes, registry)
-            nodes |= {
-                item.name: note_loss(_check_node(item, nodes, path_of, problems), registry.types) for item in inserted
-            }
-        if node.mode == "pin":
-            nodes[name] = _check_pin(node, registry, path_of, problems)
-        elif node.zone:
-            nodes[name] = _check_zone(node, node.zone, nodes, registry, path_of, flat.trails.get(name, ()), problems)
-        else:
-            nodes[name] = _check_node(node, nodes, path_of, problems)
-        if CONVERTED in name:
-            nodes[name] = note_loss(nodes[name], registry.types)
+        node, inserted = convert_wires(left, nodes, registry) if left.converts else (left, ())
+        for item in inserted:
+            nodes[item.name] = _check(item, nodes, registry, path_of, (), problems)
+        nodes[name] = _check(node, nodes, registry, path_of, flat.trails.get(name, ()), problems)
     outputs = _check_outputs(flat, resolved, arranged, problems)
     _check_parameters(flat, resolved, problems)
     targets = _targets(nodes, outputs)
@@ -241,6 +231,23 @@ def _no_target(arranged: Arrangement) -> Problem:
     return Problem("no_target", "outputs", message, cure=cure)
 
 
+def _check(
+    node: ResolvedNode,
+    nodes: Mapping[str, GraphNode],
+    registry: Registry,
+    path_of: PathOf,
+    trail: tuple[str, ...],
+    problems: list[Problem],
+) -> GraphNode:
+    if node.mode == "pin":
+        return _check_pin(node, registry, path_of, problems)
+    if node.zone:
+        made = _check_zone(node, node.zone, nodes, registry, path_of, trail, problems)
+    else:
+        made = _check_node(node, nodes, path_of, problems)
+    return note_loss(made, registry.types) if CONVERTED in node.name else made
+
+
 def _check_node(
     node: ResolvedNode, nodes: Mapping[str, GraphNode], path_of: PathOf, problems: list[Problem]
 ) -> GraphNode:
@@ -301,46 +308,6 @@ def _told_outside(problem: Problem, node: ResolvedNode) -> Problem:
     place = label(zone, problem.place) if problem.place.startswith(BODY) else zone
     cure = problem.cure and outside(problem.cure)
     return replace(problem, place=place, message=outside(problem.message), cure=cure)
-
-
-def _topological_order(nodes: Mapping[str, ResolvedNode], problems: list[Problem]) -> list[str]:
-    """Order the nodes so that each stands after those it needs; report what lies on a cycle and leave it out."""
-    waiting = dict.fromkeys(nodes, 0)
-    dependants: dict[str, list[str]] = {name: [] for name in nodes}
-    for name, node in nodes.items():
-        for wires in node.wires.values():
-            for wire in wires:
-                if wire.node in nodes:  # all but muted ones are
-                    waiting[name] += 1
-                    dependants[wire.node].append(name)
-    ready = deque(name for name, count in waiting.items() if not count)
-    order: list[str] = []
-    while ready:
-        name = ready.popleft()
-        order.append(name)
-        for dependant in dependants[name]:
-            waiting[dependant] -= 1
-            if not waiting[dependant]:
-                ready.append(dependant)
-    if len(order) < len(nodes):
-        done = set(order)
-        problems.extend(_cycles({name: dependants[name] for name in nodes if name not in done}, done))
-    return order
-
-
-def _cycles(dependants: Mapping[str, Iterable[str]], done: set[str]) -> list[Problem]:
-    import networkx  # takes 0.12 s, and is needed only to name what is wrong
-
-    graph = networkx.DiGraph((name, after) for name, rest in dependants.items() for after in rest if after not in done)
-    found = []
-    for component in networkx.strongly_connected_components(graph):
-        inside = graph.subgraph(component)
-        if len(component) > 1 or inside.number_of_edges():
-            path = [edge[0] for edge in networkx.find_cycle(inside)]
-            text = " -> ".join([*path, path[0]] if len(path) <= 12 else [*path[:10], "...", path[-1], path[0]])
-            message = f"these nodes wait for each other in a cycle: {text}"
-            found.append(Problem("cycle", path[0], message, path, cure="remove one of these wires"))
-    return found
 
 
 def _check_outputs(

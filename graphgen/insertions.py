@@ -1,7 +1,8 @@
 """Conversions put onto wires whose ends do not fit, as nodes of their own.
 
 In: nodes whose wires were found, and the rules of the type table. Out: the same with conversions in between. One on a
-wire into a subgraph stands outside of it, so that the inside is given the type it declares.
+wire into a subgraph stands outside of it, so that the inside is given the type it declares. One for the items of a list
+is a map over the node that converts one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from graphgen.registry import Registry
 from graphgen.resolve import ResolvedNode
 from graphgen.subgraphs import Converted, Flat
 from graphgen.types import ConversionRule, SocketType, TypeTable, conversion_of, fits
-from graphgen.wires import Wire, conversion_name
+from graphgen.wires import Wire, conversion_name, conversion_node
+from graphgen.zones import BODY, make_zone
 
 if TYPE_CHECKING:
     from graphgen.graph import GraphNode
@@ -60,11 +62,14 @@ def boundary_conversions(
 
 def note_loss(node: GraphNode, types: TypeTable) -> GraphNode:
     """Have a conversion say what it loses, to whoever checks or runs the workflow."""
-    rule = next(rule for rule in types.conversions if rule.node == node.spec.id)
-    if not rule.lossy:
+    kind = node.zone.graph.nodes[BODY].spec.id if node.zone else node.spec.id
+    rule = next((rule for rule in types.conversions if rule.node == kind), None)
+    if rule is None or not rule.lossy:
         return node
     wire = node.wires[rule.input][0]
-    note = f"{rule.source} from '{wire}' becomes {rule.target} by {rule.node} and loses {rule.lossy}"
+    source = f"{'each ' if node.zone else ''}{rule.source} from "
+    source += f"its '{wire.output}'" if wire.node == BODY else f"'{wire}'"
+    note = f"{source} becomes {rule.target} by {rule.node} and loses {rule.lossy}"
     facts = {**node.facts.get(rule.output, {}), NOTE: note}
     return node._replace(facts={**node.facts, rule.output: facts})
 
@@ -74,5 +79,9 @@ def _rule(out: SocketType, into: SocketType, types: TypeTable) -> ConversionRule
 
 
 def _conversion(name: str, rule: ConversionRule, wire: Wire, registry: Registry) -> ResolvedNode:
-    spec, wires = registry.nodes[rule.node], {rule.input: (wire,)}
-    return ResolvedNode(name, spec, {}, {rule.input: str(wire)}, None, wires=wires)
+    node, wires = conversion_node(rule, str(wire)), {rule.input: (wire,)}
+    if not rule.each:
+        return ResolvedNode(name, registry.nodes[rule.node], {}, node.inputs, None, wires=wires)
+    made = make_zone(name, node, Flat({}, {}, {}), registry, [])
+    assert made is not None  # noqa: S101 - a conversion has one input, which is wired
+    return ResolvedNode(name, made[0], {}, node.inputs, None, wires=wires, zone=made[1])

@@ -18,7 +18,7 @@ from graphgen.faces import DEEPEST, INPUTS, PREFIX, find_subgraph, output_type
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.types import ConversionRule, SocketType, fits, joins, parse_type
-from graphgen.wires import Wire, conversion_name, misfit
+from graphgen.wires import Wire, conversion_name, conversion_node, misfit
 from graphgen.workflow import Node, Parameter, Subgraph, Workflow
 
 if TYPE_CHECKING:
@@ -279,17 +279,18 @@ class _Writer:
         if rule is None:
             return wire
         name = conversion_name(full, socket, rule, index)
-        self.nodes[name] = Node(type=rule.node, inputs={rule.input: wire}, mode="mute" if muted else None)
+        self.nodes[name] = conversion_node(rule, wire).model_copy(update={"mode": "mute" if muted else None})
         return f"{name}.{rule.output}"
 
     def _pass_by(self, full: str, feeds: Mapping[str, Sequence[str]], subgraph: Subgraph) -> None:
-        """Give at each output of a bypassed subgraph the first wire that fits there, by the types declared."""
+        """Give at each output of a bypassed subgraph the first wire that fits, or converts, by the types declared."""
         for name, output in subgraph.outputs.items():
             wanted = output_type(output.source, subgraph.nodes, subgraph, self.workflow, self.registry)
             fitting = (
                 wires[0]
+                for rule in (fits, joins)
                 for socket, wires in feeds.items()
-                if wires and wanted and fits(parse_type(subgraph.inputs[socket].type), wanted, self.registry.types)
+                if wires and wanted and rule(parse_type(subgraph.inputs[socket].type), wanted, self.registry.types)
             )
             if wire := next(fitting, None):
                 self.behind[f"{full}.{name}"] = wire

@@ -232,7 +232,7 @@ class LoopTurns:
         if scope.failed:
             self._opener.give_up(self.job, f"turn {turn}: {scope.failed[0]}")
             return
-        if len(values) < len(self.job.node.spec.outputs) or any(map(_blocked, values.values())):
+        if len(values) < len(scope.plan.graph.outputs) or any(map(_blocked, values.values())):
             self._block(values)
             return
         self._last = values

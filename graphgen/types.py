@@ -50,7 +50,7 @@ class SocketType:
 class ConversionRule:
     """A node that stands in on wires whose ends do not fit: from its `input` to its `output`, at a cost.
 
-    `lossy` says what is lost on the way, and is empty if nothing is.
+    `lossy` says what is lost on the way, and is empty if nothing is. `each` tells that it converts a list item by item.
     """
 
     source: SocketType
@@ -60,6 +60,7 @@ class ConversionRule:
     output: str
     cost: int
     lossy: str = ""
+    each: bool = False
 
     def to_json(self) -> dict[str, JSON]:
         """Return the rule as JSON."""
@@ -85,6 +86,7 @@ class TypeTable:
             "anything": "any",
             "ancestors": {name: sorted(names) for name, names in sorted(self.ancestors.items()) if names},
             "conversions": [rule.to_json() for rule in self.conversions],
+            "lists": "converted item by item",
         }
 
 
@@ -113,12 +115,18 @@ def fits(out: SocketType, into: SocketType, table: TypeTable) -> bool:
 def conversion_of(out: SocketType, into: SocketType, table: TypeTable) -> ConversionRule | None:
     """Return the conversion for a wire whose ends do not fit: the cheapest, of equal ones one that loses nothing.
 
-    One conversion, never a chain of them: what it takes must fit `out`, what it gives must fit `into`.
+    One conversion, never a chain of them: what it takes must fit `out`, what it gives must fit `into`. Where no rule is
+    for whole lists, one for their items is applied to each.
     """
     for rule in table.conversions:
         if fits(out, rule.source, table) and fits(rule.target, into, table):
             return rule
-    return None
+    if out.item is None or into.item is None or out.item.item is not None or (out.optional and not into.optional):
+        return None
+    found = conversion_of(out.item, into.item, table)
+    return found and replace(
+        found, source=SocketType("list", item=found.source), target=SocketType("list", item=found.target), each=True
+    )
 
 
 def joins(out: SocketType, into: SocketType, table: TypeTable) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.types import ConversionRule, SocketType
+from graphgen.workflow import MapClause, Node
 
 if TYPE_CHECKING:
     from graphgen.resolve import ResolvedNode
@@ -35,6 +36,12 @@ def conversion_name(consumer: str, socket: str, rule: ConversionRule, index: int
     """
     name = f"{consumer}/{socket}{CONVERTED}{rule.node.partition('.')[2]}"
     return f"{name}{CONVERTED}{index + 1}" if index else name
+
+
+def conversion_node(rule: ConversionRule, wire: str) -> Node:
+    """Return the node that converts what a wire brings: the rule's own, or a map over it for a list."""
+    clause = MapClause(over=[rule.input]) if rule.each else None
+    return Node(type=rule.node, inputs={rule.input: wire}, map=clause)
 
 
 def wire_of(

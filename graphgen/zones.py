@@ -20,8 +20,9 @@ from graphgen.faces import INPUTS, find_subgraph, output_type, setting_behind
 from graphgen.registry import Registry
 from graphgen.spec import Facts, InputSpec, NodeSpec, OutputSpec
 from graphgen.subgraphs import Flat
-from graphgen.types import SocketType, fits, parse_type
+from graphgen.types import SocketType, conversion_of, fits, joins, parse_type
 from graphgen.validation import problems_of
+from graphgen.wires import CONVERTED, conversion_name, conversion_node
 from graphgen.workflow import LoopClause, MapClause, Node, Output, Subgraph, Workflow
 
 BODY = "body"
@@ -100,8 +101,30 @@ def make_zone(
         outputs={key: Output.model_validate({"from": f"{BODY}.{key}"}) for key in outputs},
         subgraphs=dict(flat.subgraphs),
     )
+    if isinstance(clause, LoopClause):
+        clause, body = _convert_carried(clause, body, sockets, outputs, registry)
     parameters = frozenset(subgraph.parameters if subgraph else _setting_names(node.type, registry))
     return spec, Zone(clause, body, _spec(INPUTS_TYPE, [], given), parameters)
+
+
+def _convert_carried(
+    clause: LoopClause,
+    body: Workflow,
+    sockets: Mapping[str, Socket],
+    outputs: Mapping[str, SocketType],
+    registry: Registry,
+) -> tuple[LoopClause, Workflow]:
+    """Put conversions behind what a loop carries into inputs of another type: it carries what these give."""
+    carry, nodes, ends = dict(clause.carry), dict(body.nodes), dict(body.outputs)
+    for socket, output in clause.carry.items():
+        out, into = outputs[output], sockets[socket].type
+        rule = None if fits(out, into, registry.types) else conversion_of(out, into, registry.types)
+        if rule is not None:
+            name = conversion_name(BODY, socket, rule, 0)
+            nodes[name] = conversion_node(rule, f"{BODY}.{output}")
+            carry[socket] = f"{socket}{CONVERTED}{output}"
+            ends[carry[socket]] = Output.model_construct(source=f"{name}.{rule.output}")
+    return clause.model_copy(update={"carry": carry}), body.model_copy(update={"nodes": nodes, "outputs": ends})
 
 
 def make_body(subgraph: Subgraph, subgraphs: Mapping[str, Subgraph]) -> tuple[Workflow, NodeSpec]:
@@ -239,7 +262,7 @@ def _loop_mistakes(
         elif socket not in node.inputs or socket in clause.over:
             message = f"'{socket}' has nothing to begin with" if socket not in node.inputs else f"'{socket}' is a list"
             yield Problem("bad_clause", place, message, socket, cure="wire in what the first turn is given")
-        elif not fits(outputs[output], sockets[socket].type, registry.types):
+        elif not joins(outputs[output], sockets[socket].type, registry.types):
             message = f"'{output}' gives {outputs[output]}, but '{socket}' takes {sockets[socket].type}"
             yield Problem("wrong_type", place, message, output, cure="carry an output of the input's type")
 

@@ -17,6 +17,7 @@ from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins, module_plugins
 from graphgen.registry import Registry, build_registry
+from graphgen.types import conversion_of, parse_type
 
 
 def installed(*conversions: Conversion) -> Registry:
@@ -144,7 +145,125 @@ def test_a_wire_inside_a_zone_is_converted(machine: Engine) -> None:
     assert report.outputs["z"] == Word("WARM")
 
 
+DEGREES: dict[str, JSON] = {"ts": N("heat.degrees")}
+
+
+def test_the_items_of_a_list_are_converted_by_a_map_of_their_own(machine: Engine) -> None:
+    implied = workflow({**DEGREES, "all": N("heat.chorus", words="ts.degrees")}, "all.word")
+    graph = machine.check(implied)
+    assert list(graph.nodes) == ["ts", "all/words:to_word", "all"]
+    assert notes_of(graph) == [
+        (
+            "all/words:to_word",
+            "each degree from 'ts.degrees' becomes word by heat.to_word and loses the number",
+        )
+    ]
+    report, log = carry_out(machine, implied)
+    assert report.outputs["all"] == Word("cold cold warm")
+    assert "all/words:to_word/1" in log.ran
+    by_hand: JSON = {**N("heat.to_word", degree="ts.degrees"), "map": {"over": ["degree"]}}
+    written = workflow({**DEGREES, "w": by_hand, "all": N("heat.chorus", words="w.word")}, "all.word")
+    keys = [set(machine.plan(machine.check(document)).keys.values()) for document in (implied, written)]
+    assert keys[0] == keys[1]
+    longer: JSON = N("heat.degrees", {"count": 4})
+    assert RUNS == ["to_word"] * 3
+    carry_out(machine, workflow({"ts": longer, "all": N("heat.chorus", words="ts.degrees")}, "all.word"))
+    assert RUNS == ["to_word"] * 4
+
+
+def test_a_map_over_a_list_of_another_type_converts_its_items(machine: Engine) -> None:
+    loud: JSON = {**N("heat.shout", word="ts.degrees"), "map": {"over": ["word"]}}
+    report, _ = carry_out(machine, workflow({**DEGREES, "loud": loud}, "loud.word"))
+    assert report.outputs["loud"] == [Word("COLD"), Word("COLD"), Word("WARM")]
+
+
+@pytest.mark.parametrize("used", ["shell", "outer"])
+def test_a_list_is_converted_where_it_enters_a_subgraph(machine: Engine, used: str) -> None:
+    shell: JSON = {
+        "inputs": {"words": {"type": "list[word]"}},
+        "outputs": {"word": {"from": "all.word"}},
+        "nodes": {"all": N("heat.chorus", words="inputs.words")},
+    }
+    outer: JSON = {
+        "inputs": {"words": {"type": "list[word]"}},
+        "outputs": {"word": {"from": "inner.word"}},
+        "nodes": {"inner": N("subgraph.shell", words="inputs.words")},
+    }
+    nodes: dict[str, JSON] = {**DEGREES, "s": N(f"subgraph.{used}", words="ts.degrees")}
+    document = workflow(nodes, "s.word", subgraphs={"shell": shell, "outer": outer})
+    report, log = carry_out(machine, document)
+    assert report.outputs["s"] == Word("cold cold warm")
+    assert "s/words:to_word/2" in log.ran
+
+
+def test_bypassed_nodes_and_subgraphs_hand_on_lists_that_can_be_converted(machine: Engine) -> None:
+    each: JSON = {**N("heat.shout", word="ts.degrees"), "map": {"over": ["word"]}, "mode": "bypass"}
+    shell: JSON = {
+        "inputs": {"ts": {"type": "list[degree]"}},
+        "outputs": {"words": {"from": "each.word"}},
+        "nodes": {"each": {**N("heat.shout", word="inputs.ts"), "map": {"over": ["word"]}}},
+    }
+    for past in (each, {**N("subgraph.shell", ts="ts.degrees"), "mode": "bypass"}):
+        output = "past.words" if "subgraph" in str(past) else "past.word"
+        document = workflow(
+            {**DEGREES, "past": past, "all": N("heat.chorus", words=output)}, "all.word", subgraphs={"shell": shell}
+        )
+        report, _ = carry_out(machine, document)
+        assert report.outputs["all"] == Word("cold cold warm")
+
+
+def test_lists_of_lists_and_lists_that_may_be_missing_are_not_converted(machine: Engine) -> None:
+    types = machine.registry.types
+    assert conversion_of(parse_type("list[degree]"), parse_type("list[word]?"), types)
+    for out, into in (
+        ("list[list[degree]]", "list[list[word]]"),
+        ("list[degree]?", "list[word]"),
+        ("degree", "list[word]"),
+    ):
+        assert conversion_of(parse_type(out), parse_type(into), types) is None
+
+
+def carried(**loop: JSON) -> dict[str, JSON]:
+    nodes = {**DEGREE, "z": {**N("heat.measure", word="t.degree"), "loop": {"carry": {"word": "degree"}, **loop}}}
+    return workflow(nodes, "z.degree")
+
+
+def test_what_a_loop_carries_is_converted_to_what_the_next_turn_takes(machine: Engine) -> None:
+    graph = machine.check(carried(times=3, collect=["degree"]))
+    note = "degree from its 'degree' becomes word by heat.to_word and loses the number"
+    assert ("z/*/word:to_word", note) in notes_of(graph)
+    report, log = carry_out(machine, carried(times=3, collect=["degree"]))
+    assert report.outputs["z"] == [Degree(40)] * 3
+    assert "z/0/word:to_word" in log.ran
+    assert carry_out(machine, carried(times=3))[0].outputs["z"] == Degree(40)
+
+
+def test_a_loop_that_carries_through_a_conversion_gives_nothing_without_a_turn(machine: Engine) -> None:
+    report, _ = carry_out(machine, carried(times=0))
+    assert "z" not in report.outputs
+    assert machine.check(carried(times=0)).nodes["z"].facts.get("degree", {}) == {}
+
+
+def test_a_loop_carries_lists_item_by_item_and_refuses_a_chain_of_two(machine: Engine) -> None:
+    body: JSON = {
+        "inputs": {"words": {"type": "list[word]"}},
+        "outputs": {"ts": {"from": "each.degree"}},
+        "nodes": {"each": {**N("heat.measure", word="inputs.words"), "map": {"over": ["word"]}}},
+    }
+    loop: JSON = {"times": 2, "carry": {"words": "ts"}}
+    document = workflow(
+        {**DEGREES, "z": {**N("subgraph.s", words="ts.degrees"), "loop": loop}}, "z.ts", subgraphs={"s": body}
+    )
+    assert carry_out(machine, document)[0].outputs["z"] == [Degree(40)] * 3
+    far: JSON = {**N("heat.sizes", text="n.str"), "loop": {"times": 2, "carry": {"text": "degree"}}}
+    problems = problems_of(
+        machine, workflow({"n": N("heat.name_of", value="t.degree"), **DEGREE, "z": far}, "z.degree")
+    )
+    assert [problem.code for problem in problems] == ["wrong_type"]
+
+
 def test_browsers_are_given_the_conversions_best_first(machine: Engine) -> None:
+    assert machine.registry.types.to_json()["lists"] == "converted item by item"
     rules = machine.registry.types.to_json()["conversions"]
     assert isinstance(rules, list)
     assert rules[-2:] == [

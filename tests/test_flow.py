@@ -270,6 +270,7 @@ def test_maps_stand_inside_maps(machine: Engine) -> None:
         "all.ints",
         subgraphs={"inner": inner},
     )
+    assert str(machine.check(document).nodes["all"].spec.outputs[0].type) == "list[list[int]]"
     assert dict(machine.run(document).outputs) == {"all": [[], [1], [1, 2], [1, 2, 3]]}
     assert machine.run(document).ran == 0
 

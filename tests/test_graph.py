@@ -12,7 +12,7 @@ import networkx
 import pytest
 from engine_kit import HERE, N, carry_out, engine, problems_of, workflow
 from packs import heat, maths, probe, steering, streams
-from packs.heat import Word
+from packs.heat import Degree, Word
 from packs.maths import Point
 
 from graphgen.engine import Engine
@@ -37,6 +37,7 @@ GOOD = {
     "files_only": {},
     "view_and_texts": {"one": 1},
     "converted": {"loud": Word("WARM"), "kind": "Word", "sum": 21},
+    "converted_lists": {"all": Word("cold cold warm"), "last": Degree(40)},
     "subgraphs": {"sum": 12, "passed": 12, "wired": 14},
     "map": {"each": [1, 2, 3], "pairs": [1, 2, 3, 2, 3, 4, 3, 4, 5], "tried": [10, 20]},
     "loop": {"thrice": 7, "until": [3, 5, 7], "sum": 7},

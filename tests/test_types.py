@@ -205,6 +205,7 @@ def test_the_rules_can_be_given_to_a_browser() -> None:
         "anything": "any",
         "ancestors": {"circle": ["shape"], "pixel": ["point"]},
         "conversions": [],
+        "lists": "converted item by item",
     }
 
 

@@ -31,6 +31,30 @@ def degree(*, celsius: int = 20) -> Degree:
 
 
 @node(category="test")
+def degrees(*, count: int = 3, first: int = 14) -> list[Degree]:
+    """Give rising temperatures."""
+    return [Degree(first + step) for step in range(count)]
+
+
+@node(category="test")
+def chorus(words: list[Word]) -> Word:
+    """Say a list of words."""
+    return Word(" ".join(word.text for word in words))
+
+
+@node(category="test")
+def measure(word: Word) -> Degree:
+    """Make a word a temperature, 10 for each letter."""
+    return Degree(10 * len(word.text))
+
+
+@node(category="test")
+def sizes(text: str) -> Degree:
+    """Make a text a temperature: there is no way back in one step."""
+    return Degree(len(text))
+
+
+@node(category="test")
 def to_word(degree: Degree) -> Word:
     """Say whether it is warm."""
     RUNS.append("to_word")
@@ -82,7 +106,7 @@ def spell(text: str) -> str:
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the nodes that convert nothing by themselves."""
-    return [degree, shout, join, name_of, spell]
+    return [degree, degrees, chorus, measure, sizes, shout, join, name_of, spell]
 
 
 @hookimpl

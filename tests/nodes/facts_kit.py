@@ -25,7 +25,7 @@ from graphgen_nodes import (
     Unconditional,
     Upscaler,
 )
-from graphgen_nodes.sampling.options import ClippedGuidance
+from graphgen_nodes.sampling.guiders import ClippedGuidance
 from graphgen_nodes.sockets import Path
 
 

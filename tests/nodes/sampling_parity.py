@@ -70,6 +70,9 @@ def scheduler_class(name: str) -> Any:
     if name == "DDIMScheduler, eta":
         step = partialmethod(package.DDIMScheduler.step, eta=0.7)
         return type("EtaDDIM", (package.DDIMScheduler,), {"step": step})
+    if name.startswith("TCDScheduler, gamma"):
+        step = partialmethod(package.TCDScheduler.step, eta=float(name.split()[-1]))
+        return type("GammaTCD", (package.TCDScheduler,), {"step": step})
     return getattr(package, name)
 
 
@@ -119,13 +122,25 @@ def _chain_cases(prediction: Parametrisation, theirs: str, spacing: Any) -> Iter
         ("HeunDiscreteScheduler", options.Heun(), False, NoiseSource),
         ("LMSDiscreteScheduler", options.LMS(), False, NoiseSource),
         ("DPMSolverSDEScheduler", options.DPMppSDE(), False, RoundedBrownian),
+        ("KDPM2DiscreteScheduler", options.DPM2(), False, NoiseSource),
+        ("KDPM2AncestralDiscreteScheduler", options.DPM2(eta=1.0), True, NoiseSource),
     ):
-        yield Case(f"{type(method).__name__}, {end}", name, config, method, as_euler, prediction, noisy, source)
+        title = "DPM2, eta 1" if method == options.DPM2(eta=1.0) else type(method).__name__
+        yield Case(f"{title}, {end}", name, config, method, as_euler, prediction, noisy, source)
     for final in ("zero", "sigma_min"):
         settings = {**config, "final_sigmas_type": final}
         as_solver = chain(18, drop_last=True, final_sigma=final)
         name = f"DPMpp2M, final {final}, {end}"
         yield Case(name, "DPMSolverMultistepScheduler", settings, options.DPMpp2M(), as_solver, prediction)
+        settings = {**settings, "solver_order": 3, "solver_type": "heun"}
+        line = options.DPMpp3MSDE(eta=0.0), as_solver, prediction
+        yield Case(f"DPMpp3MSDE, eta 0, final {final}, {end}", "DPMSolverMultistepScheduler", settings, *line)
+    for order in (1, 2, 3):
+        settings, as_solver = {**config, "solver_order": order}, chain(18, drop_last=True, final_sigma="sigma_min")
+        name = f"DEIS, order {order}, {end}"
+        line, tolerance = (options.DEIS(order), as_solver, prediction), 5e-5 if order == 3 else 1e-5
+        # diffusers takes differences of integrals in single precision
+        yield Case(name, "DEISMultistepScheduler", settings, *line, tolerance=tolerance)
     solvers: tuple[Literal["midpoint", "heun"], ...] = ("midpoint", "heun")
     for solver in solvers:
         settings = {**config, "algorithm_type": "sde-dpmsolver++", "solver_type": solver}
@@ -151,6 +166,11 @@ def _other_chain_cases(prediction: Parametrisation, theirs: str) -> Iterator[Cas
     for steps in (1, 4):
         line = options.LCM(), schedules.model(CHAIN, steps, spacing="distilled"), prediction, True
         yield Case(f"LCM, {steps} steps, {prediction}", "LCMScheduler", {**config, "clip_sample": False}, *line)
+        settings = {**config, "clip_sample": False}
+        schedule = schedules.model(CHAIN, steps, spacing="distilled", final_sigma="sigma_min")
+        for gamma, scheduler in ((0.3, "TCDScheduler"), (0.0, "TCDScheduler, gamma 0"), (1.0, "TCDScheduler, gamma 1")):
+            line = options.TCD(gamma), schedule, prediction, True
+            yield Case(f"TCD, gamma {gamma:g}, {steps} steps, {prediction}", scheduler, config, *line)
     for name, maker in (("karras", schedules.karras), ("exponential", schedules.exponential)):
         settings = {**config, f"use_{name}_sigmas": True}
         schedule = maker(CHAIN, 12, initial_noise="sigma")

@@ -15,7 +15,7 @@ from torch import Tensor
 from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser, preconditioning
 from graphgen_nodes.sampling.guidance import guided
-from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance
+from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, NoGuidance
 from graphgen_nodes.sockets import (
     Conditioning,
     Flow,

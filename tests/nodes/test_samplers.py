@@ -23,15 +23,26 @@ from graphgen_nodes.sampling.protocols import Prediction, SamplerAlgorithm, Stat
 from graphgen_nodes.sampling.samplers.algorithm import ancestral
 from graphgen_nodes.sockets import Noise, Sampler, Schedule, VariancePreserving
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in diffusers
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{name}:DeprecationWarning")  # in diffusers
+    for name in ("__array__ implementation", "__array_wrap__ must")
+]
 
 MEAN, VARIANCE = 0.5, 0.25
 MANY = (1, 1, 128, 128)  # independent numbers: the standard error of a mean is 0.4 %, of a deviation 0.6 %
 ODE = (options.Euler(), options.Heun(), options.DPMpp2M(), options.LMS(), options.PNDM(), options.DDIM(),
        options.UniPC(order=2), options.UniPC(order=3), options.DPMpp2MSDE(eta=0.0), options.DPMppSDE(eta=0.0),
-       options.EulerAncestral(eta=0.0))  # fmt: skip
+       options.EulerAncestral(eta=0.0), options.DPM2(), options.DPMpp2S(eta=0.0), options.DPMpp3MSDE(eta=0.0),
+       options.DEIS(), options.DEIS(order=2), options.IPNDM(), options.RESMultistep(), options.GradientEstimation(),
+       options.HeunPP2(), options.TCD(gamma=0.0))  # fmt: skip
+FIRST_ORDER = (options.Euler, options.DDIM, options.EulerAncestral, options.GradientEstimation, options.HeunPP2,
+               options.TCD)  # fmt: skip
 SDE = (options.EulerAncestral(), options.DPMpp2MSDE(), options.DPMpp2MSDE(solver="heun"), options.DPMppSDE(),
-       options.DDIM(eta=1.0), options.DDIM(eta=0.5), options.DDPM())  # fmt: skip
+       options.DDIM(eta=1.0), options.DDIM(eta=0.5), options.DDPM(), options.DPM2(eta=1.0), options.DPM2(eta=0.4),
+       options.DPMpp2S(), options.DPMpp2S(eta=0.4), options.DPMpp3MSDE(), options.RESMultistep(eta=1.0),
+       options.RESMultistep(eta=0.5), options.ERSDE(), options.ERSDE(order=2), options.ERSDE(order=1),
+       options.Restart(), options.Restart(times=3, inner_steps=12))  # fmt: skip
+LOOK_AHEAD = (options.Heun, options.PNDM, options.HeunPP2, options.DPM2, options.Restart)
 
 on_paths = pytest.mark.parametrize("kind", list(PATHS))
 
@@ -68,7 +79,7 @@ def test_an_ode_sampler_carries_a_gaussian_to_its_end(sampler: Sampler, kind: st
     state = sampler.algorithm(schedule).init(begin)
     end = sample(gaussian_denoiser(path, MEAN, VARIANCE), sampler, schedule, noise, begin, state=state)
     exact = gaussian_flow(path, MEAN, VARIANCE, begin, schedule.sigmas[0], 0.0)
-    worst = 0.08 if isinstance(sampler, options.Euler | options.DDIM | options.EulerAncestral) else 0.015
+    worst = 0.08 if isinstance(sampler, FIRST_ORDER) else 0.015
     assert float((end.x - exact).abs().max()) < worst * float((exact - MEAN).abs().max())
 
 
@@ -79,7 +90,9 @@ def test_an_sde_sampler_ends_at_the_right_mean_and_deviation(sampler: Sampler, k
     noise = NoiseSource(Noise(7), MANY, path)
     end = sample(gaussian_denoiser(path, MEAN, VARIANCE), sampler, schedule, noise, torch.zeros(MANY))
     assert float(end.x.mean()) == pytest.approx(MEAN, abs=0.02)
-    assert float(end.x.std()) == pytest.approx(sqrt(VARIANCE), rel=0.025)
+    # extrapolating past the level where noise is added anew carries old noise along, of the size of a step
+    worst = 0.04 if sampler == options.RESMultistep(eta=1.0) else 0.025
+    assert float(end.x.std()) == pytest.approx(sqrt(VARIANCE), rel=worst)
 
 
 @on_paths
@@ -101,7 +114,7 @@ def test_lcm_with_an_exact_consistency_function_is_exact(kind: str, steps: int) 
     assert float(end.x.std()) == pytest.approx(sqrt(VARIANCE), rel=0.025)
 
 
-@pytest.mark.parametrize("sampler", [*ODE, *SDE, options.LCM(), options.DDPM("large")], ids=repr)
+@pytest.mark.parametrize("sampler", [*ODE, *SDE, options.LCM(), options.TCD(), options.DDPM("large")], ids=repr)
 def test_the_first_step_from_pure_noise_keeps_nothing_but_noise(sampler: Sampler) -> None:
     path = PATHS["flow"]
     schedule = schedules.uniform(path, 10)
@@ -111,7 +124,7 @@ def test_the_first_step_from_pure_noise_keeps_nothing_but_noise(sampler: Sampler
     assert torch.isfinite(first.x).all()
     # the denoised sample at pure noise is the mean itself, so x is alpha * mean + sigma * noise
     assert float(first.x.mean()) == pytest.approx(0.1 * MEAN, abs=0.02)
-    if not isinstance(sampler, options.Heun | options.PNDM) and sampler != options.DDPM("large"):
+    if not isinstance(sampler, LOOK_AHEAD) and sampler != options.DDPM("large"):
         assert float(first.x.std()) == pytest.approx(0.9, rel=0.02)
 
 
@@ -120,13 +133,18 @@ ORDERS = (
     (options.DPMpp2MSDE(eta=0.0), 2), (options.DPMppSDE(eta=0.0), 2), (options.LMS(order=2), 2), (options.LMS(), 2),
     (options.PNDM(), 2), (options.UniPC(order=1), 2), (options.UniPC(order=2), 2),
     (options.UniPC(order=3), 2),  # its last step is of first order, as there is nothing left to correct it with
+    (options.DPM2(), 2), (options.DPMpp2S(eta=0.0), 2), (options.DPMpp3MSDE(eta=0.0), 2), (options.DEIS(order=1), 1),
+    (options.DEIS(order=2), 2), (options.DEIS(), 2), (options.IPNDM(order=1), 1), (options.IPNDM(), 2),
+    (options.RESMultistep(), 2), (options.GradientEstimation(), 1), (options.GradientEstimation(gamma=1.5), 2),
+    (options.HeunPP2(), 1), (options.TCD(gamma=0.0), 1), (options.Restart(low=1e-9, high=1e-8), 2),
 )  # fmt: skip
 
 
 @on_paths
 @pytest.mark.parametrize(("sampler", "order"), ORDERS, ids=repr)
 def test_the_error_falls_with_the_method_s_order(sampler: Sampler, order: int, kind: str) -> None:
-    coarse, fine = (_error(sampler, kind, steps) for steps in (40, 80))
+    steps = 160 if isinstance(sampler, options.RESMultistep) else 40  # with fewer, its error changes its sign
+    coarse, fine = (_error(sampler, kind, count) for count in (steps, 2 * steps))
     assert log2(coarse / fine) > order - 0.35
 
 

@@ -21,7 +21,8 @@ from graphgen.errors import Cancelled
 from graphgen.node import spec_of
 from graphgen.types import build_table
 from graphgen_nodes.packs import guiders, latents, noise, samplers, sampling, schedules
-from graphgen_nodes.sampling.options import SAMPLERS, ClassifierFreeGuidance
+from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance
+from graphgen_nodes.sampling.options import SAMPLERS
 from graphgen_nodes.sampling.preview import PROJECTIONS, fit_projection, preview_png, project
 from graphgen_nodes.sockets import Denoiser, Flow, Latent, LatentFormat, TextConditioning, VariancePreserving
 from graphgen_nodes.tensors import TENSOR

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.facts import check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
-from graphgen_nodes.sampling.options import ClassifierFreeGuidance, ClippedGuidance, NoGuidance, SwitchedGuidance
+from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, ClippedGuidance, NoGuidance, SwitchedGuidance
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Unconditional
 
 

@@ -7,14 +7,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from graphgen import Slider, hookimpl, node
-from graphgen_nodes.facts import from_settings
+from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.facts import from_settings, number_of
 from graphgen_nodes.sampling import options
 from graphgen_nodes.sockets import Sampler
 
 Eta = Annotated[
     float, Field(ge=0, le=1, description="How much fresh noise each step adds; 0 adds none."), Slider(step=0.05)
 ]
+
+
+def _restarted(known: Known) -> dict[str, Facts]:
+    low, high = number_of(known.settings, "low"), number_of(known.settings, "high")
+    if low is not None and high is not None and low >= high:
+        raise Refusal(f"is {low:g}, at or above high {high:g}", at="low", cure="make low less than high")
+    return from_settings("sampler", options.Restart)(known)
 
 
 @node(category="samplers", cheap=True, infer=from_settings("sampler", options.Euler))
@@ -120,6 +127,89 @@ def lcm(
     return options.LCM(timestep_scaling)
 
 
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.HeunPP2), title="Heun++")
+def heunpp2() -> Sampler:
+    """Average the slopes at this level and two ahead: up to three network calls a step (Hallatore 2023)."""
+    return options.HeunPP2()
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DPM2), title="DPM2")
+def dpm_2(*, eta: Eta = 0.0) -> Sampler:
+    """Take the slope half way: second order, two network calls a step; with eta ancestral (Karras et al. 2022)."""
+    return options.DPM2(eta)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DPMpp2S), title="DPM++ 2S")
+def dpmpp_2s(*, eta: Eta = 1.0) -> Sampler:
+    """Look half way in each step, then noise: second order, two network calls; ancestral with eta (Lu et al. 2022)."""
+    return options.DPMpp2S(eta)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DPMpp3MSDE), title="DPM++ 3M SDE")
+def dpmpp_3m_sde(*, eta: Eta = 1.0) -> Sampler:
+    """Extrapolate from the last three predictions, with noise: one call a step; for 20 or more (Crowson 2022)."""
+    return options.DPMpp3MSDE(eta)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.IPNDM), title="iPNDM")
+def ipndm(*, order: Annotated[int, Field(ge=1, le=4, description="How many past slopes are combined.")] = 4) -> Sampler:
+    """Combine up to four slopes as PNDM does, but begin plainly: one call a step; for even steps (Zhang, Chen 2023)."""
+    return options.IPNDM(order)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.DEIS), title="DEIS")
+def deis(
+    *, order: Annotated[int, Field(ge=1, le=3, description="How many predictions the polynomial goes through.")] = 3
+) -> Sampler:
+    """Integrate a polynomial through the last predicted noises: one call a step; for few steps (Zhang, Chen 2023)."""
+    return options.DEIS(order)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.RESMultistep), title="RES multistep")
+def res_multistep(*, eta: Eta = 0.0) -> Sampler:
+    """Integrate the line through the last two predictions: second order, one call a step (Zhang et al. 2023)."""
+    return options.RESMultistep(eta)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.ERSDE), title="ER-SDE")
+def er_sde(
+    *, order: Annotated[int, Field(ge=1, le=3, description="How many predictions the polynomial goes through.")] = 3
+) -> Sampler:
+    """Add as much noise as helps detail, and no more: one network call a step; good in 15 to 30 (Cui et al. 2023)."""
+    return options.ERSDE(order)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.GradientEstimation))
+def gradient_estimation(
+    *, gamma: Annotated[float, Field(ge=1, le=5, description="How far to look past the last slope; 1 is Euler.")] = 2.0
+) -> Sampler:
+    """Go on in the direction in which the slope changes: one network call a step (Permenter and Yuan 2024)."""
+    return options.GradientEstimation(gamma)
+
+
+@node(category="samplers", cheap=True, infer=_restarted)
+def restart(
+    *,
+    low: Annotated[float, Field(gt=0, le=1000, description="Where to turn back, in noise over signal.")] = 0.1,
+    high: Annotated[float, Field(gt=0, le=1000, description="Up to where to add noise.")] = 2.0,
+    times: Annotated[int, Field(ge=1, le=100, description="How often.")] = 1,
+    inner_steps: Annotated[int, Field(ge=1, le=1000, description="Steps from there down again.")] = 8,
+) -> Sampler:
+    """Take Heun's steps, and near the end noise the picture again and denoise it anew (Xu et al. 2023).
+
+    It calls the network twice a step, and twice `inner_steps` for each time it goes back. Levels are sigma / alpha.
+    """
+    return options.Restart(low, high, times, inner_steps)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.TCD), title="TCD")
+def tcd(
+    *, gamma: Annotated[float, Field(ge=0, le=1, description="How much fresh noise; 0: none."), Slider(step=0.05)] = 0.3
+) -> Sampler:
+    """Jump past the next level and noise up to it: 2 to 8 steps, for TCD and Hyper models (Zheng et al. 2024)."""
+    return options.TCD(gamma)
+
+
 @node(category="samplers", cheap=True, infer=from_settings("sampler", options.PredictorCorrector))
 def predictor_corrector(
     *,
@@ -156,15 +246,26 @@ def register_nodes() -> list[Callable[..., object]]:
         euler,
         euler_ancestral,
         heun,
+        heunpp2,
+        dpm_2,
+        dpmpp_2s,
         dpmpp_2m,
         dpmpp_2m_sde,
+        dpmpp_3m_sde,
         dpmpp_sde,
         lms,
         pndm,
+        ipndm,
+        deis,
+        unipc,
+        res_multistep,
+        er_sde,
+        gradient_estimation,
+        restart,
         ddim,
         ddpm,
-        unipc,
         lcm,
+        tcd,
         predictor_corrector,
         annealed_langevin,
     ]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, Known, Refusal, hookimpl, node
 from graphgen_nodes.facts import check_run, count_of, switched_facts
-from graphgen_nodes.sampling.options import SwitchedGuidance
+from graphgen_nodes.sampling.guiders import SwitchedGuidance
 from graphgen_nodes.sampling.phases import Sampling
 from graphgen_nodes.sockets import Guider, Latent, Noise, Sampler, Schedule
 

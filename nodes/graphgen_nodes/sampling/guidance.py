@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphgen_nodes.sampling.denoiser import preconditioning
-from graphgen_nodes.sampling.options import ClassifierFreeGuidance, NoGuidance
+from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, NoGuidance
 from graphgen_nodes.sampling.protocols import Denoise, Guidance, Prediction
 from graphgen_nodes.sockets import Conditioning
 

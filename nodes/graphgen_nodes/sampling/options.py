@@ -1,17 +1,17 @@
-"""Samplers and guiders as data: what travels along wires. Nothing here imports torch until a method is asked for.
+"""Samplers as data: what travels along wires. Nothing here imports torch until a method is asked for.
 
 A plugin adds a method the same way: a frozen subclass of `Sampler` that holds its options and returns its algorithm.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Sampler, Schedule
+from graphgen_nodes.sockets import Sampler, Schedule
 
 if TYPE_CHECKING:
-    from graphgen_nodes.sampling.protocols import Guidance, SamplerAlgorithm
+    from graphgen_nodes.sampling.protocols import SamplerAlgorithm
 
 
 @dataclass(frozen=True)
@@ -211,113 +211,169 @@ class AnnealedLangevin(Sampler):
         return AnnealedLangevinAlgorithm(schedule, self.inner_steps, self.step_size)
 
 
+@dataclass(frozen=True)
+class DPM2(Sampler):
+    """Karras et al.'s midpoint method; eta 0 adds no noise, 1 as much as the noising chain."""
+
+    local: ClassVar[bool] = True
+    eta: float = 0.0
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.dpm_2 import DPM2Algorithm
+
+        return DPM2Algorithm(schedule, self.eta)
+
+
+@dataclass(frozen=True)
+class DPMpp2S(Sampler):
+    """DPM-Solver++(2S); eta 0 adds no noise."""
+
+    local: ClassVar[bool] = True
+    eta: float = 1.0
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.dpmpp_2s import DPMpp2SAlgorithm
+
+        return DPMpp2SAlgorithm(schedule, self.eta)
+
+
+@dataclass(frozen=True)
+class DPMpp3MSDE(Sampler):
+    """DPM-Solver++(3M) as an SDE solver; eta 0 is the ODE."""
+
+    local: ClassVar[bool] = True
+    eta: float = 1.0
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.dpmpp_3m_sde import DPMpp3MSDEAlgorithm
+
+        return DPMpp3MSDEAlgorithm(schedule, self.eta)
+
+
+@dataclass(frozen=True)
+class DEIS(Sampler):
+    """DEIS with polynomials in log rho, of an order up to 3."""
+
+    local: ClassVar[bool] = True
+    order: int = 3
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.deis import DEISAlgorithm
+
+        return DEISAlgorithm(schedule, self.order)
+
+
+@dataclass(frozen=True)
+class IPNDM(Sampler):
+    """Improved PNDM of an order up to 4."""
+
+    local: ClassVar[bool] = True
+    order: int = 4
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.ipndm import IPNDMAlgorithm
+
+        return IPNDMAlgorithm(schedule, self.order)
+
+
+@dataclass(frozen=True)
+class RESMultistep(Sampler):
+    """The refined exponential solver's multistep form; eta 0 adds no noise."""
+
+    local: ClassVar[bool] = True
+    eta: float = 0.0
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.res_multistep import RESMultistepAlgorithm
+
+        return RESMultistepAlgorithm(schedule, self.eta)
+
+
+@dataclass(frozen=True)
+class ERSDE(Sampler):
+    """ER-SDE solver of an order up to 3."""
+
+    local: ClassVar[bool] = True
+    order: int = 3
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.er_sde import ERSDEAlgorithm
+
+        return ERSDEAlgorithm(schedule, self.order)
+
+
+@dataclass(frozen=True)
+class GradientEstimation(Sampler):
+    """Gradient estimation; gamma 1 is Euler's method."""
+
+    local: ClassVar[bool] = True
+    gamma: float = 2.0
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.gradient_estimation import GradientEstimationAlgorithm
+
+        return GradientEstimationAlgorithm(schedule, self.gamma)
+
+
+@dataclass(frozen=True)
+class HeunPP2(Sampler):
+    """Heun++."""
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.heunpp2 import HeunPP2Algorithm
+
+        return HeunPP2Algorithm(schedule)
+
+
+@dataclass(frozen=True)
+class Restart(Sampler):
+    """Heun's method with restarts between two levels of sigma / alpha."""
+
+    low: float = 0.1
+    high: float = 2.0
+    times: int = 1
+    inner_steps: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse to go back to a level that is not noisier."""
+        if not 0 < self.low < self.high:
+            raise ValueError(
+                f"samplers.restart.low: is {self.low:g}, which must be above 0 and below high ({self.high:g})"
+            )
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.restart import RestartAlgorithm
+
+        return RestartAlgorithm(schedule, self.low, self.high, self.times, self.inner_steps)
+
+
+@dataclass(frozen=True)
+class TCD(Sampler):
+    """Strategic stochastic sampling for networks distilled by trajectory consistency."""
+
+    local: ClassVar[bool] = True
+    gamma: float = 0.3
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.tcd import TCDAlgorithm
+
+        return TCDAlgorithm(schedule, self.gamma)
+
+
 SAMPLERS: tuple[type[Sampler], ...] = (
-    Euler, EulerAncestral, Heun, DPMpp2M, DPMpp2MSDE, DPMppSDE, LMS, PNDM, DDIM, DDPM, UniPC, LCM, PredictorCorrector,
+    Euler, EulerAncestral, Heun, HeunPP2, DPM2, DPMpp2S, DPMpp2M, DPMpp2MSDE, DPMpp3MSDE, DPMppSDE, LMS, PNDM, IPNDM,
+    DEIS, UniPC, RESMultistep, ERSDE, GradientEstimation, Restart, DDIM, DDPM, LCM, TCD, PredictorCorrector,
     AnnealedLangevin,
 )  # fmt: skip
 """The built-in methods, in the order they are listed."""
-
-
-@dataclass(frozen=True)
-class ClassifierFreeGuidance(Guider):
-    """Move the prediction away from the negative one by a scale (Ho and Salimans 2022); see `guidance`.
-
-    It acts on the steps that begin at the shares `start` up to `end` of a schedule; the others follow the positive
-    prediction as it is (Kynkäänniemi et al. 2024). Of the latent's channels it guides the first `channels`; 0: all.
-    """
-
-    denoiser: Denoiser
-    positive: Conditioning
-    negative: Conditioning
-    scale: float
-    rescale: float = 0.0
-    start: float = 0.0
-    end: float = 1.0
-    channels: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse a range without a step."""
-        if not 0 <= self.start < self.end <= 1:
-            raise ValueError(
-                f"guiders.classifier_free.start: is {self.start:g} and the end {self.end:g}; the start must be less "
-                "than the end, both within 0 to 1; for no guidance at all use guiders.none"
-            )
-
-    def at(self, progress: float) -> Guider:
-        """Return guidance without a range, or none outside the range and at scale 1."""
-        denoiser, positive = self.denoiser.at(progress), self.positive.at(progress)
-        if self.scale == 1 or not self.start <= progress < self.end:
-            return NoGuidance(denoiser, positive)
-        negative = self.negative.at(progress)
-        return replace(self, denoiser=denoiser, positive=positive, negative=negative, start=0.0, end=1.0)
-
-    def guidance(self) -> Guidance:
-        """Return the function that combines the two predictions."""
-        from graphgen_nodes.sampling.guidance import ClassifierFree
-
-        return ClassifierFree(self)
-
-
-@dataclass(frozen=True)
-class NoGuidance(Guider):
-    """Predict for one conditioning and take it as it is."""
-
-    denoiser: Denoiser
-    positive: Conditioning
-
-    def at(self, progress: float) -> NoGuidance:
-        """Return this with what it predicts from at a share of a schedule."""
-        return NoGuidance(self.denoiser.at(progress), self.positive.at(progress))
-
-    def guidance(self) -> Guidance:
-        """Return the function that passes the prediction on."""
-        from graphgen_nodes.sampling.guidance import Single
-
-        return Single(self)
-
-
-@dataclass(frozen=True)
-class ClippedGuidance(Guider):
-    """Keep what another guider predicts within a range of values, such as that of pixels; `denoiser` is its own."""
-
-    denoiser: Denoiser
-    guider: Guider
-    low: float = -1.0
-    high: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse an empty range."""
-        if not self.low < self.high:
-            raise ValueError(f"guiders.clip.low: is {self.low:g}, which must be less than high ({self.high:g})")
-
-    def at(self, progress: float) -> Guider:
-        """Return this around what guides at a share of a schedule."""
-        inner = self.guider.at(progress)
-        return replace(self, denoiser=inner.denoiser, guider=inner)
-
-    def guidance(self) -> Guidance:
-        """Return the function that clips what the other one's makes."""
-        from graphgen_nodes.sampling.guidance import Clipped
-
-        return Clipped(self.guider.guidance(), self.low, self.high)
-
-
-@dataclass(frozen=True)
-class SwitchedGuidance(Guider):
-    """Guide the steps before a share of a schedule by one guider, and those from there on by another.
-
-    `denoiser` is the first one's; the two may differ, in latents of one format.
-    """
-
-    denoiser: Denoiser
-    first: Guider
-    then: Guider
-    share: float
-
-    def at(self, progress: float) -> Guider:
-        """Return the one of the two whose turn it is."""
-        return (self.first if progress < self.share else self.then).at(progress)
-
-    def guidance(self) -> Guidance:
-        """Return that of the beginning: sampling asks `at` for the others."""
-        return self.at(0.0).guidance()

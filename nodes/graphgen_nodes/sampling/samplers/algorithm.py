@@ -8,7 +8,7 @@ or say where it is one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
 from torch import Tensor
 
@@ -78,3 +78,22 @@ def ancestral(path: Path, s: float, t: float, eta: float) -> tuple[float, float]
     ratio = path.alpha(s) * t / path.alpha(t)
     fresh = min(t, eta * t / s * sqrt(max(s**2 - ratio**2, 0.0)))
     return sqrt(t**2 - fresh**2), fresh
+
+
+def downward(path: Path, s: float, t: float, eta: float) -> tuple[float, float, float]:
+    """Return how an ancestral step to t goes for methods that solve the ODE: to level u, times a scale, plus noise.
+
+    u is the level at which the noise kept beside the sample is that of `ancestral`; `scale * x_u` has the sample's
+    part of t, and noise of standard deviation `fresh` makes up the rest of its noise.
+    """
+    kept, fresh = ancestral(path, s, t, eta)
+    if fresh == 0:
+        return t, 1.0, 0.0
+    u = path.sigma_at_lambda(log(path.alpha(t) / kept)) if kept > 0 else 0.0
+    return u, path.alpha(t) / path.alpha(u), fresh
+
+
+def renoise(path: Path, x: Tensor, u: float, t: float, noise: Tensor) -> Tensor:
+    """Return x, at noise level u, with noise added up to the higher level t: the noising chain from u to t."""
+    scale = path.alpha(t) / path.alpha(u)
+    return scale * x + sqrt(max(t**2 - (scale * u) ** 2, 0.0)) * noise

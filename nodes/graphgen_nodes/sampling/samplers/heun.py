@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphgen_nodes.sampling.protocols import Denoise, State, StepNoise
+from torch import Tensor
+
+from graphgen_nodes.sampling.paths import Path
+from graphgen_nodes.sampling.protocols import Denoise, Evaluation, State, StepNoise
 from graphgen_nodes.sampling.samplers.algorithm import Algorithm, evaluate, slope
 
 
@@ -17,9 +20,14 @@ class HeunAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         now = evaluate(denoise, state.x, s)
-        here = slope(self.path, now)
-        x = now.x + (t - s) * here
-        if t > 0:
-            there = slope(self.path, evaluate(denoise, x, t))
-            x = now.x + (t - s) * (here + there) / 2
-        return state.advance(x, now)
+        return state.advance(heun_step(self.path, denoise, now, t), now)
+
+
+def heun_step(path: Path, denoise: Denoise, now: Evaluation, t: float) -> Tensor:
+    """Return x at noise level t by Heun's step from an evaluation; the step to sigma 0 is Euler's."""
+    here = slope(path, now)
+    x = now.x + (t - now.sigma) * here
+    if t > 0:
+        there = slope(path, evaluate(denoise, x, t))
+        x = now.x + (t - now.sigma) * (here + there) / 2
+    return x

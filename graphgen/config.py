@@ -248,6 +248,10 @@ def _explain(name: str, value: object, place: str) -> Problem:
     if name in _ALLOWED:
         return Problem("bad_setting", place, f"{value!r} is not allowed", str(value), cure=f"give {_ALLOWED[name]}")
     known = list(_ALLOWED)
+    if isinstance(value, Mapping):
+        names = ", ".join(key for key in value if key in _ALLOWED) or "the settings"
+        message, cure = "there are no tables here", f"write {names} at the top of the file, without a [{name}] above"
+        return Problem("unknown_setting", place, message, None, one_of(known), cure)
     cure = did_you_mean(name, known) or "remove it"
     return Problem("unknown_setting", place, "there is no such setting", None, one_of(known), cure)
 

@@ -150,11 +150,16 @@ class RunFailed(GraphgenError):
 
 
 def error_line(error: BaseException) -> str:
-    """Say what was raised in one phrase, `ValueError: no such thing`, even if its own text cannot be made."""
+    """Say what was raised in one phrase, even if its own text cannot be made.
+
+    An error of the node's own code is named, `ValueError: no such thing`; graphgen's own ones say all in their words.
+    """
     try:
         text = str(error)
     except Exception:  # an error whose __str__ fails must not hide that there was one
         text = ""
+    if text and isinstance(error, GraphgenError):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -102,7 +102,8 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
         if plan.keys[source] is None:
             reasons.append(f"it depends on what '{source}' gives")
         elif source in changed:
-            reasons.append(f"'{source}' changed")
+            kept = " since the last run, and is kept" if plan.state(source) == "cached" else ""
+            reasons.append(f"'{source}' changed{kept}")
     return tuple(reasons)
 
 

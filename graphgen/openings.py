@@ -79,9 +79,9 @@ class Openings:
         self._open(job, zone.graph, given, f"{job.label}/{turn}", ended, tolerant=tolerant, turn=turn)
 
     def turned(self, job: Job, done: int, total: int) -> None:
-        """Tell that a turn is over; a total of 0 says that nobody knows."""
+        """Tell how many turns are over, and of how many; a total of 0 says that nobody knows."""
         now = monotonic()
-        if self._host.listen and (done == total or now - self._told.get(job.label, 0.0) >= TOLD):
+        if self._host.listen and (done in (0, total) or now - self._told.get(job.label, 0.0) >= TOLD):
             self._told[job.label] = now
             self._host.listen(events.NodeProgress(job.label, done, total, "turns"))
 

@@ -221,7 +221,7 @@ class Seat:
         try:
             worker = self._worker or self._start()
         except LaneError as error:
-            self._finish(order, Failed(f"LaneError: {error}", "", ""))
+            self._finish(order, Failed(str(error), "", ""))
             return
         order.tries, order.fed = order.tries + 1, 0
         with suppress(OSError):  # that it is gone is seen when it is read from
@@ -265,7 +265,7 @@ class Seat:
             worker.kill()
             self._let_go(worker)
             for order in tuple(self._orders.values()):
-                self._finish(order, Failed(f"LaneError: {error}", "", ""))
+                self._finish(order, Failed(str(error), "", ""))
 
     def _take(self, worker: WorkerProcess, frame: Frame) -> None:
         said = frame.fields
@@ -333,22 +333,20 @@ class Seat:
     def _refuse(self, code: int) -> Failed:
         """Start no more workers for a while: one that cannot begin would not the next time either."""
         cure = 'what it wrote to standard error says why; `graphgen doctor` may help, or run with workers = "thread"'
-        words = f"LaneError: no worker can be started: it {ending(code)[0]} before it was ready; {cure}"
+        words = f"no worker can be started: it {ending(code)[0]} before it was ready; {cure}"
         self._refusal = (words, monotonic() + _PAUSE)
         return Failed(words, "", "")
 
     def _too_slow(self, what: str) -> Failed:
         cure = "set time_limit higher, or give the node less to do"
-        return Failed(
-            f"LaneError: it took longer than the {self._terms.seconds:g} s of time_limit; {what}; {cure}", "", ""
-        )
+        return Failed(f"it took longer than the {self._terms.seconds:g} s of time_limit; {what}; {cure}", "", "")
 
     def _death(self, code: int, ended_for: str) -> str:
         if ended_for == "memory":
             limit = f"{(self._terms.own_bytes or 0) / 2**30:.1f} GiB"
             cure = "set worker_bytes higher, or make smaller pictures or fewer at a time"
-            return f"LaneError: its worker took more memory than the {limit} of worker_bytes and was ended; {cure}"
+            return f"its worker took more memory than the {limit} of worker_bytes and was ended; {cure}"
         if ended_for == "another":
-            return "LaneError: its worker was ended because another node in it did not stop; run it again"
+            return "its worker was ended because another node in it did not stop; run it again"
         words, cure = ending(code)
-        return f"LaneError: its worker process {words}; {cure}; all else goes on, with a new worker"
+        return f"its worker process {words}; {cure}; all else goes on, with a new worker"

@@ -33,7 +33,7 @@ class Opener(Protocol):
         """Carry out the body of a zone once; `ended` is called with its scope."""
 
     def turned(self, job: Job, done: int, total: int) -> None:
-        """Tell that a turn is over; a total of 0 says that nobody knows."""
+        """Tell how many turns are over, and of how many; a total of 0 says that nobody knows."""
 
     def streamed(self, job: Job) -> bool:
         """Tell whether somebody wants a zone's items as they come."""
@@ -118,7 +118,7 @@ class MapTurns:
         self._names = [item.name for item in job.node.spec.outputs if keeps or item.name in wanted]
 
     def begin(self) -> None:
-        """Open as many turns as may be open."""
+        """Open as many turns as may be open, and say how many there will be."""
         if self._growing is not None:
             self._growing.read(self._go_on)
             return
@@ -130,6 +130,7 @@ class MapTurns:
             return
         lengths = self._lengths.values()
         self._total = prod(lengths) if self._clause.how == "product" else next(iter(lengths))
+        self._opener.turned(self.job, 0, self._total)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -213,12 +214,13 @@ class LoopTurns:
         self._lengths = lengths
 
     def begin(self) -> None:
-        """Open the first turn, if there is one."""
+        """Open the first turn, if there is one, and say how many there will be."""
         if len(set(self._lengths)) > 1:
             self._opener.give_up(self.job, f"a loop goes through lists of one length, these have {self._lengths}")
         elif self._bounded and not self._total:
             self._opener.close(self.job, self._values(), ())
         else:
+            self._opener.turned(self.job, 0, self._total)
             self._turn(0)
 
     def _turn(self, turn: int) -> None:

@@ -66,7 +66,7 @@ class Worker:
         self._allowed = frozenset(frame.fields["allowed"])
         spec = self._registry.nodes.get(kind)
         if spec is None:
-            self._fail(task, f"LaneError: the worker has no node '{kind}'; {self._why_missing(kind)}")
+            self._fail(task, f"the worker has no node '{kind}'; {self._why_missing(kind)}")
             return
         lane: Lane = self._loop if spec.asynchronous else self._threads
         try:

@@ -22,7 +22,7 @@ from graphgen.spec import Facts, InputSpec, NodeSpec, OutputSpec
 from graphgen.subgraphs import Flat
 from graphgen.types import SocketType, conversion_of, fits, joins, parse_type
 from graphgen.validation import problems_of
-from graphgen.wires import CONVERTED, conversion_name, conversion_node
+from graphgen.wires import CONVERTED, conversion_name, conversion_node, nowhere
 from graphgen.workflow import LoopClause, MapClause, Node, Output, Subgraph, Workflow
 
 BODY = "body"
@@ -75,7 +75,7 @@ def make_zone(
     if node.map and node.loop:
         wrong.append(Problem("two_clauses", name, "has both a map and a loop", cure="put one into a subgraph"))
     if wrong:
-        problems.extend(wrong)
+        problems.extend((*wrong, *_lost_wires(name, node, sockets, flat)))
         return None
     fed = [socket for socket in sockets if socket in node.inputs]
     index = clause.index
@@ -265,6 +265,19 @@ def _loop_mistakes(
         elif not joins(outputs[output], sockets[socket].type, registry.types):
             message = f"'{output}' gives {outputs[output]}, but '{socket}' takes {sockets[socket].type}"
             yield Problem("wrong_type", place, message, output, cure="carry an output of the input's type")
+
+
+def _lost_wires(name: str, node: Node, sockets: Mapping[str, Socket], flat: Flat) -> Iterable[Problem]:
+    """Find inputs and ends of wires that are not there, where nobody else will, since the clause is wrong."""
+    for socket, wires in node.inputs.items():
+        place = f"{name}.{socket}"
+        if socket not in sockets:
+            message, known = f"{node.type} has no input '{socket}'", tuple(sockets)
+            yield Problem("unknown_input", place, message, None, one_of(known), did_you_mean(socket, known))
+        for wire in _each(wires):
+            source = wire.partition(".")[0]
+            if source not in flat.nodes and source not in flat.faces:
+                yield nowhere("wire_from_nowhere", place, "comes from", wire, tuple(flat.nodes))
 
 
 def _nowhere(place: str, name: str, what: str, known: Sequence[str]) -> Problem:

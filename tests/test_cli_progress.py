@@ -86,6 +86,37 @@ def test_what_was_yielded_is_counted(monkeypatch: pytest.MonkeyPatch, *, termina
 
 
 @pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("total", [16, 17, 0])
+def test_turns_beyond_some_number_are_counted_and_not_named(
+    monkeypatch: pytest.MonkeyPatch, total: int, *, terminal: bool
+) -> None:
+    watched = Watched(monkeypatch, terminal=terminal)
+    told = watched.tell(
+        events.NodeStarted("sample", "zone"),
+        events.NodeProgress("sample", 0, total, "turns"),
+        *(events.NodeStarted(f"sample/{turn}/blur", "cpu") for turn in range(16)),
+    )
+    told += watched.tell(events.NodeProgress("sample", 17 if total == 0 else 12, total, "turns"))
+    after = watched.tell(
+        events.NodeCached("sample/12/blur", "disk"),
+        events.NodeFinished("sample/13/blur", 2.0, {}),
+        events.NodeStarted("sample/16/blur", "cpu"),
+        events.NodeFailed("sample/14/blur", "images.blur", "too large", "", ""),
+    )
+    named = {name for name in re.findall(r"sample/\d+", "".join(after)) if total != 16}
+    assert "sample/14" in "".join(after), "what fails is always named"
+    if total == 16:
+        assert "sample/12" in "".join(after)
+        return
+    assert named == {"sample/14"}
+    if total:
+        assert not any("sample/" in line for line in told)
+        assert any("12/17" in line for line in told)
+    assert watched.tell(events.NodeFinished("sample", 3.0, {}))[-1].split()[:2] == ["✓", "sample"]
+    assert watched.progress.inside == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
 def test_waiting_is_told_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
     watched = Watched(monkeypatch, terminal=terminal)
     assert "waits for another run that computes the same" in " ".join(

@@ -60,13 +60,13 @@ def gone(pid: int) -> bool:
     ("how", "words"),
     [
         ("raise", "SystemExit: enough; the node called sys.exit, which ends it alone; "),
-        ("exit", "LaneError: its worker process ended with exit code 9; "),
-        ("kill", "LaneError: its worker process was killed (SIGKILL); most likely the system had no memory left; "),
+        ("exit", "its worker process ended with exit code 9; "),
+        ("kill", "its worker process was killed (SIGKILL); most likely the system had no memory left; "),
         (
             "segfault",
-            "LaneError: its worker process crashed (SIGSEGV: compiled code used memory that is not its own); ",
+            "its worker process crashed (SIGSEGV: compiled code used memory that is not its own); ",
         ),
-        ("abort", "LaneError: its worker process gave up (SIGABRT: "),
+        ("abort", "its worker process gave up (SIGABRT: "),
     ],
 )
 def test_a_node_that_ends_its_process_fails_alone(terminal: Terminal, how: str, words: str) -> None:
@@ -88,7 +88,7 @@ def test_a_node_that_never_ends_is_ended_by_the_time_limit(terminal: Terminal) -
     answer = terminal.call("run", file, "--json", GRAPHGEN_TIME_LIMIT="3")
     assert answer.code == 1, answer.err
     (failed,) = answer.events("node_failed")
-    assert failed["message"].startswith("LaneError: it took longer than the 3 s of time_limit; ")
+    assert failed["message"].startswith("it took longer than the 3 s of time_limit; ")
     assert len(terminal.written) == 1
 
 

@@ -121,6 +121,16 @@ def test_devices_are_different_ones_of_one_kind(tmp_path: Path, names: str) -> N
         Config.load(folder=tmp_path, environment={"GRAPHGEN_DEVICES": names})
 
 
+def test_a_table_is_refused_with_the_place_where_its_names_belong(tmp_path: Path) -> None:
+    (tmp_path / "graphgen.toml").write_text('[roots]\nmodels = "m"\nelse = 1\n[other]\n')
+    with pytest.raises(ConfigError) as found:
+        Config.load(folder=tmp_path, environment={})
+    roots, other = map(str, found.value.problems)
+    assert "roots: there are no tables here; allowed: models," in roots
+    assert roots.endswith("write models at the top of the file, without a [roots] above")
+    assert other.endswith("write the settings at the top of the file, without a [other] above")
+
+
 def test_processes_are_for_engines_that_last_and_for_limits(tmp_path: Path) -> None:
     def chosen(*, lasting: bool, **overrides: object) -> bool:
         return Config.load(overrides, folder=tmp_path, environment={}).in_processes(lasting=lasting)

@@ -92,7 +92,7 @@ def test_a_node_that_dies_takes_along_what_needs_it_and_nothing_else(machine: En
     assert report.status == "failed"
     (failure,) = report.failures
     assert failure.node == "die"
-    assert failure.message.startswith("LaneError: its worker process was killed (SIGKILL)")
+    assert failure.message.startswith("its worker process was killed (SIGKILL)")
     assert log.skipped == {"after"}
     assert [report.outputs[f"fine{number}"] for number in range(5)] == [1, 2, 3, 4, 5]
     assert carry_out(machine, workflow({"n": N("probe.where")}, "n.str"))[0].status == "done"

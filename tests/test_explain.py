@@ -54,6 +54,22 @@ def test_a_setting_that_changed_is_shown_with_both_values(machine: Engine) -> No
     assert why(machine, chain(extra=3), "two.int")["two"] == ("run", "extra: 0 -> 3")
 
 
+def test_what_changed_since_the_last_run_may_be_kept_all_the_same(machine: Engine) -> None:
+    def counts(value: int, extra: int) -> dict[str, JSON]:
+        counted = N("steering.counted", {"word": "x"}, value="one.int")
+        return {
+            "one": N("maths.number", {"value": value}),
+            "c": counted,
+            "two": N("maths.add", {"extra": extra}, a="c.int"),
+        }
+
+    run(machine, counts(1, 0), "two.int")
+    run(machine, counts(2, 0), "two.int")
+    told = why(machine, counts(1, 7), "two.int")
+    assert told["c"] == ("cached",)
+    assert told["two"] == ("run", "extra: 0 -> 7", "'c' changed since the last run, and is kept")
+
+
 def test_a_setting_that_is_wired_now(machine: Engine) -> None:
     run(machine, chain(), "two.int")
     nodes = chain() | {"two": N("maths.add", a="one.int", extra="one.int")}

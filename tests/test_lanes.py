@@ -91,9 +91,9 @@ class TestEveryLane:
                 "leave",
                 "SystemExit: 3; the node called sys.exit, which ends it alone; let it raise an error instead",
             ),
-            ("give_up", "Cancelled: I do not want to"),
-            ("lie", "CallError: its output 'int' is a str; it promises int"),
-            ("hide", "DefinitionError: the type packs.probe.Secret is not registered; return it from register_types()"),
+            ("give_up", "I do not want to"),
+            ("lie", "its output 'int' is a str; it promises int"),
+            ("hide", "the type packs.probe.Secret is not registered; return it from register_types()"),
         ],
     )
     def test_a_node_that_raises_fails(self, bench: Bench, kind: str, message: str) -> None:
@@ -126,7 +126,7 @@ class TestEveryLane:
         lost = bench.run("probe.climb", {"of": "maths.ad"})[-1]
         assert isinstance(lost, Failed)
         words = "no node 'maths.ad' is installed whose partial work could be shared; did you mean 'maths.add'?"
-        assert lost.error == f"ResourceError: {words}"
+        assert lost.error == words
 
     def test_it_closes_twice_and_before_anything_ran(self, bench: Bench) -> None:
         bench.lane.close()
@@ -220,43 +220,43 @@ class TestGenerators:
     @pytest.mark.parametrize(
         ("kind", "how", "at", "message"),
         [
-            ("wrong", "type", 1, "CallError: yielded a str as item 2 of 'ints'; it promises list[int]"),
-            ("wrong", "no value", 0, "CallError: yielded no value as item 1 (it is gone); leave the item out instead"),
+            ("wrong", "type", 1, "yielded a str as item 2 of 'ints'; it promises list[int]"),
+            ("wrong", "no value", 0, "yielded no value as item 1 (it is gone); leave the item out instead"),
             (
                 "wrong",
                 "graph",
                 0,
-                "CallError: yielded a graph to run in its place, as value 1; return one, or yield values",
+                "yielded a graph to run in its place, as value 1; return one, or yield values",
             ),
             (
                 "wrong",
                 "return",
                 1,
-                "CallError: returned a list; a generator gives what it yields, so write 'yield' in place of 'return'",
+                "returned a list; a generator gives what it yields, so write 'yield' in place of 'return'",
             ),
             (
                 "wrongly",
                 "type",
                 1,
-                "CallError: of what it yielded, value 2 is wrong: its output 'int' is a str; it promises int",
+                "of what it yielded, value 2 is wrong: its output 'int' is a str; it promises int",
             ),
             (
                 "wrongly",
                 "graph",
                 0,
-                "CallError: yielded a graph to run in its place, as value 1; return one, or yield values",
+                "yielded a graph to run in its place, as value 1; return one, or yield values",
             ),
             (
                 "wrongly",
                 "nothing",
                 0,
-                "CallError: yielded no value; the last one that it yields is its output, so it must yield at least one",
+                "yielded no value; the last one that it yields is its output, so it must yield at least one",
             ),
             (
                 "wrongly",
                 "return",
                 1,
-                "CallError: returned a int; a generator gives what it yields, so write 'yield' in place of 'return'",
+                "returned a int; a generator gives what it yields, so write 'yield' in place of 'return'",
             ),
         ],
     )
@@ -275,7 +275,7 @@ class TestGenerators:
         assert asked == Asked("value")
         assert isinstance(failed, Failed)
         words = "asked for its input 'value' after it had yielded; ask for lazy inputs before the first yield"
-        assert failed.error == f"CallError: {words}"
+        assert failed.error == words
 
 
 @pytest.mark.parametrize("bench", ["thread", "process"], indirect=True)
@@ -339,7 +339,7 @@ class TestStreams:
         bench.feed(task, 1, "a text", last=True)
         failed = bench.end(task)[-1]
         assert isinstance(failed, Failed)
-        assert failed.error == "CallError: its input 'values' is given a str as item 2; it takes list[int]"
+        assert failed.error == "its input 'values' is given a str as item 2; it takes list[int]"
 
 
 def test_the_time_that_a_worker_waits_for_items_is_not_limited(tmp_path: Path) -> None:

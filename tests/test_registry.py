@@ -54,7 +54,7 @@ def test_types_of_signatures_and_registered_ones_are_known() -> None:
 
 def test_two_nodes_of_one_id_break_their_plugin() -> None:
     made = build_registry(module_plugins({"p": Pack(one, one)}))
-    assert only_error(made) == "p: DefinitionError: the node 'p.one' is already given by the plugin 'p'; rename it"
+    assert only_error(made) == "p: the node 'p.one' is already given by the plugin 'p'; rename it"
     made = build_registry([Plugin("p", Pack(one), "a"), Plugin("p", Pack(one), "b")])
     assert "p.one" in made.nodes
     assert "already given by the plugin 'p'" in only_error(made)

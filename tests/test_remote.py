@@ -74,7 +74,7 @@ class TestDying:
         ]
         first, second, third, fourth = (bench.end(task)[-1] for task in tasks)
         assert isinstance(first, Failed)
-        assert first.error.startswith(f"LaneError: its worker process {words}")
+        assert first.error.startswith(f"its worker process {words}")
         assert first.inputs.startswith("value: 3")
         assert isinstance(third, Failed)
         assert third.error == first.error
@@ -127,7 +127,7 @@ class TestStarting:
         tasks = [bench.start("maths.add", a=number) for number in range(5)]
         errors = {failure(bench.end(task)).error for task in tasks}
         (error,) = errors
-        assert error.startswith("LaneError: no worker can be started: it ended with exit code 5 before it was ready; ")
+        assert error.startswith("no worker can be started: it ended with exit code 5 before it was ready; ")
         assert starts.read_text() == "xx", "once more than once, in case the first one was killed by chance"
 
     def test_a_pack_that_kills_the_process_while_it_is_imported(self, made: Made) -> None:
@@ -137,13 +137,13 @@ class TestStarting:
     def test_a_pack_that_calls_sys_exit_while_it_is_imported_fails_its_own_nodes(self, made: Made) -> None:
         bench = made(environment={**WORKER, "PERILS": "exit"})
         failed = failure(bench.run("perils.process"))
-        words = "LaneError: the worker has no node 'perils.process'; its plugin could not be loaded there: SystemExit: "
+        words = "the worker has no node 'perils.process'; its plugin could not be loaded there: SystemExit: "
         assert failed.error.startswith(words + "no pack today; ")
         assert bench.value("maths.add", a=1) == 1
 
     def test_a_pack_that_is_not_there_is_named(self, made: Made) -> None:
         failed = failure(made(environment={}).run("maths.add", a=1))
-        words = "LaneError: the worker has no node 'maths.add'; install its plugin where workers find it too"
+        words = "the worker has no node 'maths.add'; install its plugin where workers find it too"
         assert failed.error == words
 
 
@@ -159,7 +159,7 @@ class TestNotStopping:
         bench = made(seconds=0.3, grace=grace)
         tasks = [bench.start(f"perils.{kind}"), bench.start("maths.add", a=1)]
         failed = failure(bench.end(tasks[0]))
-        assert failed.error.startswith(f"LaneError: it took longer than the 0.3 s of time_limit; {how} it was asked to")
+        assert failed.error.startswith(f"it took longer than the 0.3 s of time_limit; {how} it was asked to")
         assert failed.error.endswith("; set time_limit higher, or give the node less to do")
         assert isinstance(bench.end(tasks[1])[-1], Finished)
 
@@ -184,9 +184,7 @@ class TestNotStopping:
     def test_the_memory_limit_ends_the_worker(self, made: Made) -> None:
         bench = made(own_bytes=300 << 20)
         failed = failure(bench.run("perils.bloat", {"megabytes": 400}))
-        words = (
-            "LaneError: its worker took more memory than the 0.3 GiB of worker_bytes and was ended; set worker_bytes "
-        )
+        words = "its worker took more memory than the 0.3 GiB of worker_bytes and was ended; set worker_bytes "
         assert failed.error.startswith(words)
         assert bench.value("maths.add", a=1) == 1
 
@@ -198,7 +196,7 @@ class TestNotStopping:
         written(tmp_path / "pid")
         bench.lane.cancel(blocking)
         assert bench.end(blocking)[-1] == Stopped()
-        words = "LaneError: its worker was ended because another node in it did not stop; run it again"
+        words = "its worker was ended because another node in it did not stop; run it again"
         assert failure(bench.end(waiting)).error == words
         assert bench.value("probe.double", value=2) == 4
 

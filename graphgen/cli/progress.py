@@ -1,7 +1,8 @@
 """A run as a person sees it, event by event.
 
 On a terminal: a line for each node as it ends, and one live line for what runs. Elsewhere: a line for each node as it
-ends, and for those that take long also lines on the way. Runs of very many nodes name only those that take time.
+ends, and for those that take long also lines on the way. Runs of very many nodes name only those that take time. What
+runs inside a map or loop of many turns is told by the count of these.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ MANY = 60
 """Nodes from which a run names only those that take time."""
 WORTH_NAMING = 0.1
 """Seconds from which a node is named in a run of many."""
+TURNS = 16
+"""Turns of a map or loop above which they are counted, and not named."""
 LONG = 1.0
 """Seconds from which a node that runs is told of where there is no live line."""
 TICK = 0.25
@@ -74,6 +77,8 @@ class Progress:
         self.told = False
         self.inside = 0
         self._names = frozenset(names)
+        self._counted: set[str] = set()
+        """Maps and loops of many turns."""
         self._over = Flag()
         self._ticker = Thread(target=self._tick_on, name="graphgen-screen", daemon=True)
 
@@ -110,6 +115,12 @@ class Progress:
 
     def _show(self, event: Event) -> None:
         match event:
+            case events.NodeFinished(node, seconds, summaries):
+                self._finish(node, seconds, summaries)
+            case events.NodeStarted(node) | events.NodeProgress(node) | events.NodePartial(node) if self._counts(node):
+                pass
+            case events.NodeWaiting(node) | events.NodeCached(node) | events.NodeSkipped(node) if self._counts(node):
+                pass
             case events.NodeStarted(node):
                 self._running[node] = _Work(self._clock())
             case events.NodeWaiting(node):
@@ -123,8 +134,6 @@ class Progress:
                 self._screen.line(f"  {self._name(node)}  {style(f'{level}: {message}', how)}")
             case events.NodeCached(node, source):
                 self._cached(node, source)
-            case events.NodeFinished(node, seconds, summaries):
-                self._finish(node, seconds, summaries)
             case events.NodeFailed():
                 self._fail(event)
             case events.NodeSkipped(node, because):
@@ -139,12 +148,20 @@ class Progress:
         if (work.total, work.stage) != (event.total, event.stage):
             work.total, work.stage, work.quarter, work.stage_since = event.total, event.stage, 0, self._clock()
         work.done = event.done
+        if event.stage == "turns" and max(event.done, event.total) > TURNS and event.node not in self._counted:
+            self._counted.add(event.node)
+            self._running = {name: item for name, item in self._running.items() if not self._counts(name)}
         quarter = 4 * event.done // event.total if event.total else 0
         if work.told and work.quarter < quarter < 4:
             percent = f"{100 * work.done // work.total} %"
             when, note = (work.stage, _count(work) or percent) if work.stage else (percent, _count(work))
             self._line(" ", "", event.node, when, note)
         work.quarter = quarter
+
+    def _counts(self, node: str) -> bool:
+        """Tell whether a node stands inside a map or loop whose turns are counted."""
+        parts = node.split("/") if self._counted else ()
+        return any("/".join(parts[:length]) in self._counted for length in range(1, len(parts)))
 
     def _end(self, node: str) -> bool:
         """Take note that a node is over; return whether to name it: also where it was said that it runs."""
@@ -158,7 +175,7 @@ class Progress:
 
     def _finish(self, node: str, seconds: float, summaries: Mapping[str, str]) -> None:
         self.inside += node not in self._names
-        if self._end(node) or seconds >= WORTH_NAMING:
+        if not self._counts(node) and (self._end(node) or seconds >= WORTH_NAMING):
             self._line(self._screen.symbols.done, "green", node, duration(seconds), ", ".join(summaries.values()))
 
     def _fail(self, event: events.NodeFailed) -> None:

@@ -68,13 +68,13 @@ def execute(arguments: Sequence[str]) -> int:
         screen.line(json.dumps(verdict.to_json()))
     else:
         screen.line()
-        _show(screen, verdict, graph)
+        _show(screen, verdict, graph, tolerant=call.tolerance is not None)
     if verdict.status == "cancelled":
         return interrupt.code
     return WRONG if verdict.status == "failed" else DONE if verdict.same else FAILED
 
 
-def _show(screen: Screen, verdict: Verdict, graph: Graph) -> None:
+def _show(screen: Screen, verdict: Verdict, graph: Graph, *, tolerant: bool) -> None:
     if verdict.status != "done":
         screen.line(f"{style('cannot tell:', 'red')} the run was not carried out to its end")
         return
@@ -87,6 +87,8 @@ def _show(screen: Screen, verdict: Verdict, graph: Graph) -> None:
     screen.line(f"{style(word, how)}: '{first.node}' ({first.type}) is the first to give another {outputs}")
     for cause in _causes(first, graph)[:_MOST]:
         screen.line(f"  {cause}")
+    if first.causes and verdict.showing is not None and not tolerant:
+        screen.line("  set that back to compare exactly, or say with --tolerance how far apart pixels may be")
     if others:
         more = f" and {len(others) - _MOST:,} more" if len(others) > _MOST else ""
         screen.line(f"  then: {', '.join(item.node for item in others[:_MOST])}{more}")

@@ -139,7 +139,7 @@ def describe(proc: Path = Path("/proc/driver/nvidia")) -> dict[str, str]:
     for name in COMPUTING:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
-    found["threads"] = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
+    found["threads (OMP_NUM_THREADS)"] = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
     if driver := driver_version(proc):
         models = re.findall(r"^Model:\s*(.+)$", "".join(map(_information, (proc / "gpus").glob("*"))), re.MULTILINE)
         found |= {"NVIDIA driver": driver, "GPU": ", ".join(sorted(set(models)))}

@@ -247,7 +247,8 @@ def test_nodes_are_found_by_a_word(complete: Terminal) -> None:
 
 
 def test_a_subgraph_that_a_plugin_ships_is_listed_and_shown_like_a_node(complete: Terminal) -> None:
-    assert "  text.prompts  Read a prompt and a negative prompt" in complete.call("nodes", "text").out
+    listed = " ".join(complete.call("nodes", "text").out.split())
+    assert "text.prompts Read a prompt and a negative prompt" in listed
     page = complete.call("nodes", "text.prompts").out
     assert page.startswith("text.prompts  version 1, runs on the GPU where there is one, a subgraph\n")
     rows = {line.split()[0]: " ".join(line.split()) for line in page.splitlines() if line.startswith("  ")}

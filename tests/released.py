@@ -292,3 +292,20 @@ def replaced(name: str, words: Mapping[str, str]) -> str:
     for pattern, word in words.items():
         name = re.sub(pattern, word, name)
     return name
+
+
+def control_unet(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Rename a ControlNet's tensors as its release does: beside the UNet's, the picture's convolutions in one row."""
+    last = 2 * sum(".blocks." in name and name.endswith("weight") for name in tensors if "cond_embedding" in name) + 2
+
+    def number(name: str) -> str:
+        name = re.sub(r"^controlnet_down_blocks\.(\d+)", r"zero_convs.\1.0", name)
+        name = re.sub(r"^controlnet_mid_block", "middle_block_out.0", name)
+        name = re.sub(r"^controlnet_cond_embedding\.conv_in", "input_hint_block.0", name)
+        name = re.sub(r"^controlnet_cond_embedding\.conv_out", f"input_hint_block.{last}", name)
+        pattern = r"^controlnet_cond_embedding\.blocks\.(\d+)"
+        return re.sub(pattern, lambda found: f"input_hint_block.{2 * int(found[1]) + 2}", name)
+
+    own = {name: value for name, value in tensors.items() if name.startswith("controlnet_")}
+    rest = {name: value for name, value in tensors.items() if name not in own}
+    return {**ldm_unet(rest, layers), **{number(name): value for name, value in own.items()}}

@@ -6,7 +6,7 @@ known to be impossible is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path as FilePath
@@ -57,6 +57,12 @@ def size_of(facts: Facts) -> Size | None:
     """Return a size in pixels from `width` and `height`; None where one is not known."""
     width, height = count_of(facts, "width"), count_of(facts, "height")
     return None if width is None or height is None else Size(width, height)
+
+
+def check_range(start: float, end: float) -> None:
+    """Refuse a range of the schedule that holds nothing."""
+    if start >= end:
+        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
 
 
 def kept(facts: Facts, *names: str) -> Facts:
@@ -303,7 +309,17 @@ def check_unconditional(denoiser: Facts) -> None:
 
 def guider_facts(denoiser: Facts, *prompts: Facts) -> Facts:
     """Return the facts of a guider: those of its denoiser that sampling depends on, and for how many images it is."""
-    names = ("family", "prediction", "path", "format", "multiple", "most_cells", "square", "learned_variance")
+    names = (
+        "family",
+        "prediction",
+        "path",
+        "format",
+        "multiple",
+        "most_cells",
+        "square",
+        "learned_variance",
+        "control",
+    )
     counts = [count_of(prompt, "batch") for prompt in prompts]
     known = [count for count in counts if count is not None]
     return {**kept(denoiser, *names), **({"batch": max(known)} if len(known) == len(counts) else {})}
@@ -338,6 +354,7 @@ def check_run(guider: Facts, sampler: Facts, schedule: Facts, latent: Facts) -> 
     if sampler.get("variance") == "learned" and guider.get("learned_variance") is False:
         cure = "set variance of samplers.ddpm to small or large"
         raise Refusal("takes the variance that the model learned, but this one learned none", at="sampler", cure=cure)
+    check_control(guider, latent)
     prompts, images = count_of(guider, "batch"), count_of(latent, "batch")
     if prompts is not None and images is not None and prompts not in (1, images):
         raise Refusal(
@@ -346,6 +363,31 @@ def check_run(guider: Facts, sampler: Facts, schedule: Facts, latent: Facts) -> 
             allowed=f"prompts for 1 or {images} images",
             cure=f"make {prompts} images at a time, or take prompts for one",
         )
+
+
+def check_control(guider: Facts, latent: Facts) -> None:
+    """Refuse pictures to follow that are of another size than what is drawn, or of another number."""
+    pictures = guider.get("control")
+    size, images = size_of(latent), count_of(latent, "batch")
+    for picture in pictures if isinstance(pictures, Sequence) else ():
+        if not isinstance(picture, Mapping):
+            continue
+        told = size_of(picture)
+        if size is not None and told is not None and told != size:
+            raise Refusal(
+                f"follows a picture of {told}, but the latent is of {size}",
+                at="guider",
+                allowed=f"pictures to follow of {size}",
+                cure="put images.resize before controlnet.apply",
+            )
+        there = count_of(picture, "batch")
+        if images is not None and there not in (None, 1, images):
+            raise Refusal(
+                f"follows {there} pictures, but the latent is a batch of {images}",
+                at="guider",
+                allowed=f"1 picture to follow, or {images}",
+                cure="give controlnet.apply one picture, or one for each image",
+            )
 
 
 def _process(path: Mapping[str, object]) -> str:

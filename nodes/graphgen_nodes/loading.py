@@ -1,4 +1,4 @@
-"""What residency calls to get weights: the loader of denoisers, text encoders and autoencoders.
+"""What residency calls to get weights: the loader of denoisers and what steers them, text encoders and autoencoders.
 
 Torch is imported when something is loaded, not before: the loader is registered in every process that lists nodes.
 """
@@ -15,17 +15,17 @@ from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.families.handles import reopen
 from graphgen_nodes.patches import BehaviourPatch, WeightPatch
-from graphgen_nodes.sockets import Autoencoder, Denoiser, Patch, TextEncoder, Weights
+from graphgen_nodes.sockets import Autoencoder, ControlNet, Denoiser, Patch, TextEncoder, Weights
 
-Handle: TypeAlias = Denoiser | TextEncoder | Autoencoder
+Handle: TypeAlias = Denoiser | TextEncoder | Autoencoder | ControlNet
 Report: TypeAlias = Callable[[int, int], None]
 """`report(done, total)` in bytes; raises Cancelled when the run was cancelled."""
 
 
 class ModelLoader(Loader):
-    """Loads denoisers, text encoders and autoencoders of every family."""
+    """Loads denoisers, text encoders, autoencoders and ControlNets of every family."""
 
-    handles = (Denoiser, TextEncoder, Autoencoder)
+    handles = (Denoiser, TextEncoder, Autoencoder, ControlNet)
 
     def identity(self, handle: object) -> str:
         """Return what handles that can share weights have in common: file contents, part, family and precision."""
@@ -98,7 +98,7 @@ class ModelLoader(Loader):
 
 
 def _handle(handle: object) -> Handle:
-    if isinstance(handle, Denoiser | TextEncoder | Autoencoder):
+    if isinstance(handle, Denoiser | TextEncoder | Autoencoder | ControlNet):
         return handle
     raise TypeError(f"a {type(handle).__name__} is not one of {', '.join(cls.__name__ for cls in ModelLoader.handles)}")
 
@@ -110,7 +110,7 @@ def _weights(handle: Handle) -> tuple[Weights, ...]:
 
 
 def _patches(handle: Handle) -> tuple[Patch, ...]:
-    return () if isinstance(handle, Autoencoder) else handle.patches
+    return () if isinstance(handle, Autoencoder | ControlNet) else handle.patches
 
 
 def _family(handle: Handle) -> Family:

@@ -75,7 +75,7 @@ def register_buffers() -> list[BufferCodec]:
 @hookimpl
 def register_loaders() -> list[Loader]:
     """Contribute the loaders of models and of upscalers."""
-    models = (sockets.Denoiser, sockets.TextEncoder, sockets.Autoencoder)
+    models = (sockets.Denoiser, sockets.TextEncoder, sockets.Autoencoder, sockets.ControlNet)
     return [
         LazyLoader(models, "graphgen_nodes.loading", "ModelLoader"),
         LazyLoader((sockets.Upscaler,), "graphgen_nodes.imaging.loading", "UpscalerLoader"),

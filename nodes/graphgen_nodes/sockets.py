@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Prediction = Literal["epsilon", "v", "sample", "flow", "score"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 EmptyPrompt = Literal["encoded", "zeros"]
+Reads = Literal["pixels", "latents", "unshifted latents"]
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------
@@ -143,6 +144,21 @@ class Autoencoder:
 
 
 @dataclass(frozen=True)
+class ControlNet:
+    """A handle to a network that makes a family's denoiser follow a picture.
+
+    `reads` says in which form it wants the picture; unshifted latents are without their format's shift. `modes` are the
+    kinds of pictures it must be told of, none for a network that knows one kind.
+    """
+
+    family: str
+    weights: Weights
+    reads: Reads = "pixels"
+    modes: tuple[str, ...] = ()
+    precision: Precision = "auto"
+
+
+@dataclass(frozen=True)
 class Upscaler:
     """A handle to an image upscaling network."""
 
@@ -176,6 +192,8 @@ class Conditioning:
     """Those of text, which most are; other kinds have their own."""
 
     family: str
+    marks: tuple[str, ...] = field(default=(), kw_only=True)
+    """What patches that act for some prompts alone know it by."""
 
     def at(self, progress: float) -> Conditioning:  # noqa: ARG002
         """Return what is conditioned on at a share of a schedule (0 up to 1); a subclass may change on the way."""

@@ -23,7 +23,7 @@ from graphgen_nodes.checkpoints.keys import Source, some
 from graphgen_nodes.checkpoints.parts import Part, tokenizer_folder
 from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.families.handles import reopen
-from graphgen_nodes.sockets import Autoencoder, Conditioning, Denoiser, Precision, Weights
+from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Precision, Weights
 from graphgen_nodes.text.encode import PromptEncoder
 from graphgen_nodes.text.tokenizers import PromptTokenizer, load_tokenizer
 
@@ -105,10 +105,10 @@ class PendingNetwork:
 
 
 def assemble(handle: object, found: Family, networks: list[PendingNetwork]) -> object:
-    """Return what a node gets to work with: a `FamilyNetwork`, a `PromptEncoder` or an AutoencoderKL."""
+    """Return what a node gets to work with: a `FamilyNetwork`, a `PromptEncoder`, an AutoencoderKL or a ControlNet."""
     if isinstance(handle, Denoiser):
         return FamilyNetwork(networks[0].module, found)
-    if isinstance(handle, Autoencoder):
+    if isinstance(handle, Autoencoder | ControlNet):
         return networks[0].module
     encoders = {network.slot.part: network.module for network in networks}
     return PromptEncoder(found, encoders, {network.slot.part: _tokenizer(network) for network in networks})

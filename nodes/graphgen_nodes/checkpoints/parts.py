@@ -24,7 +24,16 @@ Layout = Literal["diffusers", "original"]
 TEXT_PARTS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISER_PARTS = ("unet", "transformer")
 
+STEERING_CLASSES: Mapping[str, str] = {
+    "ControlNetModel": "controlnet",
+    "ControlNetUnionModel": "controlnet",
+    "SD3ControlNetModel": "controlnet",
+    "FluxControlNetModel": "controlnet",
+}
+"""Classes in config.json that tell what a network is, whatever its folder is called, and the kind of part they are."""
+
 SINGLE_FILE_PREFIXES: Mapping[str, str] = {
+    "control_model.": "controlnet",
     "model.diffusion_model.": "denoiser",
     "first_stage_model.": "vae",
     "vae.": "vae",
@@ -40,6 +49,9 @@ SINGLE_FILE_PREFIXES: Mapping[str, str] = {
 """Where the parts of a single file begin, in the words of the tools that write them."""
 
 BARE_MARKS: Mapping[str, str] = {
+    "input_hint_block.0.weight": "controlnet",
+    "controlnet_cond_embedding.conv_in.weight": "controlnet",
+    "controlnet_blocks.0.weight": "controlnet",
     "input_blocks.0.0.weight": "denoiser",
     "joint_blocks.0.x_block.attn.qkv.weight": "denoiser",
     "double_blocks.0.img_attn.qkv.weight": "denoiser",
@@ -57,6 +69,8 @@ BARE_MARKS: Mapping[str, str] = {
 """A tensor that tells which network a file without prefixes holds."""
 
 DIFFUSERS_MARKS = (
+    "controlnet_cond_embedding.conv_in.weight",
+    "controlnet_blocks.0.weight",
     "down_blocks.0.resnets.0.conv1.weight",
     "decoder.mid_block.resnets.0.conv1.weight",
     "transformer_blocks.0.attn.add_q_proj.weight",
@@ -164,7 +178,7 @@ def names_file(component: Path) -> Path | None:
 def _open_pipeline(folder: Path) -> Checkpoint:
     index = read_json(folder / "model_index.json")
     parts = {}
-    for name in (*DENOISER_PARTS, *TEXT_PARTS, "vae"):
+    for name in (*DENOISER_PARTS, *TEXT_PARTS, "vae", "controlnet"):
         entry = index.get(name)
         if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None:
             parts[name] = _open_component(folder / name)
@@ -188,7 +202,9 @@ def _open_component(folder: Path) -> Part:
                     f"{file}: tensor {name!r} is in {places[name][0].name} too; keep one of the files"
                 )
             shapes[name], places[name] = info.shape, (file, name)
-    return Part(folder.name, folder, "diffusers", MappingProxyType(shapes), MappingProxyType(places), read_json(config))
+    told = read_json(config)
+    kind = STEERING_CLASSES.get(str(told.get("_class_name")), folder.name)
+    return Part(kind, folder, "diffusers", MappingProxyType(shapes), MappingProxyType(places), told)
 
 
 def _weight_files(folder: Path) -> list[Path]:

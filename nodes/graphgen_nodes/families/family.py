@@ -68,6 +68,8 @@ class Family(ABC):
     """The text encoders, in the order that `encode` wants them; none where no text is read."""
     autoencoder: Slot | None = None
     """None where the denoiser works on pixels themselves."""
+    controls: tuple[Slot, ...] = ()
+    """Networks, in files of their own, that make its denoiser follow a picture; each is a `ControlArchitecture`."""
     empty_prompt: ClassVar[EmptyPrompt] = "encoded"
     """What a prompt without words is to its denoiser, unless a folder's model_index.json says it."""
     picture_numbers: ClassVar[tuple[str, ...]] = ()
@@ -76,7 +78,7 @@ class Family(ABC):
     @property
     def slots(self) -> tuple[Slot, ...]:
         """Return the places of all networks there are."""
-        return (self.denoiser, *self.texts, *([self.autoencoder] if self.autoencoder else []))
+        return (self.denoiser, *self.texts, *([self.autoencoder] if self.autoencoder else []), *self.controls)
 
     told_guidance: ClassVar[bool] = False
     """Whether some of its denoisers were distilled to be told a guidance scale, in a `GuidedConditioning`."""
@@ -94,6 +96,10 @@ class Family(ABC):
     def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002
         """Tell, by names and shapes, whether a part can be this family's text encoder for a slot."""
         return False
+
+    def is_control(self, slot: Slot, part: Part) -> bool:
+        """Tell, by names and shapes, whether a part of a slot's kind steers this family's denoiser."""
+        return part.kind in slot.kinds and self.is_denoiser(part)
 
     # --- what is known without running ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from graphgen import Facts
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
+from graphgen_nodes.checkpoints.layouts.control_unet import ControlUNet
 from graphgen_nodes.checkpoints.layouts.unet import UNet
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
@@ -85,6 +86,7 @@ class StableDiffusion1(StableDiffusion):
     title = "Stable Diffusion 1.x"
     linear = False
     denoiser = Slot("unet", ("unet", "denoiser"), UNet(heads=lambda channels: 8))  # noqa: ARG005
+    controls = (Slot("controlnet", ("controlnet",), ControlUNet(heads=lambda channels: 8)),)  # noqa: ARG005
     texts = (Slot("text_encoder", ("text_encoder", "clip_l", "clip"), ClipText("quick_gelu"), tokenizer="clip"),)
 
     def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002 - there is one slot
@@ -108,6 +110,7 @@ class StableDiffusion2(StableDiffusion):
     title = "Stable Diffusion 2.x"
     linear = True
     denoiser = Slot("unet", ("unet", "denoiser"), UNet(heads=lambda channels: max(channels // 64, 1)))
+    controls = (Slot("controlnet", ("controlnet",), ControlUNet(heads=lambda channels: max(channels // 64, 1))),)
     texts = (Slot("text_encoder", ("text_encoder", "openclip"), ClipText("gelu", skip_last=1), tokenizer="openclip"),)
 
     def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002 - there is one slot

@@ -9,9 +9,9 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from graphgen import Context, Facts, File, Known, NoValue, Refusal, Slider, hookimpl, node
+from graphgen import Context, Facts, File, Known, NoValue, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.identity import identity, remember_place
-from graphgen_nodes.facts import file_of, number_of, refusing
+from graphgen_nodes.facts import check_range, file_of, number_of, refusing
 from graphgen_nodes.families import family
 from graphgen_nodes.families.family import Slot
 from graphgen_nodes.lora.blocks import Blocks, check_blocks, parse_blocks
@@ -45,7 +45,7 @@ def _known(known: Known) -> dict[str, Facts]:
     blocks = _known_blocks(known)
     start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
     if start is not None and end is not None:
-        _check_range(start, end)
+        check_range(start, end)
     networks = {name: networks for name, facts in found.items() if (networks := _known_networks(facts))}
     if path is None or "denoiser" not in networks or networks.keys() != found.keys():
         return found
@@ -98,11 +98,6 @@ def _layers(networks: Networks) -> Iterable[str]:
     return (name for shapes in stored_names(networks).shapes.values() for name in shapes)
 
 
-def _check_range(start: float, end: float) -> None:
-    if start >= end:
-        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
-
-
 def _note(name: str, said: str) -> str:
     return f"{name} is used in part: {said}"
 
@@ -145,7 +140,7 @@ def load(
     docs/lora.md for blocks.
     """
     file, given = context.path("models", path), parse_blocks(blocks)
-    _check_range(start, end)
+    check_range(start, end)
     matched = _matched(file, denoiser, text_encoder)
     if said := matched.check(family(denoiser.family).title, partial=partial):
         context.log(_note(file.name, said), warning=True)

@@ -69,9 +69,18 @@ class UNet(Architecture):
     def config(self, shapes: Shapes) -> dict[str, object]:
         """Read channels, blocks, layers, attention, context width and SDXL's further condition from the shapes."""
         levels = range(count(shapes, "down_blocks"))
+        up = [_has_attention(shapes, f"up_blocks.{level}") for level in levels]
+        return {
+            **self.first_half(shapes),
+            "out_channels": shapes["conv_out.weight"][0],
+            "up_block_types": ["CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in up],
+        }
+
+    def first_half(self, shapes: Shapes) -> dict[str, object]:
+        """Return the configuration of what stands before the decoder, which a ControlNet is a copy of."""
+        levels = range(count(shapes, "down_blocks"))
         channels = [shapes[f"down_blocks.{level}.resnets.0.conv1.weight"][0] for level in levels]
         down = [_has_attention(shapes, f"down_blocks.{level}") for level in levels]
-        up = [_has_attention(shapes, f"up_blocks.{level}") for level in levels]
         mid = "mid_block.attentions.0"
         # diffusers takes the middle block's depth from the last level, and any for a level that does not attend
         depths = [
@@ -79,10 +88,8 @@ class UNet(Architecture):
         ]
         return {
             "in_channels": shapes["conv_in.weight"][1],
-            "out_channels": shapes["conv_out.weight"][0],
             "block_out_channels": channels,
             "down_block_types": ["CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in down],
-            "up_block_types": ["CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in up],
             "layers_per_block": count(shapes, "down_blocks.0.resnets"),
             "transformer_layers_per_block": [*depths, count(shapes, f"{mid}.transformer_blocks")],
             "cross_attention_dim": shapes[f"{mid}.transformer_blocks.0.attn2.to_k.weight"][1],

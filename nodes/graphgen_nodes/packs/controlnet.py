@@ -1,0 +1,219 @@
+"""ControlNets: networks that make what a model draws follow a picture, as patches on its denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn, cast
+
+from pydantic import Field
+
+from graphgen import Context, Facts, File, Known, NoValue, Refusal, Slider, hookimpl, node
+from graphgen_nodes.checkpoints.parts import open_checkpoint
+from graphgen_nodes.control.handles import controlnet_handle, known_controlnet
+from graphgen_nodes.control.modes import mode_of
+from graphgen_nodes.control.patch import Control
+from graphgen_nodes.facts import check_range, count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.families import family
+from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Precision
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+ControlFile = Annotated[
+    str,
+    File("models", (".safetensors",)),
+    Field(min_length=1, description="A diffusers folder or a .safetensors file, in the models folder."),
+]
+
+
+class Loaded(NamedTuple):
+    """What a file holds."""
+
+    controlnet: Annotated[ControlNet, Field(description="What makes a denoiser follow a picture.")]
+
+
+class Steered(NamedTuple):
+    """What follows the picture."""
+
+    denoiser: Annotated[Denoiser, Field(description="The denoiser with the ControlNet beside it.")]
+    conditioning: Annotated[
+        Conditioning, Field(description="The prompt that it acts for, where one is wired; guide by this one.")
+    ]
+
+
+# --- what is known before running -----------------------------------------------------------------------------------
+
+
+def _loaded(known: Known) -> dict[str, Facts]:
+    path, precision = file_of(known, "models"), known.settings.get("precision")
+    if path is None or precision is None:
+        return {"controlnet": {}}
+    with refusing("path"):
+        return {"controlnet": known_controlnet(open_checkpoint(path), cast(Precision, precision))}
+
+
+def _content(known: Known) -> str:
+    path = file_of(known, "models")
+    if path is None:
+        return ""
+    with refusing("path"):
+        return open_checkpoint(path).digest()
+
+
+def _applied(known: Known) -> dict[str, Facts]:
+    denoiser, network, image = (known.inputs.get(name, {}) for name in ("denoiser", "controlnet", "image"))
+    _check_family(denoiser, network)
+    _check_settings(known, network)
+    prompt = known.inputs.get("conditioning")
+    if known.settings.get("guess") is True and prompt is None:
+        _refuse_guess()
+    if network.get("reads", "pixels") != "pixels" and "autoencoder" not in known.inputs:
+        _refuse_pixels(str(network.get("family")))
+    pictures = [*_pictures(denoiser), kept(image, "width", "height", "batch")]
+    steered: Facts = {**denoiser, "control": pictures} if number_of(known.settings, "strength") != 0 else denoiser
+    return {"denoiser": steered, "conditioning": prompt or {}}
+
+
+def _pictures(denoiser: Facts) -> Sequence[Facts]:
+    found = denoiser.get("control")
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, Sequence) else []
+
+
+def _check_family(denoiser: Facts, network: Facts) -> None:
+    mine, other = denoiser.get("family"), network.get("family")
+    if isinstance(mine, str) and isinstance(other, str) and mine != other:
+        raise Refusal(
+            f"is a ControlNet for {family(other).title}, but the denoiser is {family(mine).title}",
+            at="controlnet",
+            allowed=f"ControlNets for {family(mine).title}",
+            cure="load one that was made for this model",
+        )
+    wanted, width = count_of(denoiser, "embedding"), count_of(network, "embedding")
+    if wanted and width and wanted != width:
+        raise Refusal(
+            f"reads {width} numbers for a token of the prompt, but the denoiser {wanted}",
+            at="controlnet",
+            cure="load one that was made for this model",
+        )
+
+
+def _check_settings(known: Known, network: Facts) -> None:
+    modes, mode = network.get("modes"), known.settings.get("mode")
+    if isinstance(modes, Sequence) and isinstance(mode, str):
+        with refusing("mode"):
+            mode_of(mode, [str(name) for name in modes])
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    if start is not None and end is not None:
+        check_range(start, end)
+
+
+def _refuse_guess() -> NoReturn:
+    raise Refusal(
+        "is on, but no prompt is wired to say which one to act for: guess mode leaves the negative prompt alone",
+        at="guess",
+        cure="wire the positive prompt through `conditioning`, or turn it off",
+    )
+
+
+def _refuse_pixels(name: str) -> NoReturn:
+    raise Refusal(
+        f"is not wired, but a ControlNet for {family(name).title} reads the picture through it",
+        at="autoencoder",
+        cure="wire the model's autoencoder to it",
+    )
+
+
+# --- nodes ----------------------------------------------------------------------------------------------------------
+
+
+@node(category="models", title="Load ControlNet", infer=_loaded, fingerprint=_content)
+def load(
+    context: Context,
+    *,
+    path: ControlFile,
+    precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
+) -> Loaded:
+    """Name a ControlNet: a network that makes what a model draws follow a picture.
+
+    Reads diffusers folders and single files, plain ones and unions. See docs/control.md.
+    """
+    return Loaded(controlnet_handle(open_checkpoint(context.path("models", path)), precision))
+
+
+@node(category="models", title="Apply ControlNet", device="gpu", infer=_applied)
+def apply(
+    context: Context,
+    denoiser: Annotated[Denoiser, Field(description="The denoiser to steer.")],
+    controlnet: Annotated[ControlNet, Field(description="What steers it, made for this model.")],
+    image: Annotated[
+        Image, Field(description="The picture to follow, of the size that is drawn: edges, a depth map, a pose, ...")
+    ],
+    conditioning: Annotated[
+        Conditioning | None, Field(description="The prompt to act for; without one it acts for all prompts.")
+    ] = None,
+    autoencoder: Annotated[
+        Autoencoder | None, Field(description="The model's, for a ControlNet that reads pictures through it.")
+    ] = None,
+    *,
+    strength: Annotated[
+        float, Field(ge=-10, le=10, description="How strongly to steer; 0: not at all."), Slider(step=0.05)
+    ] = 1.0,
+    start: Annotated[float, Field(ge=0, le=1, description="Where it begins to act, as a share of the steps.")] = 0.0,
+    end: Annotated[float, Field(ge=0, le=1, description="Where it ceases to.")] = 1.0,
+    mode: Annotated[
+        str, Field(max_length=40, description="Which kind of picture it is, for a union: canny, depth, pose, tile, ...")
+    ] = "",
+    guess: Annotated[
+        bool, Field(description="Act for the wired prompt alone, and more on the whole than on details.")
+    ] = False,
+) -> Steered:
+    """Make a denoiser follow a picture. Several in a row add up, each with its own strength.
+
+    What is drawn must have the picture's size: images.resize brings it there. Nothing is loaded again when a strength
+    or a range changes, and a range that ends later computes only the steps from there on. See docs/control.md.
+    """
+    if denoiser.family != controlnet.family:
+        _check_family({"family": denoiser.family}, {"family": controlnet.family})
+    check_range(start, end)
+    with refusing("mode"):
+        number = mode_of(mode, controlnet.modes)
+    if guess and conditioning is None:
+        _refuse_guess()
+    if strength == 0:
+        return Steered(denoiser, _given(conditioning))
+    picture = _read(context, controlnet, image, autoencoder)
+    cell = denoiser.latent.downscale if controlnet.reads == "pixels" else 1
+    mark = f"controlnet {len(denoiser.patches)}" if conditioning is not None else ""
+    patch = Control(controlnet, picture, cell, strength, start, end, number, guess, mark)
+    marked = None if conditioning is None else replace(conditioning, marks=(*conditioning.marks, mark))
+    return Steered(replace(denoiser, patches=(*denoiser.patches, patch)), _given(marked))
+
+
+def _read(context: Context, controlnet: ControlNet, image: Image, autoencoder: Autoencoder | None) -> Tensor:
+    """Return a picture as the ControlNet wants it: RGB, or the middle of what the autoencoder makes of it."""
+    if controlnet.reads == "pixels":
+        return image.pixels[:, :3].contiguous()
+    from graphgen_nodes.imaging import autoencoder as coding
+
+    if autoencoder is None:
+        _refuse_pixels(controlnet.family)
+    target = autoencoder.latent if controlnet.reads == "latents" else replace(autoencoder.latent, shift=0.0)
+    with context.resource(autoencoder) as module:
+        return coding.encode(cast("nn.Module", module), image, target, 1024, context.progress).samples
+
+
+def _given(conditioning: Conditioning | None) -> Conditioning:
+    return conditioning or NoValue("no prompt is wired to it")  # type: ignore[return-value]
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute loading and applying."""
+    return [load, apply]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Contribute the patch that travels inside handles."""
+    return [Control]

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from tiny_controls import for_unet
 from tiny_files import METADATA, WRITERS, original_tensors
 from tiny_pipelines import MAKERS
 from tiny_pipelines import Arch as Arch
@@ -41,6 +42,7 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
         save_file(original_tensors(arch, pipeline, seed), file, metadata=METADATA.get(arch))
     if arch == "sd1":
         save_file(_lora(pipeline.unet), folder / "sd1_lora.safetensors")
+        make_control(pipeline, seed).save_pretrained(folder / "sd1_controlnet", safe_serialization=True)
     return Tiny(arch, folder / arch, file)
 
 
@@ -63,6 +65,17 @@ def make_pipeline(arch: Arch, seed: int) -> Any:
         pipeline.transformer.proj_out_2.weight.mul_(0.04)  # modulation by random numbers enlarges what comes in
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def make_control(pipeline: Any, seed: int, *, zero: bool = False, **kind: Any) -> Any:
+    """Build a tiny ControlNet for the denoiser of a pipeline; with `zero` as training begins: it adds nothing."""
+    module = for_unet(pipeline.unet, **kind)
+    zeros = [value for name, value in module.named_parameters() if name.startswith("controlnet_") and not value.any()]
+    randomise(module, torch.Generator().manual_seed(seed))
+    if zero:
+        for value in zeros:
+            value.zero_()
+    return module
 
 
 def randomise(module: nn.Module, generator: torch.Generator) -> None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
+import tiny
 import torch
 from engine_kit import N, workflow
 from nodes.test_parity import CHAIN, DDIM, FLOW, NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS
 from released import control_unet, under
 from safetensors.torch import save_file
-from tiny import Arch, make_pipeline, randomise
+from tiny import Arch, make_pipeline
 from torch import Tensor, nn
 
-EMBEDDING = (8, 8, 16, 16)
-"""Channels of the convolutions that a picture goes through; three of them halve it."""
 SAMPLERS: Mapping[Arch, str] = {"sd1": "samplers.ddim"}
 SCHEDULES: Mapping[Arch, dict[str, Any]] = {"sd1": CHAIN, "sd2": CHAIN, "sd3": FLOW}
 DEFAULT = {"type": "schedules.default"}
@@ -30,23 +29,9 @@ def pipeline_of(arch: Arch) -> Any:
     return make_pipeline(arch, seed=0)
 
 
-def make_control(arch: Arch, seed: int = 1, *, union: bool = False, zero: bool = False) -> nn.Module:
-    """Build a tiny ControlNet for a family's tiny model; with `zero` as training begins, so that it adds nothing."""
-    import diffusers
-
-    module: nn.Module = diffusers.ControlNetModel.from_unet(
-        pipeline_of(arch).unet, conditioning_embedding_out_channels=EMBEDDING, load_weights_from_unet=False
-    )
-    if union:
-        told = {name: value for name, value in module.config.items() if name[0] != "_" and name != "mid_block_type"}  # type: ignore[union-attr, operator]
-        width = told["block_out_channels"][0]
-        module = diffusers.ControlNetUnionModel(**told, num_trans_channel=width, num_proj_channel=width)
-    zeros = {name for name, value in module.named_parameters() if name.startswith("controlnet_") and not value.any()}
-    randomise(module, torch.Generator().manual_seed(seed))
-    if zero:
-        for name in zeros:
-            module.get_parameter(name).zero_()
-    return module
+def make_control(arch: Arch, seed: int = 1, **options: Any) -> Any:
+    """Build a tiny ControlNet for the tiny model of a family."""
+    return tiny.make_control(pipeline_of(arch), seed, **options)
 
 
 def save_control(module: Any, folder: Path, name: str) -> str:
@@ -124,8 +109,8 @@ def drawing(
     return workflow(nodes, "picture.image")
 
 
-def theirs(arch: Arch, nets: Any, pictures: Any, **options: Any) -> Tensor:
-    """Draw by diffusers' ControlNet pipeline of a family."""
+def theirs(arch: Arch, nets: Any, pictures: Any, scheduler: dict[str, Any] | None = DDIM, **options: Any) -> Tensor:
+    """Draw by diffusers' ControlNet pipeline of a family, SD 1's with DDIM unless its own scheduler is wanted."""
     import diffusers
 
     union = isinstance(nets, diffusers.ControlNetUnionModel)
@@ -135,8 +120,8 @@ def theirs(arch: Arch, nets: Any, pictures: Any, **options: Any) -> Tensor:
     }
     kind = kinds.get(arch) or diffusers.StableDiffusionXLControlNetPipeline
     base = make_pipeline(arch, seed=0)
-    if arch == "sd1":
-        base.scheduler = diffusers.DDIMScheduler.from_config(base.scheduler.config, **DDIM)
+    if arch == "sd1" and scheduler is not None:
+        base.scheduler = diffusers.DDIMScheduler.from_config(base.scheduler.config, **scheduler)
     parts = {**base.components, "controlnet": nets}
     pipeline = kind(**parts, **({"requires_safety_checker": False} if arch == "sd1" else {}))
     pipeline.set_progress_bar_config(disable=True)
@@ -160,8 +145,3 @@ def difference(found: Tensor, reference: Tensor) -> float:
     """Return the largest difference between two pictures of one shape."""
     assert found.shape == reference.shape
     return float((found - reference).abs().max())
-
-
-def both(*items: Any) -> Sequence[Any]:
-    """Return several as diffusers wants them."""
-    return list(items)

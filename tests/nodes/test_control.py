@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from engine_kit import Log, N, config, engine
 from nodes.control_kit import difference, drawing, make_control, save_control, save_original, save_picture
+from nodes.test_parity import NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS
 from tiny import Arch, shared_tiny
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from graphgen import Loaded, Place
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.events import NodeLog
+from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.residency import Residency
@@ -32,6 +34,7 @@ from nodes import control_kit as kit
 
 ARCHES: tuple[Arch, ...] = ("sd1", "sdxl")
 CLOSE = 1e-4
+WORKFLOW = Path(__file__).parents[2] / "workflows" / "controlnet.json"
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +181,16 @@ def test_picture_equals_the_pipeline_s(arch: Arch, made: Engine, record_property
     assert difference(found, drawn(made, arch=arch)) > 0.01
     single = save_original(module, made.config.roots.models / "original.safetensors")
     assert difference(drawn(made, net(single, strength=0.8), arch=arch), found) < 1e-5
+
+
+def test_the_workflow_equals_the_pipeline(made: Engine) -> None:
+    """Run workflows/controlnet.json with its own sampler and schedule, which are the pipeline's."""
+    reference = kit.theirs("sd1", make_control("sd1"), hint(made), scheduler=None, controlnet_conditioning_scale=0.8)
+    given: dict[str, JSON] = {"prompt": PROMPT, "negative": NEGATIVE, "seed": SEED, "steps": STEPS, "guidance": SCALE}
+    given |= {"model": "sd1", "controlnet": "net", "image": "hint.png", "strength": 0.8, "width": SIZE, "height": SIZE}
+    image: Any = made.run(WORKFLOW, given).outputs["picture"]
+    print(f"workflow: {difference(image.pixels, reference):.1e}")
+    assert difference(image.pixels, reference) < CLOSE
 
 
 def test_several_with_ranges_equal_the_pipeline_s(made: Engine) -> None:

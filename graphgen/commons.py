@@ -3,7 +3,8 @@
 In: jobs, from any run in any thread. Out: who of them computes. The first job with a value key leads; others with the
 same key follow, in whatever run, and are told what it gave. Forced ones lead and follow within their own run. A leader
 that fails or is cancelled hands over to the job that has followed it longest. Nobody waits in here, and nobody looks
-again and again; other processes are not seen.
+again and again; other processes are not seen. But it is known here whether a job keeps another one from ending that has
+promised its result to them: one that does must not wait for them in turn, or all would wait in a circle.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Share:
             group = groups.get(key)
             if group is None:
                 group = groups[key] = _Group(job)
-            elif job.scope.owner and _waits_for(groups, group.leader, job):
+            elif job.scope.owner and group.leader in _held_up(groups, job):
                 return None
             else:
                 group.followers[job] = tell
@@ -102,6 +103,11 @@ class Share:
         if job.claim:
             job.claim.release()
 
+    def holds_up_a_claim(self, job: Job) -> bool:
+        """Tell whether a job that has a claim among all processes cannot end before this one does."""
+        with self._commons.lock:
+            return any(held.claim for held in _held_up(self._commons.groups, job))
+
     def close(self) -> None:
         """Take all jobs of the run out, which has come to its end."""
         for job in tuple(self._keys):
@@ -118,16 +124,15 @@ def _hand_over(group: _Group) -> list[Tell]:
     return [group.followers.pop(heir)]
 
 
-def _waits_for(groups: Mapping[str, _Group], leader: Job, job: Job) -> bool:
-    """Tell whether a leader cannot end before a job does, which stands in it, or in what it waits for."""
-    waiting, seen = list(job.owners()), set[Job]()
+def _held_up(groups: Mapping[str, _Group], job: Job) -> set[Job]:
+    """Return the jobs that cannot end before one does: it stands in them, or in what they follow, and so on."""
+    found, waiting = set[Job](), [job]
     while waiting:
-        owner = waiting.pop()
-        if owner is leader:
-            return True
-        if owner not in seen:
-            seen.add(owner)
-            group = groups.get(owner.common) if owner.keys else None
-            if group and group.leader is owner:
-                waiting += (above for follower in group.followers for above in follower.owners())
-    return False
+        inner = waiting.pop()
+        group = groups.get(inner.common) if inner.keys else None
+        followers = group.followers if group and group.leader is inner else ()
+        for above in (*inner.owners(), *(owner for follower in followers for owner in follower.owners())):
+            if above not in found:
+                found.add(above)
+                waiting.append(above)
+    return found

@@ -158,6 +158,8 @@ class Sources:
                 self._share.leave(job, Finished(result.values, result.seconds))
         elif not host.look_up or self._anew(job) or job.node.zone or job.claim or self._claim(job):
             host.submit(job)
+        elif self._share.holds_up_a_claim(job):
+            host.submit(job)  # done twice, if need be: whoever is at it may wait for that claim
         else:
             self._tell_of_waiting(job)
             self._elsewhere.append(job)

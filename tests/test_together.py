@@ -80,6 +80,7 @@ def _meet(name: str) -> None:
     if name not in ORDER:
         ORDER.append(name)
         BARRIER.wait(WAIT)
+        assert GATES["meeting"].wait(WAIT)
 
 
 class Pack:
@@ -104,6 +105,8 @@ def fresh() -> None:
     ORDER.clear()
     TRIES.clear()
     GATES["gate"] = threading.Event()
+    GATES["meeting"] = threading.Event()
+    GATES["meeting"].set()
     BARRIER.reset()
 
 
@@ -196,6 +199,26 @@ def test_runs_whose_nodes_need_each_other_without_end_are_told_so(tmp_path: Path
         runners = [Runner(machine, workflow({"a": N(f"p.{kind}")}, "a.int")) for kind in ("ping", "pong")]
         reports = [runner.end() for runner in runners]
     assert [report.status for report in reports] == ["failed", "failed"]
+    assert any("its own result" in failure.message for report in reports for failure in report.failures)
+
+
+@pytest.mark.parametrize("followed", [False, True])
+def test_engines_on_one_cache_whose_nodes_need_each_other_do_not_wait_for_ever(tmp_path: Path, followed: bool) -> None:
+    """Each has claimed what the other one's graph holds; `followed`: what waits for the other was there before."""
+    GATES["meeting"].clear()
+    ping, pong = (workflow({"a": N(f"p.{kind}")}, "a.int") for kind in ("ping", "pong"))
+    with shop(tmp_path) as one, shop(tmp_path) as other:
+        runners = [Runner(one, ping), Runner(other, pong)]
+        for runner in runners:
+            runner.until(events.NodeStarted, "a")
+        if followed:
+            waiting = [Runner(one, pong), Runner(other, ping)]
+            for runner in waiting:
+                runner.until(events.NodeWaiting, "a")
+            runners += waiting
+        GATES["meeting"].set()
+        reports = [runner.end() for runner in runners]
+    assert {report.status for report in reports} == {"failed"}
     assert any("its own result" in failure.message for report in reports for failure in report.failures)
 
 

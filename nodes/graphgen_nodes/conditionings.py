@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from graphgen_nodes.sockets import Conditioning, SizedConditioning
+from graphgen_nodes.sockets import Conditioning, SizedConditioning, TextConditioning
 
 AnyConditioning = TypeVar("AnyConditioning", bound=Conditioning)
 
@@ -37,6 +37,35 @@ def zeros_like(conditioning: AnyConditioning) -> AnyConditioning:
     return with_tensors(
         conditioning, {name: torch.zeros_like(value) for name, value in tensors_of(conditioning).items()}
     )
+
+
+def zeros_of(conditioning: AnyConditioning, name: str) -> AnyConditioning:
+    """Return a conditioning with zeros in one of its tensors, where it has that."""
+    found = tensors_of(conditioning)
+    return with_tensors(conditioning, {name: torch.zeros_like(found[name])} if name in found else {})
+
+
+def blended(first: AnyConditioning, second: AnyConditioning, share: float) -> AnyConditioning:
+    """Return (1 - share) * first + share * second in all numbers with a point; the rest is the first one's.
+
+    Shares 0 and 1 are the two themselves.
+    """
+    if share in (0, 1):
+        return second if share else first
+    ours, theirs = tensors_of(first), tensors_of(second)
+    mixed = {
+        name: (1 - share) * value + share * theirs[name]
+        for name, value in ours.items()
+        if value.is_floating_point() and name in theirs
+    }
+    return with_tensors(first, mixed)
+
+
+def joined(first: TextConditioning, second: TextConditioning) -> TextConditioning:
+    """Return the first with the second one's tokens after its own."""
+    batch = max(len(first.embeddings), len(second.embeddings))
+    tokens = [words.embeddings.expand(batch, -1, -1) for words in (first, second)]
+    return replace(first, embeddings=torch.cat(tokens, dim=1))
 
 
 def with_sizes(conditioning: SizedConditioning, sizes: Sequence[int], score: float) -> SizedConditioning:

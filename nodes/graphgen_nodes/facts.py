@@ -287,6 +287,9 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
                 allowed=f"{wanted} numbers for {what}",
                 cure=cure,
             )
+    if given.get("alone") and denoiser.get("square"):
+        message = "shows the model a region alone, and the model makes squares of the picture's size alone"
+        raise Refusal(message, at=at, cure="set alone of conditioning.area or conditioning.mask to false")
     scale = number_of(given, "guidance")
     if scale is not None and denoiser.get("guidance") is False:
         raise Refusal(

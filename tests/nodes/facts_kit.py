@@ -25,6 +25,7 @@ from graphgen_nodes import (
     Unconditional,
     Upscaler,
 )
+from graphgen_nodes.compositions import Composition
 from graphgen_nodes.sampling.guiders import ClippedGuidance
 from graphgen_nodes.sockets import Path
 
@@ -83,6 +84,15 @@ def _(value: TextConditioning) -> dict[str, object]:
 @facts_of.register
 def _(value: LabelConditioning) -> dict[str, object]:
     return {"family": value.family, "batch": len(value.labels)}
+
+
+@facts_of.register
+def _(value: Composition) -> dict[str, object]:
+    parts = [facts_of(part.conditioning) for part in value.parts]
+    masks = [region.mask for part in value.parts for region in part.regions if region.mask is not None]
+    batch = max(*(int(str(part["batch"])) for part in parts), *map(len, masks), 1)
+    shared = {name: fact for name, fact in parts[0].items() if all(part.get(name) == fact for part in parts)}
+    return {**shared, "batch": batch} | ({"alone": True} if any(part.alone for part in value.parts) else {})
 
 
 @facts_of.register

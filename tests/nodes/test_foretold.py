@@ -170,6 +170,16 @@ def test_every_other_wire_carries_what_was_foretold(machine: Engine, sampler: st
         "other": N("schedules.flow", {"steps": 3}, denoiser="flow.denoiser"),
         "long": N("models.load_text_encoder", {"path": "sd3"}),
         "short": N("text.encode", {"text": "a red apple", "length": 20}, encoder="long.text_encoder"),
+        "area": N("conditioning.area", {"alone": True, "width": 0.3}, conditioning="short.conditioning"),
+        "masked": N("conditioning.mask", conditioning="short.conditioning", mask="mask.mask"),
+        "both": N("conditioning.combine", conditionings=["area.conditioning", "masked.conditioning"]),
+        "later": N("conditioning.switch", first="short.conditioning", then="both.conditioning"),
+        "while": N(
+            "conditioning.between", {"start": 0.2}, conditioning="both.conditioning", otherwise="area.conditioning"
+        ),
+        "mixed": N("conditioning.blend", first="short.conditioning", second="zero.conditioning"),
+        "longer": N("conditioning.join", first="short.conditioning", second="mixed.conditioning"),
+        "zero": N("conditioning.zero", {"what": "tokens"}, conditioning="short.conditioning"),
         "sampler": N(f"samplers.{sampler}"),
         "draw": N("autoencoder.encode", {"draw": True}, autoencoder="autoencoder.autoencoder", image="photo.image"),
     }

@@ -11,10 +11,12 @@ from pydantic import Field
 from graphgen import Facts, Known, Refusal, hookimpl, node
 from graphgen_nodes.checkpoints.identity import find_place
 from graphgen_nodes.checkpoints.parts import names_file
+from graphgen_nodes.compositions import Composition, Part, Region, mapped
 from graphgen_nodes.facts import count_of, kept, refusing
 from graphgen_nodes.families import families
 from graphgen_nodes.families.family import told
 from graphgen_nodes.labels import label_of
+from graphgen_nodes.packs import composing
 from graphgen_nodes.sockets import Conditioning, Denoiser, LabelConditioning, SizedConditioning
 
 Pixels = Annotated[int, Field(ge=0, le=65536)]
@@ -119,10 +121,17 @@ def size(
     _check_told(conditioning.family, {**said, "score": score})
     from graphgen_nodes.conditionings import with_sizes
 
-    return with_sizes(told(conditioning, SizedConditioning), [said[name] for name in SIZES], score)
+    sizes = [said[name] for name in SIZES]
+    return mapped(conditioning, lambda given: with_sizes(told(given, SizedConditioning), sizes, score))
 
 
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute class labels and sizes."""
-    return [label, size]
+    """Contribute class labels, sizes, and what makes one conditioning of several."""
+    return [label, size, *composing.NODES]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Let compositions travel."""
+    return [Composition, Part, Region]

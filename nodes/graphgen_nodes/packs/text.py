@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
 from pydantic import Field
 
 from graphgen import Context, Facts, Known, Refusal, Slider, TextArea, hookimpl, node
+from graphgen_nodes.compositions import mapped
 from graphgen_nodes.facts import count_of, kept, number_of, refusing
 from graphgen_nodes.families import families
 from graphgen_nodes.families.family import READS_NONE
@@ -113,9 +114,13 @@ def guidance(
     Raises:
         Refusal: the prompt is for a model that is told nothing of guidance.
     """
-    if not isinstance(conditioning, GuidedConditioning):
-        raise _untold(conditioning.family)
-    return replace(conditioning, guidance=scale)
+
+    def guided(given: Conditioning) -> Conditioning:
+        if not isinstance(given, GuidedConditioning):
+            raise _untold(given.family)
+        return replace(given, guidance=scale)
+
+    return mapped(conditioning, guided)
 
 
 @hookimpl

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from itertools import groupby
+from itertools import accumulate, groupby
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from graphgen_nodes.conditionings import tensors_of, with_tensors
+from graphgen_nodes.sampling.composing import Piece, Window, cut, merged, pieces_of
 from graphgen_nodes.sampling.paths import Path
 from graphgen_nodes.sampling.protocols import Network, Prediction
 from graphgen_nodes.sockets import Conditioning, Denoiser, Schedule
@@ -43,11 +45,19 @@ def preconditioning(parametrisation: Parametrisation, path: Path, sigma: float) 
     return 1 / alpha, (sigma**2 if parametrisation == "score" else -sigma) / alpha
 
 
+class _Plan(NamedTuple):
+    """The pieces of each conditioning, and the calls of the network for them: how many together, where, told what."""
+
+    pieces: list[list[Piece]]
+    calls: list[tuple[int, Window | None, Conditioning]]
+
+
 class NetworkDenoiser:
     """Predict the clean sample for several conditionings at once.
 
-    Conditionings whose shapes agree go through the network in one call; `batch_limit` caps the samples in a call
-    (0: no cap). The timestep is the schedule's own where sigma is one of its entries, the path's otherwise.
+    Conditionings whose shapes agree go through the network in one call, and so do the parts of compositions, whose
+    predictions become one; `batch_limit` caps the samples in a call (0: no cap). The timestep is the schedule's own
+    where sigma is one of its entries, the path's otherwise.
     """
 
     def __init__(
@@ -59,7 +69,7 @@ class NetworkDenoiser:
         self._timesteps: Mapping[float, float] = (
             dict(zip(schedule.sigmas, schedule.timesteps, strict=False)) if schedule else {}
         )
-        self._prepared: tuple[tuple[Conditioning, ...], list[tuple[int, Conditioning]]] | None = None
+        self._prepared: tuple[tuple[Conditioning, ...], torch.Size, _Plan] | None = None
 
     def __call__(self, x: Tensor, sigma: float, conditionings: Sequence[Conditioning]) -> tuple[Prediction, ...]:
         """Return one prediction for each conditioning, from `x[batch, channels, ...]` at noise level sigma."""
@@ -68,14 +78,20 @@ class NetworkDenoiser:
         seen = (x * path.input_scale(sigma)).to(self.network.dtype).contiguous()
         timestep = self._timesteps[sigma] if sigma in self._timesteps else path.timestep(sigma)
         c_skip, c_out = preconditioning(self.handle.prediction, path, sigma)
+        plan = self._plan(tuple(conditionings), x)
         predictions = []
-        for count, joined in self._groups(tuple(conditionings), len(x)):
-            for output in self._run(torch.cat([seen] * count), timestep, joined).chunk(count):
+        for count, window, joined in plan.calls:
+            here, there = cut(x, window), cut(seen, window).contiguous()
+            for output in self._run(torch.cat([there] * count), timestep, joined).chunk(count):
                 value, variance = output, None
                 if output.shape[1] == 2 * x.shape[1]:
                     value, variance = output.chunk(2, dim=1)
-                predictions.append(Prediction(c_skip * x + c_out * value, variance))
-        return tuple(predictions)
+                predictions.append(Prediction(c_skip * here + c_out * value, variance))
+        ends = accumulate(len(pieces) for pieces in plan.pieces)
+        return tuple(
+            merged(pieces, predictions[end - len(pieces) : end], x)
+            for pieces, end in zip(plan.pieces, ends, strict=True)
+        )
 
     def _run(self, x: Tensor, timestep: float, conditioning: Conditioning) -> Tensor:
         timesteps = torch.full((len(x),), timestep, dtype=torch.float32, device=x.device)
@@ -86,12 +102,18 @@ class NetworkDenoiser:
         ]
         return torch.cat(outputs).float()
 
-    def _groups(self, conditionings: tuple[Conditioning, ...], batch: int) -> list[tuple[int, Conditioning]]:
+    def _plan(self, conditionings: tuple[Conditioning, ...], x: Tensor) -> _Plan:
         """Join neighbours of one shape; kept from step to step, as moving them to the device takes time."""
-        if self._prepared is None or not _same(conditionings, self._prepared[0]):
-            groups = [list(group) for _, group in groupby(conditionings, key=_signature)]
-            self._prepared = conditionings, [(len(group), self._join(group, batch)) for group in groups]
-        return self._prepared[1]
+        found = self._prepared
+        if found is None or not _same(conditionings, found[0]) or x.shape != found[1]:
+            pieces = [pieces_of(conditioning, x) for conditioning in conditionings]
+            groups = [list(group) for _, group in groupby((piece for own in pieces for piece in own), key=_signature)]
+            calls = [
+                (len(group), group[0].window, self._join([piece.conditioning for piece in group], len(x)))
+                for group in groups
+            ]
+            found = self._prepared = conditionings, x.shape, _Plan(pieces, calls)
+        return found[2]
 
     def _join(self, conditionings: Sequence[Conditioning], batch: int) -> Conditioning:
         device, dtype = self.network.device, self.network.dtype
@@ -108,12 +130,17 @@ def _same(new: Sequence[object], old: Sequence[object]) -> bool:
     return len(new) == len(old) and all(one is other for one, other in zip(new, old, strict=True))
 
 
-def _signature(conditioning: Conditioning) -> tuple[object, ...]:
+def _signature(piece: Piece) -> tuple[object, ...]:
     """Return what must agree for two conditionings to share a call: everything but the tensors' rows and values."""
+    conditioning = piece.conditioning
     values = [(field.name, getattr(conditioning, field.name)) for field in fields(conditioning)]
-    return type(conditioning), *(
-        (name, tuple(value.shape[1:]), value.dtype) if isinstance(value, Tensor) else (name, value)
-        for name, value in values
+    return (
+        type(conditioning),
+        piece.window,
+        *(
+            (name, tuple(value.shape[1:]), value.dtype) if isinstance(value, Tensor) else (name, value)
+            for name, value in values
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, NoValue, Refusal, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.parts import open_checkpoint
+from graphgen_nodes.compositions import mapped
 from graphgen_nodes.control.handles import controlnet_handle, known_controlnet
 from graphgen_nodes.control.modes import mode_of
 from graphgen_nodes.control.patch import Control
@@ -186,7 +187,7 @@ def apply(
     cell = denoiser.latent.downscale if controlnet.reads == "pixels" else 1
     mark = f"controlnet {len(denoiser.patches)}" if conditioning is not None else ""
     patch = Control(controlnet, picture, cell, strength, start, end, number, guess, mark)
-    marked = None if conditioning is None else replace(conditioning, marks=(*conditioning.marks, mark))
+    marked = conditioning and mapped(conditioning, lambda given: replace(given, marks=(*given.marks, mark)))
     return Steered(replace(denoiser, patches=(*denoiser.patches, patch)), _given(marked))
 
 

@@ -19,12 +19,15 @@ from naive_flows import Document, Notes, compute, outputs_of
 from packs.steering import CALLS
 from random_flows import edited, random_flow
 
-from graphgen import NoValue
+from graphgen import Facts, NoValue
 from graphgen.cache import StoredValue
 from graphgen.control import Control
 from graphgen.engine import Engine
-from graphgen.events import Event
+from graphgen.events import Event, NodeFinished
+from graphgen.graph import Graph, GraphNode
 from graphgen.pins import hold
+from graphgen.report import Report
+from graphgen.zones import BODY
 
 RELAXED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
@@ -37,13 +40,50 @@ def plain(outputs: dict[str, Any]) -> dict[str, Any]:
 def check(machine: Engine, document: Document, expected: dict[str, Any], notes: Notes) -> None:
     """Run a workflow and compare its outputs, failures and skipped nodes with what they should be."""
     report, log = carry_out(machine, document)
-    names = set(machine.check(document).nodes)
+    graph = machine.check(document)
+    names = set(graph.nodes)
+    assert_as_foretold(graph, report, log)
     assert plain(dict(report.outputs)) == plain(expected)
     failed, skipped = log.failed & names, log.skipped & names
     assert failed | skipped == notes.failed | notes.skipped
     assert failed <= notes.failed, "of nodes that are equal one fails, and the others are skipped"
     assert bool(failed) == bool(notes.failed)
     assert report.status == ("failed" if notes.failed else "done")
+
+
+def assert_as_foretold(graph: Graph, report: Report, log: Log) -> None:
+    """Check that what was known before the run holds of all values that came out, inside maps and loops too."""
+    for name, value in plain(dict(report.outputs)).items():
+        wire = graph.outputs[name]
+        assert holds(graph.nodes[wire.node].facts.get(wire.output, {}), value), f"{wire} is {value}"
+    for event in log.events:
+        node = node_at(graph, event.node) if isinstance(event, NodeFinished) else None
+        for output, summary in event.summaries.items() if node and isinstance(event, NodeFinished) else ():
+            facts = node.facts.get(output, {}) if node else {}
+            told = {"value": json.dumps(facts.get("value")), "count": f"list of {facts.get('count')}"}
+            assert all(summary == told[fact] or "no value" in summary for fact in facts.keys() & told), event
+
+
+def holds(facts: Facts, value: Any) -> bool:
+    """Tell whether a value is as foretold."""
+    item, count = facts.get("item", {}), facts.get("count")
+    assert isinstance(item, Mapping)
+    return (
+        facts.get("value", value) == value
+        and (count is None or count == len(value))
+        and all(holds(item, one) for one in (value if item else ()))
+    )
+
+
+def node_at(graph: Graph, name: str) -> GraphNode | None:
+    """Find a node by its name in a run, in bodies of zones too; None where a graph that a node returned holds it."""
+    if name in graph.nodes:
+        return graph.nodes[name]
+    for zone in graph.nodes.values():
+        turn, _, rest = name.removeprefix(f"{zone.name}/").partition("/")
+        if zone.zone and name.startswith(f"{zone.name}/") and turn.isdigit():
+            return node_at(zone.zone.graph, f"{BODY}/{rest}" if rest else BODY)
+    return None
 
 
 def same_calls(calls: set[tuple[str, int, int]], *runs: Notes) -> bool:

@@ -51,7 +51,13 @@ def number(*, value: Annotated[int, Field(ge=-1000, le=10**9)] = 0) -> int:
     return value
 
 
-@node(category="numbers")
+def _sum(known: Known) -> Mapping[str, Facts]:
+    parts = [facts.get("value") for facts in known.inputs.values()] + [known.settings.get("extra")]
+    numbers = [part for part in parts if isinstance(part, int)]
+    return {"int": {"value": sum(numbers)}} if len(numbers) == len(parts) else {}
+
+
+@node(category="numbers", infer=_sum)
 def add(a: int, b: int | None = None, *, extra: int = 0) -> int:
     """Add what is there."""
     return a + (b or 0) + extra

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from graphgen import Expansion, Lazy, NoValue, hookimpl, node
+from graphgen import Expansion, Facts, Known, Lazy, NoValue, hookimpl, node
 from graphgen.jsontypes import JSON
 
 CALLS: Counter[str] = Counter()
@@ -20,7 +20,22 @@ class Halves(NamedTuple):
     odd: int
 
 
-@node(category="steering")
+def _counted(known: Known) -> Mapping[str, Facts]:
+    value, add = known.inputs["value"].get("value"), known.settings.get("add")
+    return {"int": {"value": value + add}} if isinstance(value, int) and isinstance(add, int) else {}
+
+
+def _below(known: Known) -> Mapping[str, Facts]:
+    value, limit = known.inputs["value"].get("value"), known.settings.get("limit")
+    return {"bool": {"value": value < limit}} if isinstance(value, int) and isinstance(limit, int) else {}
+
+
+def _numbers(known: Known) -> Mapping[str, Facts]:
+    count = known.settings.get("count")
+    return {"ints": {"count": max(count, 0)}} if isinstance(count, int) else {}
+
+
+@node(category="steering", infer=_counted)
 def counted(value: int, *, word: str = "", add: int = 0) -> int:
     """Add, and count the call."""
     CALLS[word] += 1
@@ -45,13 +60,13 @@ def sides(value: int) -> Halves:
     return Halves(shut, value) if value % 2 else Halves(value, shut)  # type: ignore[arg-type]
 
 
-@node(category="steering")
+@node(category="steering", infer=_below)
 def below(value: int, *, limit: int = 3) -> bool:
     """Tell whether a number is below a limit."""
     return value < limit
 
 
-@node(category="steering")
+@node(category="steering", infer=_numbers)
 def numbers(*, count: int = 3) -> list[int]:
     """List numbers from 0."""
     return list(range(count))

@@ -91,10 +91,22 @@ def look_inside(
         certain = count if zone.clause.failures == "stop" and not _may_block(graph) else None
         return graph, {name: of_list(facts, certain) for name, facts in ends.items()}
     if turns_of(zone.clause, outside.inputs) == 0:
-        given = {}
+        return _look_without_a_turn(zone.clause, given, build)
     if depth >= DEEP:
         given = {name: facts for name, facts in given.items() if name not in zone.clause.carry}
     return _look_at_turns(zone.clause, given, outside, build)
+
+
+def _look_without_a_turn(
+    clause: LoopClause, given: Mapping[str, Facts], build: Callable[[Mapping[str, Facts]], Graph]
+) -> tuple[Graph, Mapping[str, Facts]]:
+    """Look at a loop that takes no turn: it gives what was carried in, and nothing inside is impossible."""
+    graph = build({})
+    begun = {output: given.get(socket, {}) for socket, output in clause.carry.items()}
+    ends = {name: facts for name, facts in _ends(graph).items() if CONVERTED not in name}
+    return graph, {
+        name: of_list(facts, 0) if name in clause.collect else begun.get(name, {}) for name, facts in ends.items()
+    }
 
 
 def _look_at_turns(

@@ -16,7 +16,7 @@ import torch
 from engine_kit import N, config, problems_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nodes.facts_kit import assert_foretold
+from nodes.facts_kit import assert_foretold, facts_of
 from safetensors.torch import load_file, save_file
 from tiny import Arch, shared_tiny
 
@@ -196,6 +196,55 @@ def test_every_wire_of_a_model_without_text_carries_what_was_foretold(machine: E
     nodes["latent"]["settings"] |= {"width": 64, "height": 64, "batch": 2}
     nodes["mixed"] = N("latents.blend", {"share": 0.2}, first="sample.latent", second="latent.latent")
     assert_comes_as_foretold(machine, nodes)
+
+
+@st.composite
+def pictures_in_zones(draw: st.DrawFn) -> dict[str, Any]:
+    side, turns = st.integers(1, 24), st.integers(0, 3)
+    solid = N("images.solid", {"width": draw(side), "height": draw(side), "batch": draw(st.integers(1, 2))})
+    loop: dict[str, JSON] = {"times": draw(turns), "carry": {"image": "image"}}
+    over: dict[str, JSON] = {"over": ["width"], "carry": {"image": "image"}}
+    each = N("images.resize", {"height": draw(side)}, image="solid.image", width="widths.numbers")
+    return {
+        "solid": solid,
+        "widths": N("flow.numbers", {"start": draw(side), "count": draw(turns)}),
+        "each": {**each, "map": {"over": ["width"]}},
+        "pairs": {
+            **N("images.resize", image="each.image", width="widths.numbers"),
+            "map": {"over": ["image", "width"], "how": draw(st.sampled_from(["zip", "product"]))},
+        },
+        "turned": {
+            **N("images.resize", {"width": draw(side), "height": draw(side)}, image="solid.image"),
+            "loop": loop,
+        },
+        "kept": {
+            **N("images.crop", {"width": 1, "height": 1}, image="solid.image"),
+            "loop": {**loop, "collect": ["image"]},
+        },
+        "last": {**each, "loop": over},
+        "grey": {**N("masks.invert", mask="pairs.image"), "map": {"over": ["mask"]}},
+    }
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(nodes=pictures_in_zones())
+def test_maps_and_loops_give_what_was_foretold(machine: Engine, nodes: dict[str, Any]) -> None:
+    ends = {"widths": "numbers", "grey": "mask"}
+    outputs = {name: {"from": f"{name}.{ends.get(name, 'image')}"} for name in nodes}
+    workflow: dict[str, JSON] = {"graphgen": 1, "nodes": nodes, "outputs": outputs}
+    graph, report = machine.check(workflow), machine.run(workflow)
+    assert report.status == "done", report
+    for name in nodes:
+        output = ends.get(name, "image")
+        facts = {fact: value for fact, value in graph.nodes[name].facts.get(output, {}).items() if fact != "note"}
+        value = report.outputs[name]
+        if isinstance(value, list):
+            assert facts["count"] == len(value), name
+            for item in value:
+                assert cast("dict[str, JSON]", facts.get("item", {})).items() <= facts_of(item).items(), name
+        else:
+            assert facts
+            assert facts.items() <= facts_of(value).items(), name
 
 
 @pytest.mark.parametrize("arch", ARCHES)

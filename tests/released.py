@@ -6,7 +6,7 @@ This is what tests write single files by. It shares nothing with graphgen's own 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -296,16 +296,36 @@ def replaced(name: str, words: Mapping[str, str]) -> str:
 
 def control_unet(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     """Rename a ControlNet's tensors as its release does: beside the UNet's, the picture's convolutions in one row."""
-    last = 2 * sum(".blocks." in name and name.endswith("weight") for name in tensors if "cond_embedding" in name) + 2
 
     def number(name: str) -> str:
         name = re.sub(r"^controlnet_down_blocks\.(\d+)", r"zero_convs.\1.0", name)
-        name = re.sub(r"^controlnet_mid_block", "middle_block_out.0", name)
-        name = re.sub(r"^controlnet_cond_embedding\.conv_in", "input_hint_block.0", name)
-        name = re.sub(r"^controlnet_cond_embedding\.conv_out", f"input_hint_block.{last}", name)
-        pattern = r"^controlnet_cond_embedding\.blocks\.(\d+)"
-        return re.sub(pattern, lambda found: f"input_hint_block.{2 * int(found[1]) + 2}", name)
+        return re.sub(r"^controlnet_mid_block", "middle_block_out.0", name)
 
     own = {name: value for name, value in tensors.items() if name.startswith("controlnet_")}
     rest = {name: value for name, value in tensors.items() if name not in own}
-    return {**ldm_unet(rest, layers), **{number(name): value for name, value in own.items()}}
+    return {**ldm_unet(rest, layers), **_hint("controlnet_cond_embedding", own, number)}
+
+
+def control_flux(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of a ControlNet for Flux as XLabs does."""
+    own = {name: value for name, value in tensors.items() if name.startswith(("controlnet_", "input_hint_block"))}
+    rest = {name: value for name, value in tensors.items() if name not in own}
+
+    def name_of(name: str) -> str:
+        return name.replace("controlnet_x_embedder", "pos_embed_input")
+
+    return {**flux(rest), **_hint("input_hint_block", own, name_of)}
+
+
+def _hint(prefix: str, tensors: Mapping[str, Tensor], rename: Callable[[str], str]) -> dict[str, Tensor]:
+    """Rename what reads a picture: convolutions at every other place of one row; and the others by `rename`."""
+    last = 2 + 2 * sum(name.startswith(f"{prefix}.blocks.") and name.endswith("weight") for name in tensors)
+    places = {"conv_in": 0, "conv_out": last}
+    found = {}
+    for name, value in tensors.items():
+        if match := re.match(rf"{prefix}\.(conv_in|conv_out|blocks\.(\d+))\.(\w+)", name):
+            place = places[match[1]] if match[2] is None else 2 * int(match[2]) + 2
+            found[f"input_hint_block.{place}.{match[3]}"] = value
+        else:
+            found[rename(name)] = value
+    return found

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tiny_controls import for_unet
+from tiny_controls import for_flux, for_sd3, for_unet
 from tiny_files import METADATA, WRITERS, original_tensors
 from tiny_pipelines import MAKERS
 from tiny_pipelines import Arch as Arch
@@ -69,7 +69,12 @@ def make_pipeline(arch: Arch, seed: int) -> Any:
 
 def make_control(pipeline: Any, seed: int, *, zero: bool = False, **kind: Any) -> Any:
     """Build a tiny ControlNet for the denoiser of a pipeline; with `zero` as training begins: it adds nothing."""
-    module = for_unet(pipeline.unet, **kind)
+    transformer = getattr(pipeline, "transformer", None)
+    if transformer is None:
+        module = for_unet(pipeline.unet, **kind)
+    else:
+        build = for_flux if type(transformer).__name__.startswith("Flux") else for_sd3
+        module = build(transformer, **kind)
     zeros = [value for name, value in module.named_parameters() if name.startswith("controlnet_") and not value.any()]
     randomise(module, torch.Generator().manual_seed(seed))
     if zero:

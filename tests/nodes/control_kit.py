@@ -117,6 +117,8 @@ def theirs(arch: Arch, nets: Any, pictures: Any, scheduler: dict[str, Any] | Non
     kinds = {
         "sd1": diffusers.StableDiffusionControlNetPipeline,
         "sdxl": diffusers.StableDiffusionXLControlNetUnionPipeline if union else None,
+        "sd3": diffusers.StableDiffusion3ControlNetPipeline,
+        "flux": diffusers.FluxControlNetPipeline,
     }
     kind = kinds.get(arch) or diffusers.StableDiffusionXLControlNetPipeline
     base = make_pipeline(arch, seed=0)
@@ -125,17 +127,25 @@ def theirs(arch: Arch, nets: Any, pictures: Any, scheduler: dict[str, Any] | Non
     parts = {**base.components, "controlnet": nets}
     pipeline = kind(**parts, **({"requires_safety_checker": False} if arch == "sd1" else {}))
     pipeline.set_progress_bar_config(disable=True)
-    pictured = {"control_image" if union else "image": pictures}
+    generator = torch.Generator().manual_seed(SEED)
+    given: dict[str, Any] = {"negative_prompt": NEGATIVE, "guidance_scale": SCALE, "generator": generator}
+    if arch in ("sd3", "flux"):
+        # the pipelines draw from what the autoencoder finds: let it be certain, so that there is nothing to draw
+        pipeline.vae.encoder.conv_out.weight[16:] = 0.0
+        pipeline.vae.encoder.conv_out.bias[16:] = -60.0
+        pictures = [2 * picture - 1 for picture in pictures] if isinstance(pictures, list) else 2 * pictures - 1
+    if arch == "flux":
+        noise = torch.randn(1, 16, SIZE // 8, SIZE // 8, generator=generator)
+        packed = pipeline._pack_latents(noise, 1, 16, SIZE // 8, SIZE // 8)
+        given = {"latents": packed, "height": SIZE, "width": SIZE, "guidance_scale": 3.5}
+    pictured = {"control_image" if union or arch in ("sd3", "flux") else "image": pictures}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the oracle's own
         found = pipeline(
             PROMPT,
-            negative_prompt=NEGATIVE,
             num_inference_steps=STEPS,
-            guidance_scale=SCALE,
-            generator=torch.Generator().manual_seed(SEED),
             output_type="pt",
-            **{**pictured, **options},
+            **{**given, **pictured, **options},
         ).images
     assert isinstance(found, Tensor)
     return found

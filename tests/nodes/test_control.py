@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from engine_kit import Log, N, config, engine
 from nodes.control_kit import difference, drawing, make_control, save_control, save_original, save_picture
 from nodes.test_parity import NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS
+from released import control_flux
+from safetensors.torch import save_file
 from tiny import Arch, shared_tiny
 from torch import Tensor
 
@@ -32,7 +35,8 @@ from graphgen_nodes.families.handles import denoiser_handle
 from graphgen_nodes.loading import ModelLoader
 from nodes import control_kit as kit
 
-ARCHES: tuple[Arch, ...] = ("sd1", "sdxl")
+ARCHES: tuple[Arch, ...] = ("sd1", "sdxl", "sd3", "flux")
+UNETS: tuple[Arch, ...] = ("sd1", "sdxl")
 CLOSE = 1e-4
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "controlnet.json"
 
@@ -169,7 +173,7 @@ def test_it_is_loaded_once_and_stays(made: Engine) -> None:
 # --- parity -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", UNETS)
 def test_picture_equals_the_pipeline_s(arch: Arch, made: Engine, record_property: Any) -> None:
     module, picture = put(made, "other", arch, seed=5), hint(made)
     reference = kit.theirs(arch, module, picture, controlnet_conditioning_scale=0.8)
@@ -181,6 +185,43 @@ def test_picture_equals_the_pipeline_s(arch: Arch, made: Engine, record_property
     assert difference(found, drawn(made, arch=arch)) > 0.01
     single = save_original(module, made.config.roots.models / "original.safetensors")
     assert difference(drawn(made, net(single, strength=0.8), arch=arch), found) < 1e-5
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_picture_by_sd3_equals_the_pipeline_s(large: bool, made: Engine) -> None:
+    """Networks that read the prompt and none pooled, and such as read the pooled one alone; also in a bare file."""
+    module, picture = put(made, "other", "sd3", seed=5, large=large), hint(made)
+    reference = kit.theirs("sd3", module, picture, controlnet_conditioning_scale=0.8)
+    found = drawn(made, net("other", strength=0.8), arch="sd3")
+    print(f"sd3, {'large' if large else 'medium'}: {difference(found, reference):.1e}")
+    assert difference(found, reference) < CLOSE
+    assert difference(found, drawn(made, arch="sd3")) > 0.01
+    single = bare_file(made, module.state_dict())
+    assert digest(drawn(made, net(single, strength=0.8), arch="sd3")) == digest(found)
+
+
+@pytest.mark.parametrize(("modes", "pixels"), [(None, False), (7, False), (None, True)])
+def test_picture_by_flux_equals_the_pipeline_s(modes: int | None, pixels: bool, made: Engine) -> None:
+    """Plain networks, unions, and those over pixels; also in a bare file, the last as XLabs names them."""
+    module, picture = put(made, "other", "flux", seed=5, modes=modes, pixels=pixels), hint(made)
+    told: dict[str, Any] = {} if modes is None else {"control_mode": 2}
+    reference = kit.theirs("flux", module, picture, controlnet_conditioning_scale=0.8, **told)
+    mode = "" if modes is None else "depth"
+    found = drawn(made, net("other", strength=0.8, mode=mode), arch="flux", scale=1.0)
+    print(f"flux, {modes or 'no'} modes, {'pixels' if pixels else 'latents'}: {difference(found, reference):.1e}")
+    assert difference(found, reference) < CLOSE
+    assert difference(found, drawn(made, arch="flux", scale=1.0)) > 0.01
+    single = bare_file(made, control_flux(module.state_dict()) if pixels else module.state_dict())
+    assert digest(drawn(made, net(single, strength=0.8, mode=mode), arch="flux", scale=1.0)) == digest(found)
+    halves = drawn(made, *[net("other", strength=0.4, mode=mode)] * 2, arch="flux", scale=1.0)
+    assert difference(halves, found) < 1e-5
+
+
+def bare_file(made: Engine, tensors: Mapping[str, Tensor]) -> str:
+    """Save a network's tensors alone; return the file's name."""
+    named = {name: value.contiguous().clone() for name, value in tensors.items()}
+    save_file(named, made.config.roots.models / "bare.safetensors")
+    return "bare.safetensors"
 
 
 def test_the_workflow_equals_the_pipeline(made: Engine) -> None:
@@ -212,7 +253,7 @@ def test_several_with_ranges_equal_the_pipeline_s(made: Engine) -> None:
     assert difference(found, reference) < CLOSE
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", UNETS)
 def test_guess_mode_equals_the_pipeline_s(arch: Arch, made: Engine) -> None:
     module, picture = put(made, "other", arch, seed=5), hint(made)
     reference = kit.theirs(arch, module, picture, guess_mode=True)
@@ -289,6 +330,24 @@ def test_settings_that_cannot_be(settings: dict[str, Any], place: str, message: 
     said = refused(made, drawing("sd1", net(**settings)))
     assert place in said
     assert message in said
+
+
+def test_what_reads_latents_wants_the_autoencoder_and_no_guessing(made: Engine) -> None:
+    put(made, "other", "sd3")
+    graph = drawing("sd3", net("other"))
+    del graph["nodes"]["apply0"]["inputs"]["autoencoder"]
+    said = refused(made, graph)
+    assert "apply0.autoencoder: is not wired, but a ControlNet for Stable Diffusion 3 reads the picture" in said
+    said = refused(made, drawing("sd3", net("other", guess=True), marked=True))
+    assert "apply0.guess: is on, but ControlNets for Stable Diffusion 3 know no guess mode" in said
+
+
+def test_one_that_wants_a_mask_is_refused(made: Engine) -> None:
+    module = put(made, "other", "sd3")
+    module.save_pretrained(made.config.roots.models / "mask")
+    path = made.config.roots.models / "mask" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "extra_conditioning_channels": 1}))
+    assert "reads 17 channels where a picture has 16" in refused(made, drawing("sd3", net("mask")))
 
 
 def test_a_union_wants_a_mode_it_knows(made: Engine) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
+from graphgen_nodes.checkpoints.layouts.control_flux import ControlFlux
 from graphgen_nodes.checkpoints.layouts.flux import FluxTransformer
 from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
@@ -63,12 +64,18 @@ class Flux(Family):
         Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu"), "clip"),
         Slot("text_encoder_2", ("text_encoder_2", "t5xxl"), T5Encoder(), "t5", "bfloat16", 512),
     )
+    controls = (Slot("controlnet", ("controlnet",), ControlFlux(), half="bfloat16"),)
     told_guidance = True
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
 
     def is_denoiser(self, part: Part) -> bool:
         """Recognise double and single blocks under the release's or diffusers' names, each with its modulation."""
         return any(all(name in part.shapes for name in names) for names in (RELEASED, RENAMED))
+
+    def is_control(self, slot: Slot, part: Part) -> bool:
+        """Recognise what embeds the picture, under diffusers' name or XLabs'."""
+        named = any(name in part.shapes for name in ("controlnet_x_embedder.weight", "pos_embed_input.weight"))
+        return part.kind in slot.kinds and named
 
     def is_autoencoder(self, part: Part) -> bool:
         """Recognise sixteen latent channels, and Flux's scale where config.json tells."""

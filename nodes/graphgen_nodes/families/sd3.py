@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphgen import Facts
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
+from graphgen_nodes.checkpoints.layouts.control_mmdit import ControlMMDiT
 from graphgen_nodes.checkpoints.layouts.mmdit import MMDiT
 from graphgen_nodes.checkpoints.layouts.t5 import T5Encoder
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
@@ -51,12 +52,17 @@ class StableDiffusion3(Family):
         # T5-XXL's activations exceed float16's range
         Slot("text_encoder_3", ("text_encoder_3", "t5xxl"), T5Encoder(), "t5", "bfloat16", T5_TOKENS, optional=True),
     )
+    controls = (Slot("controlnet", ("controlnet",), ControlMMDiT()),)
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
 
     def is_denoiser(self, part: Part) -> bool:
         """Recognise joint blocks under the release's or diffusers' names, with a position table (Flux has none)."""
         renamed = ("transformer_blocks.0.attn.add_q_proj.weight", "pos_embed.pos_embed")
         return "joint_blocks.0.x_block.attn.qkv.weight" in part.shapes or all(name in part.shapes for name in renamed)
+
+    def is_control(self, slot: Slot, part: Part) -> bool:
+        """Recognise what embeds a picture's latent in patches."""
+        return part.kind in slot.kinds and "pos_embed_input.proj.weight" in part.shapes
 
     def is_autoencoder(self, part: Part) -> bool:
         """Recognise sixteen latent channels, and the family's scale where config.json tells."""

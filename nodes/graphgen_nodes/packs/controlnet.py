@@ -11,7 +11,7 @@ from pydantic import Field
 from graphgen import Context, Facts, File, Known, NoValue, Refusal, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.parts import open_checkpoint
 from graphgen_nodes.compositions import mapped
-from graphgen_nodes.control.handles import controlnet_handle, known_controlnet
+from graphgen_nodes.control.handles import architecture_of, controlnet_handle, known_controlnet
 from graphgen_nodes.control.modes import mode_of
 from graphgen_nodes.control.patch import Control
 from graphgen_nodes.facts import check_range, count_of, file_of, kept, number_of, refusing
@@ -67,8 +67,8 @@ def _applied(known: Known) -> dict[str, Facts]:
     _check_family(denoiser, network)
     _check_settings(known, network)
     prompt = known.inputs.get("conditioning")
-    if known.settings.get("guess") is True and prompt is None:
-        _refuse_guess()
+    if known.settings.get("guess") is True:
+        _check_guess(denoiser.get("family"), prompt)
     if network.get("reads", "pixels") != "pixels" and "autoencoder" not in known.inputs:
         _refuse_pixels(str(network.get("family")))
     pictures = [*_pictures(denoiser), kept(image, "width", "height", "batch")]
@@ -109,7 +109,12 @@ def _check_settings(known: Known, network: Facts) -> None:
         check_range(start, end)
 
 
-def _refuse_guess() -> NoReturn:
+def _check_guess(name: object, prompt: object) -> None:
+    if isinstance(name, str) and not any(architecture_of(slot).guesses for slot in family(name).controls):
+        message = f"is on, but ControlNets for {family(name).title} know no guess mode"
+        raise Refusal(message, at="guess", cure="turn it off, and wire the prompt that it shall act for")
+    if prompt is not None:
+        return
     raise Refusal(
         "is on, but no prompt is wired to say which one to act for: guess mode leaves the negative prompt alone",
         at="guess",
@@ -179,8 +184,8 @@ def apply(
     check_range(start, end)
     with refusing("mode"):
         number = mode_of(mode, controlnet.modes)
-    if guess and conditioning is None:
-        _refuse_guess()
+    if guess:
+        _check_guess(denoiser.family, conditioning)
     if strength == 0:
         return Steered(denoiser, _given(conditioning))
     picture = _read(context, controlnet, image, autoencoder)

@@ -6,12 +6,13 @@ Each stands beside the denoiser, is given what the denoiser is given, and a pict
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphgen_nodes.checkpoints.header import CheckpointError
-from graphgen_nodes.checkpoints.layouts.architecture import Architecture
+from graphgen_nodes.checkpoints.keys import Rule
+from graphgen_nodes.checkpoints.layouts.architecture import Architecture, Shapes
 from graphgen_nodes.checkpoints.parts import Config
 from graphgen_nodes.sockets import Reads
 
@@ -38,6 +39,8 @@ class ControlArchitecture(Architecture):
 
     modes: ClassVar[tuple[str, ...]] = ()
     """The kinds of pictures that a network of several is told of by number, in their order."""
+    guesses: ClassVar[bool] = False
+    """Whether `Hint.guess` means something to it."""
 
     def known_modes(self, config: Config) -> tuple[str, ...]:
         """Return the kinds of pictures that a network is told of, by name or, beyond those with names, by number."""
@@ -81,6 +84,14 @@ def check_channels(found: int, wanted: int) -> None:
             f"reads {found} channels where a picture has {wanted}; a network that wants a mask or a second picture "
             "(inpainting) cannot be run yet: take another one"
         )
+
+
+def picture_rules(shapes: Shapes, target: str) -> Iterator[Rule]:
+    """Yield the rules of a picture's embedding, whose release has its convolutions at every other place of one row."""
+    places = sorted({int(name.split(".")[1]) for name in shapes if name.startswith("input_hint_block.")})
+    for index, place in enumerate(places):
+        inner = "conv_in" if index == 0 else "conv_out" if place == places[-1] else f"blocks.{index - 1}"
+        yield Rule(f"input_hint_block.{place}", f"{target}.{inner}")
 
 
 def whole(config: Config, name: str, usual: int = 0) -> int:

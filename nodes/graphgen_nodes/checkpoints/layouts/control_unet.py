@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphgen_nodes.checkpoints.keys import Rule
 from graphgen_nodes.checkpoints.layouts.architecture import SAME, Shapes, count
-from graphgen_nodes.checkpoints.layouts.control import ControlArchitecture, Hint, check_channels, whole
+from graphgen_nodes.checkpoints.layouts.control import ControlArchitecture, Hint, check_channels, picture_rules, whole
 from graphgen_nodes.checkpoints.layouts.unet import UNet
 from graphgen_nodes.checkpoints.parts import Config
 from graphgen_nodes.sockets import Reads
@@ -28,6 +28,7 @@ class ControlUNet(ControlArchitecture):
 
     classes = (PLAIN, UNION)
     modes = ("pose", "depth", "softedge", "canny", "normal", "segments", "tile", "repaint")
+    guesses = True
 
     def __init__(self, heads: Callable[[int], int]) -> None:
         self.unet = UNet(heads)
@@ -36,7 +37,7 @@ class ControlUNet(ControlArchitecture):
         """Return the UNet's table, and that of the picture's embedding and of what is added; diffusers' names stay."""
         if "conv_in.weight" in shapes:
             return [SAME]
-        return [*self.unet.rules(shapes), *_picture(shapes), *_added(shapes)]
+        return [*self.unet.rules(shapes), *picture_rules(shapes, HINT), *_added(shapes)]
 
     def config(self, shapes: Shapes) -> dict[str, object]:
         """Read the UNet's half, the picture's embedding and, of a union, its kinds from the shapes."""
@@ -91,14 +92,6 @@ class ControlUNet(ControlArchitecture):
             *args, **told, conditioning_scale=hint.strength, guess_mode=hint.guess, return_dict=False
         )
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-
-
-def _picture(shapes: Shapes) -> Iterator[Rule]:
-    """Yield the rules of the picture's embedding: convolutions at every other place of one row."""
-    places = sorted({int(name.split(".")[1]) for name in shapes if name.startswith("input_hint_block.")})
-    for index, place in enumerate(places):
-        inner = "conv_in" if index == 0 else "conv_out" if place == places[-1] else f"blocks.{index - 1}"
-        yield Rule(f"input_hint_block.{place}", f"{HINT}.{inner}")
 
 
 def _added(shapes: Shapes) -> Iterator[Rule]:

@@ -74,7 +74,11 @@ class FluxTransformer(Architecture):
         return dict.fromkeys(("img_in.weight", *doubles, *singles), ())
 
     def config(self, shapes: Shapes) -> dict[str, object]:
-        """Read depths, widths, channels and whether a guidance scale is embedded from the shapes.
+        """Read depths, widths, channels and whether a guidance scale is embedded from the shapes."""
+        return {**self.stream(shapes), "patch_size": 1, "out_channels": shapes["proj_out.weight"][0]}
+
+    def stream(self, shapes: Shapes) -> dict[str, object]:
+        """Return the configuration of what stands before the output, which a ControlNet is a copy of.
 
         The rotary positions take up an eighth of a head for the index and seven sixteenths each for row and column,
         as in the releases; shapes do not tell it.
@@ -82,9 +86,7 @@ class FluxTransformer(Architecture):
         width, channels = shapes["x_embedder.weight"]
         (head,) = shapes["transformer_blocks.0.attn.norm_q.weight"]
         return {
-            "patch_size": 1,
             "in_channels": channels,
-            "out_channels": shapes["proj_out.weight"][0],
             "num_layers": count(shapes, "transformer_blocks"),
             "num_single_layers": count(shapes, "single_transformer_blocks"),
             "attention_head_dim": head,

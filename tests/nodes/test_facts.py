@@ -177,7 +177,17 @@ MADE: list[tuple[Callable[..., Any], dict[str, st.SearchStrategy[Any]]]] = [
     (schedules.default, {}),
     (schedules.uniform, {}),
     (schedules.karras, {"rho": st.sampled_from([1.0, 7.0, 90.0]), **RANGE}),
-    (schedules.exponential, RANGE),
+    (schedules.exponential, {"rho": st.sampled_from([1.0, 2.5]), **RANGE}),
+    (
+        schedules.beta,
+        {
+            "alpha": st.sampled_from([0.3, 0.6, 2.0]),
+            "beta": st.sampled_from([0.6, 1.5]),
+            "over": st.sampled_from(["levels", "sigma"]),
+        },
+    ),
+    (schedules.linear_quadratic, {"threshold": st.sampled_from([0.025, 0.4])}),
+    (schedules.kl_optimal, {name: RANGE[name] for name in ("sigma_min", "sigma_max")}),
     (schedules.model, CHAIN),
     (schedules.flow, SHIFT),
 ]

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+import scipy.stats
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from graphgen_nodes.families import usual_schedule
-from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling import schedules, spacings
 from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
+from graphgen_nodes.sampling.quantiles import beta_quantile
 from graphgen_nodes.sockets import Schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in diffusers
@@ -20,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 CHAIN = VariancePreserving()
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 PATHS = (CHAIN, VarianceExploding(), Flow(), Flow(shift=3.0))
-MAKERS = (schedules.karras, schedules.exponential, schedules.uniform, schedules.default)
+MAKERS = (schedules.karras, schedules.exponential, schedules.uniform, schedules.default, spacings.beta,
+          spacings.linear_quadratic, spacings.kl_optimal)  # fmt: skip
 made = st.builds(
     lambda maker, path, steps: maker(path, steps), st.sampled_from(MAKERS), st.sampled_from(PATHS), st.integers(1, 60)
 )
@@ -116,6 +119,97 @@ def test_a_sized_flow_is_uniform_over_its_own_shift() -> None:
     found = schedules.uniform(SizedFlow(), 4, cells=4 * 4096)
     assert found.sigmas == usual_schedule("flux", SizedFlow(), 4, cells=4 * 4096).sigmas
     assert found.path == SizedFlow()
+
+
+# --- spacings of papers and releases ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 30])
+def test_beta_over_sigma_is_diffusers(steps: int) -> None:
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+
+    scheduler = EulerDiscreteScheduler(**BETAS, use_beta_sigmas=True)
+    scheduler.set_timesteps(steps)
+    if steps == 1:
+        assert spacings.beta(CHAIN, 1, over="sigma").sigmas == (CHAIN.sigma_max, 0.0)
+    else:
+        assert_same(spacings.beta(CHAIN, steps, over="sigma"), scheduler, atol=5e-3)
+
+
+@given(st.floats(0.2, 5), st.floats(0.2, 5), st.integers(1, 40))
+def test_beta_over_levels_puts_timesteps_at_the_quantiles(alpha: float, beta: float, steps: int) -> None:
+    shares = scipy.stats.beta.ppf(1 - np.arange(steps) / steps, alpha, beta)
+    assume(np.all(np.diff(shares) < -1e-9) and shares[-1] > 1e-9)
+    ours = spacings.beta(CHAIN, steps, alpha=alpha, beta=beta)
+    np.testing.assert_allclose(ours.timesteps, shares * 999, atol=1e-6)
+    np.testing.assert_allclose(spacings.beta(Flow(), steps, alpha=alpha, beta=beta).sigmas[:-1], shares, atol=1e-9)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.3, 20), st.floats(0.3, 20))
+def test_quantiles_are_scipy_s(probability: float, a: float, b: float) -> None:
+    assert beta_quantile(probability, a, b) == pytest.approx(scipy.stats.beta.ppf(probability, a, b), abs=1e-9)
+
+
+@pytest.mark.parametrize("steps", [2, 5, 30, 64])
+def test_linear_quadratic_is_that_of_mochi(steps: int) -> None:
+    from diffusers.pipelines.mochi.pipeline_mochi import linear_quadratic_schedule
+
+    theirs = linear_quadratic_schedule(steps, 0.025)
+    np.testing.assert_allclose(spacings.linear_quadratic(Flow(), steps).sigmas, [*theirs, 0.0], atol=1e-12)
+    scaled = [CHAIN.sigma_max * sigma for sigma in theirs]
+    np.testing.assert_allclose(spacings.linear_quadratic(CHAIN, steps).sigmas[:-1], scaled, rtol=1e-12)
+
+
+@pytest.mark.parametrize("path", [*PATHS, Flow(shift=3.0)], ids=repr)
+def test_kl_optimal_spaces_angles_evenly(path: Path) -> None:
+    *sigmas, last = spacings.kl_optimal(path, 12).sigmas
+    angles = [np.arctan2(sigma, path.alpha(sigma)) for sigma in sigmas]
+    assert last == 0
+    assert (sigmas[0], sigmas[-1]) == (path.sigma_max, path.sigma_min)
+    np.testing.assert_allclose(np.diff(angles), angles[1] - angles[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("table", "name"), [("sd1", "StableDiffusion"), ("sdxl", "StableDiffusionXL")])
+def test_align_your_steps_visits_what_diffusers_lists(table: Any, name: str) -> None:
+    from diffusers.schedulers import AysSchedules
+
+    ours = spacings.align_your_steps(CHAIN, 10, table)
+    assert list(ours.sigmas) == AysSchedules[f"{name}Sigmas"]
+    np.testing.assert_allclose(ours.timesteps, AysSchedules[f"{name}Timesteps"], atol=3)  # published as whole numbers
+
+
+def test_align_your_steps_interpolates_log_sigma() -> None:
+    ours = np.array(spacings.align_your_steps(CHAIN, 20, "sdxl").sigmas)
+    listed = np.array(spacings.ALIGNED["sdxl"])
+    np.testing.assert_allclose(ours[:-1:2], listed[:-1], rtol=1e-12)
+    np.testing.assert_allclose(ours[1::2], np.sqrt(listed[:-1] * listed[1:]), rtol=1e-12)
+
+
+def test_polyexponential_is_the_formula_of_k_diffusion() -> None:
+    ramp = np.linspace(1, 0, 15) ** 1.7
+    low, high = np.log(CHAIN.sigma_min), np.log(CHAIN.sigma_max)
+    ours = schedules.exponential(CHAIN, 15, rho=1.7)
+    np.testing.assert_allclose(ours.sigmas, [*np.exp(ramp * (high - low) + low), 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("steps", "timesteps"), [(1, [999]), (2, [999, 499]), (4, [999, 749, 499, 249]), (8, list(range(999, 0, -125)))]
+)
+def test_few_steps_of_lightning_turbo_and_hyper_are_trailing(steps: int, timesteps: list[int]) -> None:
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+
+    scheduler = EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing")
+    scheduler.set_timesteps(steps)
+    assert scheduler.timesteps.tolist() == timesteps
+    ours = schedules.model(CHAIN, steps, spacing="trailing", rounding="none", initial_noise="sigma")
+    assert list(ours.timesteps) == timesteps
+    assert_same(ours, scheduler)
+
+
+@pytest.mark.parametrize("steps", [4, 20])
+def test_sgm_uniform_is_linspace_without_its_last(steps: int) -> None:
+    ours = schedules.model(CHAIN, steps, spacing="linspace", drop_last=True, rounding="none")
+    np.testing.assert_allclose(ours.timesteps, np.linspace(999, 0, steps + 1)[:-1], atol=1e-9)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: type(path).__name__)

@@ -12,7 +12,7 @@ from pydantic import Field
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.facts import Infer, cells_of, count_of, kept, number_of, path_of, refusing, schedule_facts
 from graphgen_nodes.families import usual_schedule
-from graphgen_nodes.sampling import schedules
+from graphgen_nodes.sampling import schedules, spacings
 from graphgen_nodes.sampling.paths import Flow, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sampling.schedules import part_of
 from graphgen_nodes.sockets import Denoiser, Latent, Path, Schedule
@@ -33,6 +33,9 @@ Start = Annotated[
     Field(description="Standard deviation to begin with: the path's own, or the first sigma as diffusers' Euler."),
 ]
 
+
+ALIGNED_FAMILIES: dict[str, spacings.Table] = {"sd1": "sd1", "sd2": "sd1", "sdxl": "sdxl"}
+"""The families whose levels were published; Stable Diffusion 2 is noised as 1 is."""
 
 MODELS_OWN = ("sigma_min", "sigma_max", "shift")
 """The settings of which 0 means the model's own."""
@@ -81,6 +84,27 @@ def _part(known: Known) -> dict[str, Facts]:
     return {"schedule": {**whole, "steps": len(part), "start": first + part.start}}
 
 
+def _table(family: str) -> spacings.Table:
+    if family not in ALIGNED_FAMILIES:
+        raise Refusal(
+            f"is of {family}, for which no levels were published",
+            at="denoiser",
+            allowed=f"models of {', '.join(ALIGNED_FAMILIES)}",
+            cure="use schedules.karras or schedules.kl_optimal",
+        )
+    return ALIGNED_FAMILIES[family]
+
+
+def _aligned(known: Known) -> dict[str, Facts]:
+    family = known.inputs.get("denoiser", {}).get("family")
+    table: spacings.Table = _table(family) if isinstance(family, str) else "sd1"
+
+    def make(path: Path, steps: int, initial_noise: schedules.InitialNoise) -> Schedule:
+        return spacings.align_your_steps(path, steps, table, initial_noise=initial_noise)
+
+    return _made(make, VariancePreserving, "use schedules.kl_optimal")(known)
+
+
 def _default(known: Known) -> dict[str, Facts]:
     name = str(known.inputs.get("denoiser", {}).get("family"))
 
@@ -124,6 +148,7 @@ def exponential(
     denoiser: Model,
     *,
     steps: Steps = 20,
+    rho: Annotated[float, Field(gt=0, le=100, description="Above 1 more steps at low noise: polyexponential.")] = 1.0,
     sigma_min: SigmaMin = 0.0,
     sigma_max: SigmaMax = 0.0,
     rounding: Rounded = "none",
@@ -133,6 +158,7 @@ def exponential(
     return schedules.exponential(
         denoiser.path,
         steps,
+        rho=rho,
         sigma_min=sigma_min or None,
         sigma_max=sigma_max or None,
         rounding=rounding,
@@ -218,6 +244,47 @@ def flow(
     return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing, cells=_cells(latent))
 
 
+@node(category="schedules", cheap=True, infer=_made(spacings.beta))
+def beta(
+    denoiser: Model,
+    latent: Sized = None,
+    *,
+    steps: Steps = 20,
+    alpha: Annotated[float, Field(gt=0, le=100, description="Below 1 more steps at low noise.")] = 0.6,
+    beta: Annotated[float, Field(gt=0, le=100, description="Below 1 more steps at high noise.")] = 0.6,
+    over: Annotated[
+        spacings.Over, Field(description="Space levels as training drew them, or sigma as diffusers does.")
+    ] = "levels",
+) -> Schedule:
+    """Space steps by a beta distribution: more at the beginning and at the end than between (Lee et al. 2024)."""
+    return spacings.beta(denoiser.path, steps, alpha=alpha, beta=beta, over=over, cells=_cells(latent))
+
+
+@node(category="schedules", cheap=True, infer=_made(spacings.linear_quadratic))
+def linear_quadratic(
+    denoiser: Model,
+    *,
+    steps: Steps = 20,
+    threshold: Annotated[
+        float, Field(gt=0, lt=0.5, description="How far the first half of the steps falls, as a share.")
+    ] = 0.025,
+) -> Schedule:
+    """Fall a little in even steps, then ever faster; for flow models of many steps (Polyak et al. 2024)."""
+    return spacings.linear_quadratic(denoiser.path, steps, threshold=threshold)
+
+
+@node(category="schedules", cheap=True, infer=_made(spacings.kl_optimal), title="KL optimal")
+def kl_optimal(denoiser: Model, *, steps: Steps = 20, sigma_min: SigmaMin = 0.0, sigma_max: SigmaMax = 0.0) -> Schedule:
+    """Space the arc tangent of sigma evenly: best where data are Gaussian (Sabour et al. 2024)."""
+    return spacings.kl_optimal(denoiser.path, steps, sigma_min=sigma_min or None, sigma_max=sigma_max or None)
+
+
+@node(category="schedules", cheap=True, infer=_aligned)
+def align_your_steps(denoiser: Model, *, steps: Steps = 10, initial_noise: Start = "path") -> Schedule:
+    """Take the levels that were found best for Stable Diffusion 1 and XL, for few steps (Sabour et al. 2024)."""
+    return spacings.align_your_steps(denoiser.path, steps, _table(denoiser.family), initial_noise=initial_noise)
+
+
 @node(category="schedules", cheap=True, infer=_part)
 def slice(  # noqa: A001 - the node's name
     schedule: Annotated[Schedule, Field(description="The schedule to take a part of.")],
@@ -234,7 +301,19 @@ def slice(  # noqa: A001 - the node's name
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the schedules."""
-    return [default, karras, exponential, uniform, model, flow, slice]
+    return [
+        default,
+        karras,
+        exponential,
+        uniform,
+        model,
+        flow,
+        beta,
+        linear_quadratic,
+        kl_optimal,
+        align_your_steps,
+        slice,
+    ]
 
 
 @hookimpl

@@ -35,25 +35,29 @@ def karras(
     The range is the path's trained one unless given; `rounding` tells the network the nearest whole timestep;
     `initial_noise` is that of `model`.
     """
-    low, high = _range(path, sigma_min, sigma_max)
-    roots = _linspace(high ** (1 / rho), low ** (1 / rho), steps)
+    low, high = level_range(path, sigma_min, sigma_max)
+    roots = linspace(high ** (1 / rho), low ** (1 / rho), steps)
     sigmas = [high, *(root**rho for root in roots[1:-1]), low][:steps]
-    return _at_sigmas(path, sigmas, rounding, initial_noise)
+    return at_sigmas(path, sigmas, rounding, initial_noise)
 
 
 def exponential(
     path: Path,
     steps: int,
     *,
+    rho: float = 1.0,
     sigma_min: float | None = None,
     sigma_max: float | None = None,
     rounding: Rounding = "none",
     initial_noise: InitialNoise = "path",
 ) -> Schedule:
-    """Space log sigma evenly from sigma_max to sigma_min, then step to 0; score SDE's geometric levels."""
-    low, high = _range(path, sigma_min, sigma_max)
-    logs = _linspace(log(high), log(low), steps)
-    return _at_sigmas(path, [high, *(exp(value) for value in logs[1:-1]), low][:steps], rounding, initial_noise)
+    """Space log sigma evenly from sigma_max to sigma_min, then step to 0; score SDE's geometric levels.
+
+    With another `rho` than 1 the shares of that range are raised to its power: above 1 more steps at low noise.
+    """
+    low, high = level_range(path, sigma_min, sigma_max)
+    logs = [log(low) + share**rho * (log(high) - log(low)) for share in linspace(1.0, 0.0, steps)]
+    return at_sigmas(path, [high, *(exp(value) for value in logs[1:-1]), low][:steps], rounding, initial_noise)
 
 
 def uniform(path: Path, steps: int, *, cells: int | None = None) -> Schedule:
@@ -62,7 +66,7 @@ def uniform(path: Path, steps: int, *, cells: int | None = None) -> Schedule:
     `cells` is the size of the latent, which some paths depend on.
     """
     sized = path.sized(cells)
-    return _at_sigmas(path, [sized.sigma_at_share(1 - k / steps) for k in range(steps)])
+    return at_sigmas(path, [sized.sigma_at_share(1 - k / steps) for k in range(steps)])
 
 
 def model(
@@ -147,11 +151,11 @@ def flow(
             "use schedules.default, schedules.karras or schedules.model"
         )
     if spacing == "training":
-        times = _linspace(1.0, path.shifted(1 / path.timesteps, shift), steps)
+        times = linspace(1.0, path.shifted(1 / path.timesteps, shift), steps)
     else:
         times = [1 - k / steps for k in range(steps)]
     moved = path.sized(cells).shift if shift is None else shift
-    return _at_sigmas(path, [path.shifted(time, moved) for time in times])
+    return at_sigmas(path, [path.shifted(time, moved) for time in times])
 
 
 def default(path: Path, steps: int, *, steps_offset: int = 1) -> Schedule:
@@ -194,7 +198,8 @@ def part_of(count: int, start: float, end: float) -> range:
     return part
 
 
-def _range(path: Path, sigma_min: float | None, sigma_max: float | None) -> tuple[float, float]:
+def level_range(path: Path, sigma_min: float | None, sigma_max: float | None) -> tuple[float, float]:
+    """Return the least and the greatest level: those given, or else the path's."""
     low = path.sigma_min if sigma_min is None else sigma_min
     high = path.sigma_max if sigma_max is None else sigma_max
     if not 0 < low < high:
@@ -202,9 +207,10 @@ def _range(path: Path, sigma_min: float | None, sigma_max: float | None) -> tupl
     return low, high
 
 
-def _at_sigmas(
+def at_sigmas(
     path: Path, sigmas: Sequence[float], rounding: Rounding = "none", initial_noise: InitialNoise = "path"
 ) -> Schedule:
+    """Return the schedule of some levels and 0, with the timesteps that the path has for them."""
     timesteps = [path.timestep(sigma) for sigma in sigmas]
     if rounding == "nearest":
         timesteps = [float(round(timestep)) for timestep in timesteps]
@@ -216,7 +222,7 @@ def _spaced(count: int, steps: int, spacing: Spacing, offset: int, drop_last: bo
     """Return timesteps of a chain of `count`, falling."""
     points = steps + 1 if drop_last else steps
     if spacing == "linspace":
-        timesteps = _linspace(count - 1.0, 0.0, points)
+        timesteps = linspace(count - 1.0, 0.0, points)
     elif spacing == "leading":
         timesteps = [float(k * (count // points) + offset) for k in reversed(range(points))]
     else:
@@ -241,6 +247,6 @@ def _between_neighbours(table: Sequence[float], timestep: float) -> float:
     return (1 - part) * table[low] + part * table[low + 1]
 
 
-def _linspace(first: float, last: float, count: int) -> list[float]:
+def linspace(first: float, last: float, count: int) -> list[float]:
     """Return `count` numbers from first to last, both included; the first alone if count is 1."""
     return [first + (last - first) * k / max(count - 1, 1) for k in range(count)]

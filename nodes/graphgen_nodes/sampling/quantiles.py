@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from math import exp, lgamma, log
 
-BISECTIONS = 45
+STEPS = 60
+PRECISION = 1e-15
 TERMS = 40
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
-    """Return the value in 0..1 below which a beta distribution has a probability, to about 1e-13."""
-    low, high = 0.0, 1.0
+    """Return the value in 0..1 below which a beta distribution has a probability, to about 1e-14.
+
+    Newton's method, or halving where it would leave the interval that is known to hold the value.
+    """
+    low, high, x = 0.0, 1.0, 0.5
     if probability in (low, high):
         return probability
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        if beta_share(middle, a, b) < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    scale = exp(lgamma(a + b) - lgamma(a) - lgamma(b))
+    for _ in range(STEPS):
+        error = beta_share(x, a, b) - probability
+        low, high = (x, high) if error < 0 else (low, x)
+        density = scale * x ** (a - 1) * (1 - x) ** (b - 1)
+        following = x - error / density if density > 0 else low
+        if not low < following < high:
+            following = (low + high) / 2
+        if abs(following - x) < PRECISION:
+            break
+        x = following
+    return x
 
 
 def beta_share(x: float, a: float, b: float) -> float:

@@ -28,6 +28,7 @@ TINY: dict[str, dict[str, JSON]] = {
     "dit": {"model": "dit", "size": 64, "steps": 3},
     "ddpm": {"model": "ddpm", "size": 16, "steps": 3},
     "ddpm_interpolation": {"model": "ddpm", "size": 16, "steps": 4},
+    "ip_adapter": {"model": "sd1", "adapter": "sd1_ip_adapter.safetensors", **SMALL},
     "lora": {"model": "sd1", "lora": "sd1_lora.safetensors", "width": 64, "height": 64, "steps": 3},
     "ncsnpp": {"model": "ncsnpp", "size": 16, "steps": 3},
     "sdxl": {"model": "sdxl", "width": 64, "height": 64, "steps": 3},

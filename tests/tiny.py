@@ -14,11 +14,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from nodes.ip_adapter_kit import adapter_for, vision
+from nodes.ip_adapter_kit import save as save_adapter
 from safetensors.torch import save_file
 from tiny_controls import for_flux, for_sd3, for_unet
 from tiny_files import METADATA, WRITERS, original_tensors
 from tiny_pipelines import MAKERS
 from tiny_pipelines import Arch as Arch
+from tiny_pipelines import randomise as randomise
 from torch import Tensor, nn
 
 
@@ -43,6 +46,8 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
     if arch == "sd1":
         save_file(_lora(pipeline.unet), folder / "sd1_lora.safetensors")
         make_control(pipeline, seed).save_pretrained(folder / "sd1_controlnet", safe_serialization=True)
+        save_adapter(folder / "sd1_ip_adapter.safetensors", adapter_for("plus", pipeline.unet, seed))
+        vision().save_pretrained(folder / "image_encoder")
     return Tiny(arch, folder / arch, file)
 
 
@@ -81,19 +86,6 @@ def make_control(pipeline: Any, seed: int, *, zero: bool = False, **kind: Any) -
         for value in zeros:
             value.zero_()
     return module
-
-
-def randomise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw every parameter anew, in sizes that keep activations near one."""
-    module.eval().requires_grad_(False)
-    for name, parameter in module.named_parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        if parameter.ndim == 1:
-            parameter.copy_(0.1 * noise + (1.0 if name.endswith("weight") else 0.0))
-        elif "embed" in name or "shared" in name:
-            parameter.copy_(0.5 * noise)
-        else:
-            parameter.copy_(noise * parameter[0].numel() ** -0.5)
 
 
 def share_embeddings(transformer: Any) -> None:

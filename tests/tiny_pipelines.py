@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 Arch = Literal["sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", "schnell", "dit", "ddpm", "ncsnpp"]
@@ -247,6 +248,20 @@ MAKERS: Mapping[Arch, Callable[[], Any]] = {
     "ddpm": _ddpm,
     "ncsnpp": _ncsnpp,
 }
+
+
+def randomise(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw every parameter anew, in sizes that keep activations near one."""
+    module.eval().requires_grad_(False)
+    for name, parameter in module.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if parameter.ndim == 1:
+            parameter.copy_(0.1 * noise + (1.0 if name.endswith("weight") else 0.0))
+        elif "embed" in name or "shared" in name:
+            parameter.copy_(0.5 * noise)
+        else:
+            parameter.copy_(noise * parameter[0].numel() ** -0.5)
+
 
 BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from graphgen_nodes.compositions import Composition
 from graphgen_nodes.sockets import Conditioning, SizedConditioning, TextConditioning
 
 AnyConditioning = TypeVar("AnyConditioning", bound=Conditioning)
@@ -30,6 +31,18 @@ def on_cpu(conditioning: AnyConditioning) -> AnyConditioning:
     moved = {name: value.cpu() for name, value in tensors_of(conditioning).items()}
     rounded = {name: value.float() for name, value in moved.items() if value.is_floating_point()}
     return with_tensors(conditioning, {**moved, **rounded})
+
+
+def told_apart(positive: Conditioning, negative: Conditioning) -> tuple[Conditioning, Conditioning]:
+    """Return two conditionings that say of themselves, and of their parts, whether they are the negative one."""
+    return _flagged(positive, torch.tensor([False])), _flagged(negative, torch.tensor([True]))
+
+
+def _flagged(conditioning: Conditioning, negative: Tensor) -> Conditioning:
+    if not isinstance(conditioning, Composition):
+        return replace(conditioning, negative=negative)
+    parts = (replace(part, conditioning=_flagged(part.conditioning, negative)) for part in conditioning.parts)
+    return replace(conditioning, parts=tuple(parts))
 
 
 def zeros_like(conditioning: AnyConditioning) -> AnyConditioning:

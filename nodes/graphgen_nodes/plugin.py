@@ -74,11 +74,12 @@ def register_buffers() -> list[BufferCodec]:
 
 @hookimpl
 def register_loaders() -> list[Loader]:
-    """Contribute the loaders of models and of upscalers."""
+    """Contribute the loaders of models, of upscalers and of what makes prompts of pictures."""
     models = (sockets.Denoiser, sockets.TextEncoder, sockets.Autoencoder, sockets.ControlNet)
     return [
         LazyLoader(models, "graphgen_nodes.loading", "ModelLoader"),
         LazyLoader((sockets.Upscaler,), "graphgen_nodes.imaging.loading", "UpscalerLoader"),
+        LazyLoader((sockets.ImageEncoder, sockets.IPAdapter), "graphgen_nodes.ip_adapter.loading", "ImagePromptLoader"),
     ]
 
 

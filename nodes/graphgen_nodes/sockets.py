@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Prediction = Literal["epsilon", "v", "sample", "flow", "score"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
+AdapterKind = Literal["plain", "plus", "full", "faceid"]
 EmptyPrompt = Literal["encoded", "zeros"]
 Reads = Literal["pixels", "latents", "unshifted latents"]
 
@@ -159,12 +160,48 @@ class ControlNet:
 
 
 @dataclass(frozen=True)
+class ImageEncoder:
+    """A handle to CLIP's vision network, which reads pictures."""
+
+    weights: Weights
+    precision: Precision = "auto"
+
+
+@dataclass(frozen=True)
+class IPAdapter:
+    """A handle to an IP-Adapter, and what it reads of a picture.
+
+    `plain` reads its embedding, `plus` and `full` the states of the encoder's last layer but one, `faceid` the
+    embedding of a face by another network.
+    """
+
+    weights: Weights
+    kind: AdapterKind
+    precision: Precision = "auto"
+
+
+@dataclass(frozen=True)
 class Upscaler:
     """A handle to an image upscaling network."""
 
     weights: Weights
     scale: int
     precision: Precision = "auto"
+
+
+@dataclass(frozen=True)
+class ImageEmbedding:
+    """What an image encoder says of pictures: `embeds[batch, embedding]`, and where it is CLIP its inner states.
+
+    `states[batch, patches, width]` are those of its last layer but one, `blank[1, patches, width]` what they are of a
+    picture of nothing.
+    """
+
+    axes: ClassVar[tuple[str, ...]] = ("batch", "embedding")
+
+    embeds: Tensor
+    states: Tensor | None = None
+    blank: Tensor | None = None
 
 
 # --- what denoising works on ----------------------------------------------------------------------------------------
@@ -194,6 +231,8 @@ class Conditioning:
     family: str
     marks: tuple[str, ...] = field(default=(), kw_only=True)
     """What patches that act for some prompts alone know it by."""
+    negative: Tensor | None = field(default=None, kw_only=True)
+    """Of which images, `[batch]`, it says what they should not be; guidance sets it, for patches that look at it."""
 
     def at(self, progress: float) -> Conditioning:  # noqa: ARG002
         """Return what is conditioned on at a share of a schedule (0 up to 1); a subclass may change on the way."""

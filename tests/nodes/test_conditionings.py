@@ -11,7 +11,8 @@ from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
 from graphgen.types import fits, socket_type
 from graphgen_nodes import Conditioning, LabelConditioning, TextConditioning, Unconditional
-from graphgen_nodes.conditionings import on_cpu, tensors_of
+from graphgen_nodes.compositions import Composition, Part
+from graphgen_nodes.conditionings import on_cpu, tensors_of, told_apart
 from graphgen_nodes.families.family import told
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
 
@@ -68,3 +69,15 @@ def test_a_network_that_is_told_another_kind_says_so() -> None:
     assert told(KINDS[0], TextConditioning) is KINDS[0]
     with pytest.raises(ValueError, match="is of kind LabelConditioning, but this denoiser takes TextConditioning"):
         told(KINDS[1], TextConditioning)
+
+
+def test_conditionings_and_their_parts_are_told_apart() -> None:
+    one, other = (TextConditioning("sd1", torch.ones(1, 2, 3)) for _ in range(2))
+    both = Composition("sd1", (Part(one, 0.5), Part(other)))
+    positive, negative = told_apart(one, both)
+    assert positive.negative is not None
+    assert not positive.negative.any()
+    assert isinstance(negative, Composition)
+    flags = [part.conditioning.negative for part in negative.parts]
+    assert all(flag is not None and flag.all() for flag in flags)
+    assert [part.strength for part in negative.parts] == [0.5, 1.0]

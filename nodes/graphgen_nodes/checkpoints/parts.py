@@ -65,6 +65,10 @@ BARE_MARKS: Mapping[str, str] = {
     "text_model.embeddings.token_embedding.weight": "clip",
     "embeddings.token_embedding.weight": "clip",
     "transformer.resblocks.0.attn.in_proj_weight": "openclip",
+    "vision_model.embeddings.patch_embedding.weight": "image_encoder",
+    "ip_adapter.1.to_k_ip.weight": "ip_adapter",
+    "encoder_hid_proj.image_projection_layers.0.norm.weight": "ip_adapter",
+    "encoder_hid_proj.image_projection_layers.0.norm_out.weight": "ip_adapter",
 }
 """A tensor that tells which network a file without prefixes holds."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from graphgen_nodes.conditionings import told_apart
 from graphgen_nodes.sampling.denoiser import preconditioning
 from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, NoGuidance
 from graphgen_nodes.sampling.protocols import Denoise, Guidance, Prediction
@@ -53,11 +55,14 @@ class ClassifierFree:
 
     guider: ClassifierFreeGuidance
 
+    @cached_property
+    def both(self) -> tuple[Conditioning, Conditioning]:
+        """Return the two conditionings, which say of themselves which they are."""
+        return told_apart(self.guider.positive, self.guider.negative)
+
     def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
         """Return the positive conditioning, and the negative one where it matters."""
-        if self.guider.scale == 1:
-            return (self.guider.positive,)
-        return self.guider.positive, self.guider.negative
+        return (self.guider.positive,) if self.guider.scale == 1 else self.both
 
     def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
         """Extrapolate from the negative to the positive prediction and beyond."""

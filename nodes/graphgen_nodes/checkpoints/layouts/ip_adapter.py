@@ -1,0 +1,168 @@
+"""IP-Adapters (Ye et al. 2023), as published and as diffusers' UNets hold them.
+
+The release numbers a UNet's attention layers in diffusers' order, down, up, then middle; those that look at the prompt
+have the odd numbers, and an adapter has a key and a value matrix for each. What turns a picture into tokens is one of
+four small networks, told apart by their tensors' names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.keys import Rule
+from graphgen_nodes.checkpoints.layouts.architecture import SAME, Architecture, Incomplete, Shapes, count, rename
+from graphgen_nodes.checkpoints.parts import Config
+from graphgen_nodes.sockets import AdapterKind
+
+if TYPE_CHECKING:
+    from torch import nn
+
+HEAD_WIDTH = 64
+"""The width of the heads of the plus adapter's network."""
+
+RELEASE, DIFFUSERS = "image_proj", "encoder_hid_proj.image_projection_layers.0"
+
+FEED_FORWARD = {"proj.0": "ff.net.0.proj", "proj.2": "ff.net.2"}
+NAMES: dict[AdapterKind, dict[str, str]] = {
+    "plain": {"proj": "image_embeds", "norm": "norm"},
+    "full": {**FEED_FORWARD, "proj.3": "norm"},
+    "faceid": {**FEED_FORWARD, "norm": "norm"},
+    "plus": {"latents": "latents", "proj_in": "proj_in", "proj_out": "proj_out", "norm_out": "norm_out"},
+}
+"""What the release calls the parts of the network that makes tokens, and diffusers."""
+
+RESAMPLER_LAYER = {
+    "0.norm1": "ln0",
+    "0.norm2": "ln1",
+    "0.to_q": "attn.to_q",
+    "0.to_out": "attn.to_out.0",
+    "1.0": "ff.0",
+    "1.1": "ff.1.net.0.proj",
+    "1.3": "ff.1.net.2",
+}
+
+PLACES = ("down_blocks", "up_blocks", "mid_block")
+"""The order in which layers are numbered."""
+
+
+def layer_order(name: str) -> tuple[int | str, ...]:
+    """Return what sorts the names of a UNet's layers in the order of diffusers and of the release."""
+    first, *rest = name.split(".")
+    return (PLACES.index(first) if first in PLACES else len(PLACES), *(_number(word) for word in rest))
+
+
+def _number(word: str) -> int | str:
+    return int(word) if word.isascii() and word.isdecimal() and len(word) < 9 else word
+
+
+class IPAdapterLayout(Architecture):
+    """An IP-Adapter: the network that makes tokens of a picture, and matrices for each cross-attention."""
+
+    def rules(self, shapes: Shapes) -> list[Rule]:
+        """Return the table from the release's numbers or diffusers' names of layers."""
+        found = f"{DIFFUSERS}." in "".join(name[: len(DIFFUSERS) + 1] for name in shapes)
+        return list(_diffusers(shapes) if found else _released(shapes))
+
+    def config(self, shapes: Shapes) -> dict[str, object]:
+        """Read what the adapter reads (`kind`, `width`), the prompt it adds to (`context`) and the widths of layers."""
+        names = sorted((name for name in shapes if name.startswith("to_k.")), key=layer_order)
+        kind = kind_of({name.removeprefix("projection."): shape for name, shape in shapes.items()})
+        return {
+            "kind": kind,
+            "layers": [shapes[name][0] for name in names],
+            "context": shapes["to_k.0.weight"][1],
+            **_PROJECTIONS[kind](shapes),
+        }
+
+    def build(self, config: Config) -> nn.Module:
+        """Build an AdapterNetwork."""
+        from graphgen_nodes.ip_adapter.network import AdapterNetwork
+
+        return AdapterNetwork(config)
+
+
+def kind_of(names: Shapes) -> AdapterKind:
+    """Tell the kind of an adapter by its names in diffusers.
+
+    Raises:
+        Incomplete: they are of none.
+    """
+    if "image_embeds.weight" in names:
+        return "plain"
+    if "latents" in names:
+        return "plus"
+    if "ff.net.2.weight" in names and "norm.weight" in names:
+        return "full" if names["ff.net.2.weight"][0] == names["norm.weight"][0] else "faceid"
+    raise Incomplete("holds no network that makes tokens of a picture")
+
+
+def _released(shapes: Shapes) -> Iterator[Rule]:
+    if f"{RELEASE}.perceiver_resampler.proj_in.weight" in shapes:
+        raise CheckpointError(
+            "is a FaceID Plus IP-Adapter, which reads two networks' words on a face at once and cannot be used yet; "
+            "give a plain, plus, full or FaceID one"
+        )
+    yield from rename(RELEASE, "projection", NAMES[_released_kind(shapes)])
+    for layer in range(count(shapes, f"{RELEASE}.layers")):
+        here, there = f"{RELEASE}.layers.{layer}", f"projection.layers.{layer}"
+        yield from rename(here, there, RESAMPLER_LAYER)
+        yield Rule(f"{here}.0.to_kv", (f"{there}.attn.to_k", f"{there}.attn.to_v"))
+    numbers = sorted({int(found[1]) for name in shapes if (found := re.match(r"ip_adapter\.(\d{1,4})\.", name))})
+    places = [number for number in numbers if f"ip_adapter.{number}.to_k_ip.weight" in shapes]
+    for number in numbers:
+        for matrix in ("q", "k", "v", "out"):  # a FaceID adapter's LoRA, for lora.load
+            yield Rule(f"ip_adapter.{number}.to_{matrix}_lora", None)
+    for place, number in enumerate(places):
+        yield Rule(f"ip_adapter.{number}.to_k_ip", f"to_k.{place}")
+        yield Rule(f"ip_adapter.{number}.to_v_ip", f"to_v.{place}")
+
+
+def _released_kind(shapes: Shapes) -> AdapterKind:
+    if f"{RELEASE}.proj.weight" in shapes:
+        return "plain"
+    if f"{RELEASE}.proj.3.weight" in shapes:
+        return "full"
+    return "faceid" if f"{RELEASE}.norm.weight" in shapes else "plus"
+
+
+def _diffusers(shapes: Shapes) -> Iterator[Rule]:
+    yield SAME
+    yield Rule(DIFFUSERS, "projection")
+    layers = sorted((name for name in shapes if name.endswith(".to_k_ip.0.weight")), key=layer_order)
+    for place, name in enumerate(layers):
+        layer = name.removesuffix(".to_k_ip.0.weight")
+        yield Rule(f"{layer}.to_k_ip.0", f"to_k.{place}")
+        yield Rule(f"{layer}.to_v_ip.0", f"to_v.{place}")
+
+
+def _plain(shapes: Shapes) -> dict[str, object]:
+    rows, width = shapes["projection.image_embeds.weight"]
+    return {"width": width, "tokens": rows // shapes["projection.norm.weight"][0]}
+
+
+def _full(shapes: Shapes) -> dict[str, object]:
+    return {"width": shapes["projection.ff.net.0.proj.weight"][1], "tokens": 0}
+
+
+def _faceid(shapes: Shapes) -> dict[str, object]:
+    inner, width = shapes["projection.ff.net.0.proj.weight"]
+    tokens = shapes["projection.ff.net.2.weight"][0] // shapes["projection.norm.weight"][0]
+    return {"width": width, "tokens": tokens, "inner": inner}
+
+
+def _plus(shapes: Shapes) -> dict[str, object]:
+    _, tokens, inner = shapes["projection.latents"]
+    return {
+        "width": shapes["projection.proj_in.weight"][1],
+        "tokens": tokens,
+        "inner": inner,
+        "depth": count(shapes, "projection.layers"),
+        "heads": shapes["projection.layers.0.attn.to_q.weight"][0] // HEAD_WIDTH,
+        "mult": shapes["projection.layers.0.ff.1.net.0.proj.weight"][0] // inner,
+    }
+
+
+_PROJECTIONS = {"plain": _plain, "full": _full, "faceid": _faceid, "plus": _plus}

@@ -1,0 +1,187 @@
+"""IP-Adapter: prompts that are pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from graphgen import Context, Facts, File, Known, Refusal, Slider, hookimpl, node
+from graphgen_nodes.checkpoints.parts import open_checkpoint
+from graphgen_nodes.facts import count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.ip_adapter.handles import (
+    adapter_facts,
+    adapter_handle,
+    check_denoiser,
+    check_embedding,
+    cure_of,
+    known_adapter,
+)
+from graphgen_nodes.ip_adapter.patch import ImagePrompt
+from graphgen_nodes.lora.blocks import check_blocks, parse_blocks
+from graphgen_nodes.sockets import Denoiser, ImageEmbedding, IPAdapter, Mask, Precision, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+# --- what is known before running -----------------------------------------------------------------------------------
+
+
+def _known(known: Known) -> dict[str, Facts]:
+    path = file_of(known, "models")
+    if path is None:
+        return {}
+    with refusing("path"):
+        return {"ip_adapter": {**known_adapter(open_checkpoint(path)), **kept(known.settings, "precision")}}
+
+
+def _content(known: Known) -> str:
+    path = file_of(known, "models")
+    if path is None:
+        return ""
+    with refusing("path"):
+        return open_checkpoint(path).digest()
+
+
+def _applied(known: Known) -> dict[str, Facts]:
+    denoiser, adapter = known.inputs.get("denoiser", {}), known.inputs.get("adapter", {})
+    embedding, mask = known.inputs.get("embedding", {}), known.inputs.get("mask", {})
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    if start is not None and end is not None:
+        _check_range(start, end)
+    _check_embedding(adapter, embedding)
+    _check_masks(count_of(mask, "batch"), count_of(embedding, "batch"))
+    family, blocks = denoiser.get("family"), known.settings.get("blocks")
+    wanted, given = _weights(denoiser), _weights(adapter)
+    if isinstance(family, str) and wanted and given:
+        _check_blocks(_layers(given, family, wanted), blocks if isinstance(blocks, str) else "")
+    return {"denoiser": denoiser}
+
+
+def _weights(facts: Facts) -> Weights | None:
+    """Return the one network in the facts of a handle; None where it is not known."""
+    told = facts.get("weights")
+    known = isinstance(told, Sequence) and len(told) == 1 and isinstance(told[0], Mapping)
+    return Weights(**told[0]) if known else None  # type: ignore[index,arg-type]
+
+
+# --- common to checking and running ---------------------------------------------------------------------------------
+
+
+def _layers(adapter: Weights, family: str, denoiser: Weights) -> list[str]:
+    with refusing("adapter"):
+        return check_denoiser(adapter, family, denoiser)
+
+
+def _check_blocks(layers: Sequence[str], blocks: str) -> None:
+    with refusing("blocks"):
+        check_blocks(parse_blocks(blocks), layers)
+
+
+def _check_range(start: float, end: float) -> None:
+    if start >= end:
+        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
+
+
+def _check_embedding(adapter: Facts, embedding: Facts) -> None:
+    problem = check_embedding(adapter, embedding)
+    if problem is not None:
+        raise Refusal(problem, at="embedding", cure=cure_of(adapter))
+
+
+def _check_masks(masks: int | None, pictures: int | None) -> None:
+    if masks is not None and pictures is not None and masks not in (1, pictures):
+        raise Refusal(
+            f"has {masks} masks for {pictures} pictures",
+            at="mask",
+            allowed="one mask, or one for each picture",
+            cure="give one mask, or join as many as there are pictures",
+        )
+
+
+# --- nodes ----------------------------------------------------------------------------------------------------------
+
+
+@node(category="ip_adapter", title="Load IP-Adapter", infer=_known, fingerprint=_content)
+def load(
+    context: Context,
+    *,
+    path: Annotated[
+        str,
+        File("models", (".safetensors",)),
+        Field(min_length=1, description="The IP-Adapter's file, in the models folder."),
+    ],
+    precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
+) -> IPAdapter:
+    """Name an IP-Adapter (Ye et al. 2023): plain, plus, plus-face, full-face or FaceID."""
+    return adapter_handle(open_checkpoint(context.path("models", path)), precision)
+
+
+@node(category="ip_adapter", title="Apply IP-Adapter", infer=_applied)
+def apply(
+    denoiser: Annotated[Denoiser, Field(description="The denoiser that is to follow pictures.")],
+    adapter: Annotated[IPAdapter, Field(description="An IP-Adapter for this model.")],
+    embedding: Annotated[ImageEmbedding, Field(description="The pictures, read by the adapter's image encoder.")],
+    mask: Annotated[
+        Mask | None,
+        Field(description="Where in the drawn picture they act: one mask for all, or one for each."),
+    ] = None,
+    *,
+    scale: Annotated[
+        float, Field(ge=-5, le=5, description="How strongly; 0: not at all, 1: as trained."), Slider(step=0.05)
+    ] = 1.0,
+    blocks: Annotated[
+        str,
+        Field(
+            max_length=4000,
+            description="What blocks multiply the scale by, as in 'all 0, up_blocks.0.attentions.1 1' for style alone.",
+        ),
+    ] = "",
+    start: Annotated[
+        float, Field(ge=0, le=1, description="Where it begins to act, as a share of the schedule."), Slider(step=0.05)
+    ] = 0.0,
+    end: Annotated[float, Field(ge=0, le=1, description="Where it ceases to."), Slider(step=0.05)] = 1.0,
+) -> Denoiser:
+    """Have a denoiser follow pictures beside the prompt, on top of adapters before it.
+
+    Each cross-attention looks at the pictures as well: attention(text) + scale * attention(pictures). Negative prompts
+    see a picture of nothing instead. See docs/ip_adapter.md.
+    """
+    _check_range(start, end)
+    given = {"embedding": embedding.embeds.shape[1], "states": 0}
+    if embedding.states is not None:
+        given["states"] = embedding.states.shape[2]
+    with refusing("adapter"):
+        _check_embedding(adapter_facts(adapter), given)
+    _check_masks(None if mask is None else len(mask.values), len(embedding.embeds))
+    _check_blocks(_layers(adapter.weights, denoiser.family, denoiser.weights), blocks)
+    if not scale:
+        return denoiser
+    pictures, blank = _read(adapter, embedding)
+    masks = None if mask is None else mask.values
+    patch = ImagePrompt(adapter, pictures, blank, scale, parse_blocks(blocks), masks, start, end)
+    return replace(denoiser, patches=(*denoiser.patches, patch))
+
+
+def _read(adapter: IPAdapter, embedding: ImageEmbedding) -> tuple[Tensor, Tensor]:
+    """Return what an adapter reads of pictures and of a negative prompt; a check has made sure that it is there."""
+    if adapter.kind in ("plain", "faceid"):
+        return embedding.embeds, embedding.embeds[:1] * 0
+    assert embedding.states is not None  # noqa: S101 - checked
+    assert embedding.blank is not None  # noqa: S101 - it comes with the states
+    return embedding.states, embedding.blank
+
+
+@hookimpl
+def register_nodes() -> list[Callable[..., object]]:
+    """Contribute the loader and the patch."""
+    return [load, apply]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Contribute the patch that travels inside denoisers."""
+    return [ImagePrompt]

@@ -1,4 +1,4 @@
-# One command per chore: make setup | run | test | check | lint | types | bench | docs | clean
+# One command per chore: make setup | run | serve | test | check | lint | types | bench | docs | clean
 # `make setup TORCH=2.14.1` installs another torch than the one in constraints.txt.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ WORKFLOW ?= workflows/text_to_image.json
 
 SOURCES := graphgen nodes tests benchmarks training
 
-.PHONY: help setup run test check lint types imports format bench docs clean
+.PHONY: help setup run serve test check lint types imports format bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -19,6 +19,9 @@ setup: $(VENV)/.installed ## Install graphgen into .venv
 
 run: $(VENV)/.installed ## Make a picture from words on the embedded model
 	@$(BIN)/graphgen run $(WORKFLOW)
+
+serve: $(VENV)/.installed ## Serve graphgen to the browser and to programs
+	@$(BIN)/graphgen serve $(ARGS)
 
 test: $(VENV)/.testing ## Run all tests
 	$(BIN)/python -m pytest $(ARGS)

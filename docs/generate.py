@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from graphgen.cli.faces import all_nodes
+from graphgen.catalogue import all_nodes
 from graphgen.cli.words import limits, value_text
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins

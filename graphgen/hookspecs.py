@@ -35,7 +35,9 @@ class FileFormat:
 
     `embed(data, texts)` returns the file with the texts put in; `read(data)` returns the texts a file carries, and
     raises ValueError for bytes that are not of this format. `show(data)`, where there is one, returns what a file
-    shows, as a value whose numbers go from 0 to 1, so that two files can be compared.
+    shows, as a value whose numbers go from 0 to 1, so that two files can be compared. `thumbnail(data, longest)`, where
+    there is one, returns the media type and the bytes of a small picture of it, its longer side `longest` pixels at
+    most; it raises ValueError for what it cannot read, or would not for its size. It must not import torch.
     """
 
     suffix: str
@@ -43,6 +45,7 @@ class FileFormat:
     embed: Callable[[bytes, Mapping[str, str]], bytes]
     read: Callable[[bytes], Mapping[str, str]]
     show: Callable[[bytes], object] | None = None
+    thumbnail: Callable[[bytes, int], tuple[str, bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

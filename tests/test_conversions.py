@@ -12,12 +12,12 @@ from packs import heat, maths
 from packs.heat import RUNS, Degree, Word, dear, name_of, to_word
 
 from graphgen import Conversion, hookimpl, node
-from graphgen.cli.facts import notes_of
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins, module_plugins
 from graphgen.registry import Registry, build_registry
 from graphgen.types import conversion_of, parse_type
+from graphgen.wirefacts import notes_of
 
 
 def installed(*conversions: Conversion) -> Registry:

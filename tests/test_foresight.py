@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from engine_kit import N, engine, problems_of, workflow
 
-from graphgen.cli.facts import facts_json
 from graphgen.engine import Engine
 from graphgen.graph import Graph
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
+from graphgen.wirefacts import facts_json
 
 SQUARE = N("images.solid", {"width": 32, "height": 32})
 NUMBERS = N("flow.numbers", {"count": 3})

@@ -1,4 +1,4 @@
-"""The command line: `graphgen run | pin | unpin | verify | check | nodes | plugins | cache | doctor`.
+"""The command line: `graphgen run | serve | pin | unpin | verify | check | nodes | plugins | cache | doctor`.
 
 Each command is a module with `execute(arguments) -> exit code`, imported when it is called. Exit codes: 0 done, 1 a
 node failed or something is amiss, 2 the workflow or the call is wrong, 70 a fault in graphgen, 130 cancelled.
@@ -21,6 +21,7 @@ from graphgen.errors import ConfigError, GraphgenError, PathError, WorkflowError
 
 COMMANDS: Mapping[str, str] = {
     "run": "run a workflow",
+    "serve": "serve graphgen to browsers and programs",
     "pin": "let a node give what it gave in a run, without running",
     "unpin": "let a pinned node run again",
     "verify": "run a picture again and say what differs, and why",

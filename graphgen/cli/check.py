@@ -15,14 +15,14 @@ from graphgen.cli.call import (
     read_source,
     show_problems,
 )
-from graphgen.cli.facts import facts_json, notes_of, rows_of, show_notes
+from graphgen.cli.facts import rows_of, show_notes
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import count
 from graphgen.config import Config
 from graphgen.engine import Engine
 from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
-from graphgen.jsontypes import JSON
+from graphgen.wirefacts import checked_json, facts_json
 
 
 def parser() -> Parser:
@@ -55,7 +55,7 @@ def execute(arguments: Sequence[str]) -> int:
         types = engine.registry.types
     if call.json:
         facts = {"facts": facts_json(graph, types) if graph else None} if call.facts else {}
-        screen.line(json.dumps({**_result(graph, problems), **facts}))
+        screen.line(json.dumps({**checked_json(graph, problems), **facts}))
     elif problems:
         show_problems(screen, call.file, problems, places)
     elif graph:
@@ -63,14 +63,6 @@ def execute(arguments: Sequence[str]) -> int:
         show_notes(screen, graph)
         screen.line(f"{style('ok', 'green')}: {_describe(graph)}")
     return WRONG if problems else DONE
-
-
-def _result(graph: Graph | None, problems: Sequence[Problem]) -> dict[str, JSON]:
-    found: dict[str, JSON] = {"ok": not problems, "nodes": len(graph.nodes) if graph else None}
-    found["problems"] = [problem.to_json() for problem in problems]
-    if graph and (notes := notes_of(graph)):
-        found["notes"] = [{"place": place, "message": message} for place, message in notes]
-    return found
 
 
 def _describe(graph: Graph) -> str:

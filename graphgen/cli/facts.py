@@ -12,7 +12,7 @@ from graphgen.inference import NOTE
 from graphgen.jsontypes import JSON
 from graphgen.spec import Facts
 from graphgen.types import SocketType, TypeTable
-from graphgen.zones import label
+from graphgen.wirefacts import axes_of, notes_of, outputs_of
 
 LONGEST = 60
 """The most characters of a constant that are shown."""
@@ -21,43 +21,16 @@ LONGEST = 60
 def rows_of(graph: Graph, types: TypeTable) -> list[tuple[str, str, str]]:
     """Return a row for each output: `node.output`, its type, and what is known of its value."""
     return [
-        (wire, str(kind), ", ".join(_parts(facts, _axes(_innermost(kind), types))))
-        for wire, kind, facts in _outputs(graph)
+        (wire, str(kind), ", ".join(_parts(facts, axes_of(_innermost(kind), types))))
+        for wire, kind, facts in outputs_of(graph)
         if facts
     ]
-
-
-def notes_of(graph: Graph) -> list[tuple[str, str]]:
-    """Return what nodes say about themselves to whoever checks them: each node's name and a sentence."""
-    found = ((wire.partition(".")[0], facts.get(NOTE)) for wire, _, facts in _outputs(graph))
-    return list(dict.fromkeys((node, note) for node, note in found if isinstance(note, str)))
 
 
 def show_notes(screen: Screen, graph: Graph) -> None:
     """Print what nodes say about themselves, each sentence once."""
     for place, note in notes_of(graph):
         screen.line(f"{style('note', 'yellow')}: {place}: {note}")
-
-
-def facts_json(graph: Graph, types: TypeTable) -> dict[str, JSON]:
-    """Return what is known of each output, by `node.output`: its type, the names of its axes in order, its facts."""
-    return {
-        wire: {"type": str(kind), "axes": _axes(kind, types), "facts": facts} for wire, kind, facts in _outputs(graph)
-    }
-
-
-def _outputs(graph: Graph, prefix: str = "") -> Iterator[tuple[str, SocketType, Facts]]:
-    for name, node in graph.nodes.items():
-        for output in node.spec.outputs:
-            yield f"{label(prefix, name)}.{output.name}", output.type, node.facts.get(output.name, {})
-        if node.zone is not None:
-            yield from _outputs(node.zone.graph, f"{label(prefix, name)}/*")
-
-
-def _axes(kind: SocketType, types: TypeTable) -> tuple[str, ...]:
-    """Return the facts that are the axes of a type's tensor, in order: what its class names as `axes`."""
-    axes: tuple[str, ...] = getattr(types.classes.get(kind.name), "axes", ())
-    return axes
 
 
 def _innermost(kind: SocketType) -> SocketType:

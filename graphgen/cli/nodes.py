@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from graphgen.catalogue import all_nodes
 from graphgen.cli.call import DONE, CallError, Parser, installed
-from graphgen.cli.faces import all_nodes
 from graphgen.cli.screen import Screen, style
 from graphgen.cli.words import Schema, limits, value_text
 from graphgen.errors import did_you_mean

@@ -24,7 +24,7 @@ from graphgen.cli.call import (
     short_path,
     show_problems,
 )
-from graphgen.cli.facts import notes_of, show_notes
+from graphgen.cli.facts import show_notes
 from graphgen.cli.foretold import foretold
 from graphgen.cli.interrupt import Interrupt
 from graphgen.cli.parameters import show_parameters, show_values
@@ -52,6 +52,7 @@ from graphgen.parameters import describe_parameters
 from graphgen.plan import Plan
 from graphgen.report import Report
 from graphgen.sweep import SweepPlan, SweepReport, carry_out
+from graphgen.wirefacts import notes_of
 from graphgen.workflow import Workflow
 
 _STATES = {

@@ -21,11 +21,11 @@ from safetensors.torch import load_file, save_file
 from tiny import Arch, shared_tiny
 
 from graphgen import Place
-from graphgen.cli.facts import notes_of
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
+from graphgen.wirefacts import notes_of
 from graphgen_nodes import Denoiser, GuidedConditioning, SizedConditioning, TextConditioning, TextEncoder
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import denoiser_handle

@@ -176,4 +176,11 @@ def show(data: bytes) -> object:
     return shown(data)
 
 
-PNG = FileFormat(".png", "image/png", embed, read, show)
+def thumbnail(data: bytes, longest: int) -> tuple[str, bytes]:
+    """Return a PNG file made small; see thumbnails.shrunk."""
+    from graphgen_nodes.imaging.thumbnails import shrunk
+
+    return shrunk(data, longest)
+
+
+PNG = FileFormat(".png", "image/png", embed, read, show, thumbnail)

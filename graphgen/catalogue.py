@@ -1,7 +1,7 @@
-"""The face of a subgraph that a plugin ships, as the spec of a node, so that it is listed and shown like one.
+"""What there is to build with: the nodes, and the subgraphs that plugins ship, which are listed and shown like nodes.
 
-In: the `Registry`. Out: a `NodeSpec` for each of its subgraphs. Nothing runs by such a spec: a subgraph is written out
-before anything runs (see subgraphs.py).
+In: the `Registry`. Out: a `NodeSpec` for each, or all as JSON. Nothing runs by the spec of a subgraph: it is written
+out before anything runs (see subgraphs.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pydantic import create_model
 from pydantic.fields import FieldInfo
 
 from graphgen.faces import find_subgraph, output_type, setting_behind
+from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, OutputSpec, SettingSpec
 from graphgen.types import parse_type
@@ -24,6 +25,12 @@ def all_nodes(registry: Registry) -> dict[str, NodeSpec]:
     """Return the specs of the nodes and of the shipped subgraphs, by id, in alphabetical order."""
     faces = {name: face_of(name, subgraph, registry) for name, subgraph in registry.subgraphs.items()}
     return dict(sorted({**registry.nodes, **faces}.items()))
+
+
+def catalogue_json(registry: Registry) -> dict[str, JSON]:
+    """Return all nodes and shipped subgraphs, and the rules of wires, as JSON."""
+    nodes = {name: spec.to_json() for name, spec in all_nodes(registry).items()}
+    return {**registry.catalogue(), "nodes": nodes}
 
 
 def face_of(name: str, subgraph: Subgraph, registry: Registry) -> NodeSpec:

@@ -1,0 +1,82 @@
+"""The application: routes, guards and state put together.
+
+In: an engine, settings, and a folder for what must outlive the process. Out: an aiohttp application, which takes up the
+runs that wait when it starts, and puts back those at work when it is shut down. It does not close the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from graphgen.engine import Engine
+from graphgen.server import records
+from graphgen.server.dispatch import Dispatcher
+from graphgen.server.hub import Hub
+from graphgen.server.problems import tell_problems
+from graphgen.server.route import SERVICE, Route, Service
+from graphgen.server.routes import events, nodes, outputs, page, runs, system
+from graphgen.server.runner import Runner
+from graphgen.server.security import GUARD, PAGE, Guard, add_headers, answer_preflight
+from graphgen.server.settings import Settings
+from graphgen.server.store import Store
+
+ROUTES: list[Route] = [
+    *page.ROUTES,
+    *system.ROUTES,
+    *nodes.ROUTES,
+    *runs.ROUTES,
+    *outputs.ROUTES,
+    *events.ROUTES,
+]
+
+
+def make_app(engine: Engine, settings: Settings, folder: Path) -> web.Application:
+    """Return the application; opening its folder is left until it starts."""
+    app = web.Application(middlewares=[tell_problems, _let_in], client_max_size=settings.limits.body_bytes)
+    app[GUARD] = Guard(settings)
+    app.on_response_prepare.append(add_headers)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.append(partial(_work, engine=engine, settings=settings, folder=folder))
+    return app
+
+
+@web.middleware
+async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Judge a request before anything else is done for it."""
+    if request.path == PAGE and "token" in request.query and request.method == "GET":
+        request.app[GUARD].check(request, token=False)
+        return page.enter(request)
+    preflight = request.method == "OPTIONS"
+    request.app[GUARD].check(request, token=not preflight)
+    return answer_preflight(request) if preflight else await handler(request)
+
+
+async def _work(app: web.Application, engine: Engine, settings: Settings, folder: Path) -> AsyncIterator[None]:
+    """Open what the handlers work with, begin with the runs that wait, and close all of it in the end."""
+    store = await asyncio.to_thread(Store, folder)
+    await asyncio.wrap_future(store.write(records.recover))
+    closing = Event()
+    hub = await asyncio.to_thread(Hub, store, asyncio.get_running_loop(), settings.limits.watchers)
+    dispatcher = Dispatcher(Runner(engine, store, hub, closing), settings.at_once)
+    dispatcher.start(await asyncio.wrap_future(store.read(records.waiting)))
+    with ThreadPoolExecutor(4, "graphgen-aside") as threads:
+        app[SERVICE] = Service(engine, store, hub, dispatcher, settings, threads)
+        yield
+        closing.set()
+        await asyncio.to_thread(dispatcher.close)
+    await asyncio.to_thread(store.close)
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Let those who watch go, so that the server can stop."""
+    app[SERVICE].hub.close()

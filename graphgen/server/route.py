@@ -1,0 +1,75 @@
+"""A route as data: what the application is made of, and what the API's description is written from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import ParamSpec, TypeAlias, TypeVar
+
+from aiohttp import web
+
+from graphgen.catalogue import catalogue_json
+from graphgen.engine import Engine
+from graphgen.jsontypes import digest
+from graphgen.server.dispatch import Dispatcher
+from graphgen.server.hub import Hub
+from graphgen.server.settings import Settings
+from graphgen.server.store import Act, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way to call the server. The handler's docstring says what it does.
+
+    `body` is the type of the JSON body, `answers` those of the answers by status: a type, or a media type for what is
+    not JSON. `query` and `headers` describe what else may be given.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    answers: Mapping[int, object]
+    body: object = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What handlers work with."""
+
+    engine: Engine
+    store: Store
+    hub: Hub
+    dispatcher: Dispatcher
+    settings: Settings
+    threads: ThreadPoolExecutor
+
+    @cached_property
+    def catalogue(self) -> tuple[bytes, str]:
+        """All nodes as JSON, and the digest of that."""
+        body = json.dumps(catalogue_json(self.engine.registry), ensure_ascii=False).encode()
+        return body, digest(body)
+
+    async def aside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Do what takes a while in a thread, so that others are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(work, *arguments, **named))
+
+    async def read(self, act: Act[T]) -> T:
+        """Read from the store."""
+        return await asyncio.wrap_future(self.store.read(act))
+
+    async def write(self, act: Act[T]) -> T:
+        """Write to the store; what is returned is on disk."""
+        return await asyncio.shield(asyncio.wrap_future(self.store.write(act)))
+
+
+SERVICE = web.AppKey("service", Service)

@@ -1,0 +1,68 @@
+"""What there is to build with, and whether a workflow is well built."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from graphgen.engine import Engine
+from graphgen.errors import Problem, WorkflowError
+from graphgen.graph import Graph
+from graphgen.jsontypes import JSON
+from graphgen.parameters import describe_parameters
+from graphgen.server import checking
+from graphgen.server.asking import read_body
+from graphgen.server.library import workflow_named
+from graphgen.server.route import SERVICE, Route
+from graphgen.server.shapes import Checked, Checking
+from graphgen.wirefacts import checked_json, facts_json
+
+
+async def catalogue(request: web.Request) -> web.StreamResponse:
+    """List all nodes, with the JSON Schema of each one's settings, and the rules of wires."""
+    service = request.app[SERVICE]
+    body, tag = await service.aside(lambda: service.catalogue)
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if tag in {item.value for item in request.if_none_match or ()}:
+        return web.Response(status=304, headers=headers)
+    answer = web.Response(body=body, content_type="application/json", headers=headers)
+    answer.enable_compression()
+    return answer
+
+
+async def check(request: web.Request) -> web.StreamResponse:
+    """Say all that is wrong with a workflow, and what is known of it, without running it."""
+    service = request.app[SERVICE]
+    asked = await read_body(request, Checking)
+    document = await workflow_named(service, asked.workflow)
+    most = service.settings.limits.nodes
+    return web.json_response(await service.aside(_check, service.engine, document, asked, most))
+
+
+def _check(engine: Engine, document: dict[str, object], asked: Checking, most: int) -> dict[str, JSON]:
+    graph: Graph | None = None
+    problems: list[Problem] = []
+    found: dict[str, JSON] = {}
+    try:
+        graph = checking.check(engine, document, asked.parameters, most)
+        problems = engine.find_missing_files(graph)
+        found["parameters"] = [
+            {
+                "name": info.name,
+                "description": info.description,
+                "value": info.value,
+                "type": info.type,
+                "schema": info.schema,
+            }
+            for info in describe_parameters(graph.workflow, engine.registry)
+        ]
+    except WorkflowError as error:
+        problems = list(error.problems)
+    if asked.facts:
+        found["facts"] = facts_json(graph, engine.registry.types) if graph else None
+    return {**checked_json(graph, problems), **found}
+
+
+ROUTES = [
+    Route("GET", "/api/nodes", catalogue, {200: dict[str, object], 304: None}, headers={"If-None-Match": "an ETag"}),
+    Route("POST", "/api/check", check, {200: Checked}, body=Checking),
+]

@@ -1,0 +1,97 @@
+"""Files that runs wrote, by the digest of their content: whole, in ranges, or small."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import web
+
+from graphgen.hookspecs import FileFormat
+from graphgen.server.asking import number_in
+from graphgen.server.contents import find_path, is_digest
+from graphgen.server.problems import Trouble, missing
+from graphgen.server.records import FileRow, find_files
+from graphgen.server.route import SERVICE, Route
+
+FOREVER = "private, max-age=31536000, immutable"
+"""What a digest names never changes."""
+
+
+async def whole(request: web.Request) -> web.StreamResponse:
+    """Send a file that a run wrote; understands Range and If-None-Match."""
+    row, path = await find(request, "outputs")
+    return send(row, path)
+
+
+async def thumbnail(request: web.Request) -> web.StreamResponse:
+    """Send a file made small, as a picture."""
+    return await send_small(request, "outputs")
+
+
+async def find(request: web.Request, root: str) -> tuple[FileRow, Path]:
+    """Find the file that a request asks for by its digest.
+
+    Raises:
+        Trouble: there is none.
+    """
+    service, digest = request.app[SERVICE], request.match_info["digest"]
+    if not is_digest(digest):
+        raise missing("file")
+    rows = await service.read(partial(find_files, digest=digest, root=root))
+    return await service.aside(find_path, service.engine.config.roots, rows)
+
+
+def send(row: FileRow, path: Path) -> web.StreamResponse:
+    """Send a file so that no browser takes it for a page of ours."""
+    answer = web.FileResponse(path)
+    answer.headers["Content-Type"] = row.media_type
+    name = quote(row.name.rpartition("/")[2])
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    answer.headers["Cache-Control"] = FOREVER
+    return answer
+
+
+async def send_small(request: web.Request, root: str) -> web.StreamResponse:
+    """Send a file made small by its format's hook.
+
+    Raises:
+        Trouble: there is no such file, or none that can be made small.
+    """
+    service = request.app[SERVICE]
+    longest = number_in(request, "size", 256, least=16, most=1024)
+    row, path = await find(request, root)
+    format_ = service.engine.registry.formats.get(path.suffix.lower())
+    headers = {"ETag": f'"{row.digest}-{longest}"', "Cache-Control": FOREVER}
+    if f"{row.digest}-{longest}" in {item.value for item in request.if_none_match or ()}:
+        return web.Response(status=304, headers=headers)
+    media_type, data = await service.aside(_shrink, format_, path, longest)
+    return web.Response(body=data, content_type=media_type, headers=headers)
+
+
+def _shrink(format_: FileFormat | None, path: Path, longest: int) -> tuple[str, bytes]:
+    if format_ is None or format_.thumbnail is None:
+        raise missing("thumbnail: nothing here makes this kind of file small")
+    try:
+        return format_.thumbnail(path.read_bytes(), longest)
+    except (ValueError, OSError) as error:
+        raise Trouble(422, "no-thumbnail", f"the file cannot be made small: {error}") from error
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/outputs/{digest}",
+        whole,
+        {200: "application/octet-stream", 206: "application/octet-stream", 304: None},
+        headers={"Range": "bytes=first-last"},
+    ),
+    Route(
+        "GET",
+        "/api/outputs/{digest}/thumbnail",
+        thumbnail,
+        {200: "image/jpeg", 304: None},
+        query={"size": "pixels of the longer side, 16 to 1024"},
+    ),
+]

@@ -1,0 +1,197 @@
+"""The form of what goes in and out as JSON. The API's description, and an editor's types, are made of these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from typing_extensions import TypedDict
+
+from graphgen.server.records import Status
+
+_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
+Document = Annotated[dict[str, object], Field(description="A workflow, as its file holds it.")]
+Values = Annotated[dict[str, Any], Field(description="Values of the workflow's parameters, by name.")]
+
+
+class SweepAsked(BaseModel):
+    """Run with each combination of values of some parameters."""
+
+    model_config = _CONFIG
+    axes: dict[str, list[JsonValue]] = Field(min_length=1, description="The values that each parameter takes.")
+    how: Literal["product", "zip"] = "product"
+
+
+class Submission(BaseModel):
+    """A run that is asked for."""
+
+    model_config = _CONFIG
+    workflow: Document | Annotated[str, Field(description="The name of a saved workflow.")]
+    parameters: Values = Field(default_factory=dict)
+    targets: list[str] | None = Field(default=None, description="Nodes to run, with what they need; all if null.")
+    force: list[str] | Literal["all"] = Field(default_factory=list, description="Nodes that run again in any case.")
+    sweep: SweepAsked | None = None
+    priority: int = Field(default=0, ge=-1000, le=1000, description="Higher ones come first.")
+    client: str = Field(default="", max_length=200, description="Whose run it is: clients take turns.")
+    previews: bool = Field(default=True, description="Whether nodes show pictures while they work.")
+
+
+class Checking(BaseModel):
+    """A workflow that is to be checked."""
+
+    model_config = _CONFIG
+    workflow: Document | str
+    parameters: Values = Field(default_factory=dict)
+    facts: bool = Field(default=False, description="Tell what is known on each wire before anything runs, too.")
+
+
+class Moving(BaseModel):
+    """A run that is to come earlier or later."""
+
+    model_config = _CONFIG
+    priority: int | None = Field(default=None, ge=-1000, le=1000)
+    before: str | None = Field(default=None, description="The run before which it is to come.")
+
+
+class ProblemView(TypedDict):
+    """One thing that is wrong: where, what is there, what is allowed, and the cure."""
+
+    code: str
+    place: str
+    message: str
+    value: NotRequired[object]
+    allowed: NotRequired[str]
+    cure: NotRequired[str]
+
+
+class ProblemDocument(TypedDict):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    problems: NotRequired[list[ProblemView]]
+
+
+class Note(TypedDict):
+    """What a node says about itself."""
+
+    place: str
+    message: str
+
+
+class ParameterView(TypedDict):
+    """A parameter of a workflow: its value as it stands, and the JSON Schema of what it may be."""
+
+    name: str
+    description: str
+    value: object
+    type: str
+    schema: dict[str, object]
+
+
+class Checked(TypedDict):
+    """What a check found."""
+
+    ok: bool
+    nodes: int | None
+    problems: list[ProblemView]
+    notes: NotRequired[list[Note]]
+    parameters: NotRequired[list[ParameterView]]
+    facts: NotRequired[dict[str, object] | None]
+
+
+class OutputView(TypedDict):
+    """An output of a workflow: its value in a few words, and the digest that identifies it."""
+
+    summary: str
+    digest: str
+
+
+class FileView(TypedDict):
+    """A file that a run wrote, or found in place."""
+
+    name: str
+    node: str
+    digest: str
+    media_type: str
+    size: int
+    url: str
+    thumbnail: str | None
+
+
+class FailureView(TypedDict):
+    """A node that failed; an empty `node` means the run as a whole."""
+
+    node: str
+    type: str
+    message: str
+    inputs: NotRequired[str]
+
+
+class VariationView(TypedDict):
+    """What one combination of a sweep's values gave."""
+
+    variation: int
+    parameters: dict[str, object]
+    status: Status
+    outputs: dict[str, OutputView]
+    blocked: dict[str, str]
+    failures: list[FailureView]
+    files: list[FileView]
+
+
+class RunView(TypedDict):
+    """A run: what was asked for, how it stands, and what it gave. Times are in seconds since 1970."""
+
+    id: str
+    number: int
+    status: Status
+    name: str
+    saved: str | None
+    priority: int
+    client: str
+    attempts: int
+    created: float
+    started: float | None
+    ended: float | None
+    parameters: dict[str, object]
+    targets: list[str] | None
+    sweep: dict[str, object] | None
+    seconds: float | None
+    ran: int
+    cached: int
+    skipped: int
+    outputs: dict[str, OutputView]
+    blocked: dict[str, str]
+    files: list[FileView]
+    failures: list[FailureView]
+    problems: list[ProblemView]
+    variations: list[VariationView]
+
+
+class RunsPage(TypedDict):
+    """Some runs, the latest first; `next` is the `before` of the page after it, null on the last."""
+
+    runs: list[RunView]
+    next: int | None
+
+
+class QueueView(TypedDict):
+    """The runs at work, and those that wait, in the order in which they will come."""
+
+    running: list[str]
+    waiting: list[str]
+
+
+class EventsPage(TypedDict):
+    """Events that are written down, each with its `id`, `run`, `time`, and the `event`'s name and parts."""
+
+    events: list[dict[str, object]]
+
+
+class Health(TypedDict):
+    """That the server is there."""
+
+    status: Literal["ok"]

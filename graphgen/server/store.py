@@ -1,0 +1,201 @@
+"""What must outlive the process: one SQLite file, written before anything is acknowledged.
+
+In: functions that take a connection. Out: a future of what each returns. Those that write are carried out by one
+thread, all that are waiting in one transaction, and their futures are done when that is committed, on disk, and not
+before; so a thousand small writes at once cost as much as a few, and `kill -9` loses nothing that was answered.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from graphgen.errors import ConfigError, Problem
+
+T = TypeVar("T")
+Act: TypeAlias = Callable[[sqlite3.Connection], T]
+
+_MOST = 1000
+"""Writes in one transaction."""
+_SCHEMA = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    key TEXT UNIQUE,
+    request TEXT NOT NULL,
+    status TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    place REAL NOT NULL,
+    client TEXT NOT NULL,
+    name TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    asked TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    result TEXT
+);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX events_by_run ON events (run, id);
+CREATE TABLE files (
+    digest TEXT NOT NULL,
+    root TEXT NOT NULL,
+    name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    PRIMARY KEY (digest, root, name)
+);
+CREATE TABLE versions (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    saved REAL NOT NULL,
+    digest TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+);
+PRAGMA user_version = 1;
+"""
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class _Job(Generic[T]):
+    act: Act[T]
+    future: Future[T]
+
+
+class Store:
+    """The file `server.sqlite` in a folder of its own, held by one process at a time. Thread-safe.
+
+    Raises:
+        ConfigError: another server holds the folder, or a newer graphgen wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._path = folder / "server.sqlite"
+        self._lock = _hold(folder / "lock.sqlite")
+        self._writer = _connect(self._path)
+        _prepare(self._writer, self._path)
+        self._reader = _connect(self._path)
+        self._readers = ThreadPoolExecutor(1, "graphgen-store-reader")
+        self._committed: Callable[[sqlite3.Connection], None] = lambda _: None
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="graphgen-store", daemon=True)
+        self._thread.start()
+
+    def write(self, act: Act[T]) -> Future[T]:
+        """Have something written; the future is done when it is on disk.
+
+        Order is kept. What raises is undone alone, and raises from its future.
+        """
+        job = _Job(act, Future[T]())
+        self._jobs.put(job)
+        return job.future
+
+    def read(self, act: Act[T]) -> Future[T]:
+        """Have something read, as it was last committed."""
+        return self._readers.submit(act, self._reader)
+
+    def listen(self, committed: Callable[[sqlite3.Connection], None]) -> None:
+        """Have something called after each commit, in the thread that writes, before anybody else hears of it."""
+        self._committed = committed
+
+    def close(self) -> None:
+        """Write what is waiting, and let the folder go."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._readers.shutdown()
+        for connection in (self._reader, self._writer, self._lock):
+            connection.close()
+
+    def _work(self) -> None:
+        going = True
+        while going:
+            batch, going = self._take()
+            if not batch:
+                continue
+            try:
+                outcomes = self._carry_out(batch)
+            except Exception as error:  # a full disk, say: none of it is there, and everybody is told
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                outcomes = [error] * len(batch)
+            for job, outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    job.future.set_exception(outcome)
+                else:
+                    job.future.set_result(outcome)
+
+    def _take(self) -> tuple[list[_Job[Any]], bool]:
+        """Wait for a job, and take with it those that are waiting too; False when it is time to end."""
+        batch: list[_Job[Any]] = []
+        try:
+            job = self._jobs.get()
+            while job is not None:
+                batch.append(job)
+                if len(batch) == _MOST:
+                    return batch, True
+                job = self._jobs.get_nowait()
+        except Empty:
+            return batch, True
+        return batch, False
+
+    def _carry_out(self, batch: list[_Job[Any]]) -> list[Any]:
+        outcomes: list[Any] = []
+        self._writer.execute("BEGIN IMMEDIATE")
+        for job in batch:
+            self._writer.execute("SAVEPOINT job")
+            try:
+                outcomes.append(job.act(self._writer))
+            except Exception as error:  # whatever it is, it is for whoever asked
+                self._writer.execute("ROLLBACK TO job")
+                outcomes.append(error)
+            self._writer.execute("RELEASE job")
+        self._writer.execute("COMMIT")
+        self._committed(self._writer)
+        return outcomes
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        message = f"was written by a newer graphgen (version {version}, this one reads {_VERSION})"
+        raise ConfigError([Problem("newer_format", str(path), message, cure="update graphgen")])
+    if version == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+
+
+def _hold(path: Path) -> sqlite3.Connection:
+    """Hold a folder for this process: the lock goes with the process, however that ends."""
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        cure = "stop that one, or set GRAPHGEN_DATA_DIR to another folder"
+        raise ConfigError([Problem("in_use", str(path.parent), "another server works here", cure=cure)]) from error
+    return connection

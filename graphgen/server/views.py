@@ -1,0 +1,61 @@
+"""Rows as clients see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphgen.hookspecs import FileFormat
+from graphgen.server.records import Run
+from graphgen.server.shapes import FileView, RunView, VariationView
+
+
+def run_view(run: Run, formats: Mapping[str, FileFormat]) -> RunView:
+    """Show a run."""
+    asked, came = run.call, run.outcome
+    return {
+        "id": run.id,
+        "number": run.number,
+        "status": run.status,
+        "name": run.name,
+        "saved": asked["saved"],
+        "priority": run.priority,
+        "client": run.client,
+        "attempts": run.attempts,
+        "created": run.created,
+        "started": run.started,
+        "ended": run.ended,
+        "parameters": asked["parameters"],
+        "targets": asked["targets"],
+        "sweep": asked["sweep"],
+        "seconds": came.get("seconds"),
+        "ran": came.get("ran", 0),
+        "cached": came.get("cached", 0),
+        "skipped": came.get("skipped", 0),
+        "outputs": came.get("outputs", {}),
+        "blocked": came.get("blocked", {}),
+        "files": [file_view(item, formats) for item in came.get("files", ())],
+        "failures": came.get("failures", []),
+        "problems": came.get("problems", []),
+        "variations": [_variation(item, formats) for item in came.get("variations", ())],
+    }
+
+
+def file_view(item: Mapping[str, Any], formats: Mapping[str, FileFormat]) -> FileView:
+    """Show a file, and where to get it."""
+    url = f"/api/outputs/{item['digest']}"
+    format_ = formats.get(f".{item['name'].rpartition('.')[2].lower()}")
+    small = f"{url}/thumbnail" if format_ and format_.thumbnail else None
+    return {
+        "name": item["name"],
+        "node": item["node"],
+        "digest": item["digest"],
+        "media_type": item["media_type"],
+        "size": item["size"],
+        "url": url,
+        "thumbnail": small,
+    }
+
+
+def _variation(item: Mapping[str, Any], formats: Mapping[str, FileFormat]) -> VariationView:
+    return {**item, "files": [file_view(file, formats) for file in item["files"]]}  # type: ignore[typeddict-item]

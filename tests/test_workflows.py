@@ -37,6 +37,8 @@ TINY: dict[str, dict[str, JSON]] = {
     "sd2": {"model": "sd2", **SMALL},
     "sd3": {"model": "sd3", **SMALL},
     "flux_dev": {"model": "flux", **SMALL},
+    "instruct_pix2pix": {"model": "pix2pix", **SMALL},
+    "inpainting": {"model": "inpainting", **SMALL},
     "flux_schnell": {"model": "schnell", **SMALL},
 }
 """What makes a workflow, whose model does not come along, run on a tiny one with random weights."""

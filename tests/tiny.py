@@ -24,6 +24,9 @@ from tiny_pipelines import Arch as Arch
 from tiny_pipelines import randomise as randomise
 from torch import Tensor, nn
 
+EDITING: tuple[Arch, ...] = ("pix2pix", "inpainting", "sdxl_inpainting", "flux_fill")
+"""Those whose networks see a picture beside the latent."""
+
 
 @dataclass(frozen=True)
 class Tiny:
@@ -65,6 +68,8 @@ def make_pipeline(arch: Arch, seed: int) -> Any:
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             randomise(part, generator)
+    if arch in EDITING:
+        quieten(pipeline.vae)
     if arch == "dit":
         share_embeddings(pipeline.transformer)
         pipeline.transformer.proj_out_2.weight.mul_(0.04)  # modulation by random numbers enlarges what comes in
@@ -86,6 +91,14 @@ def make_control(pipeline: Any, seed: int, *, zero: bool = False, **kind: Any) -
         for value in zeros:
             value.zero_()
     return module
+
+
+def quieten(autoencoder: Any) -> None:
+    """Let an autoencoder be sure of its latents: the pipelines for editing draw from what it finds, and take turns."""
+    last = autoencoder.quant_conv or autoencoder.encoder.conv_out
+    half = len(last.weight) // 2
+    last.weight[half:] = 0
+    last.bias[half:] = -30
 
 
 def share_embeddings(transformer: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,17 +17,20 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-Arch = Literal["sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", "schnell", "dit", "ddpm", "ncsnpp"]
+Arch = Literal[
+    "sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", "schnell", "dit", "ddpm", "ncsnpp",
+    "pix2pix", "inpainting", "sdxl_inpainting", "flux_fill",
+]  # fmt: skip
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
 
 
-def _sd1() -> Any:
+def _sd1(**network: object) -> Any:
     from diffusers import PNDMScheduler, StableDiffusionPipeline
     from transformers import CLIPTextModel
 
     return StableDiffusionPipeline(
-        unet=_unet(block_out_channels=(32, 64), attention_head_dim=8, cross_attention_dim=64),
+        unet=_unet(block_out_channels=(32, 64), attention_head_dim=8, cross_attention_dim=64, **network),
         text_encoder=CLIPTextModel(_clip(layers=2, act="quick_gelu")),
         tokenizer=_clip_tokenizer("<|endoftext|>"),
         vae=_vae(latent_channels=4, scaling_factor=0.18215),
@@ -35,6 +39,35 @@ def _sd1() -> Any:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def _pix2pix() -> Any:
+    from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
+
+    parts = _sd1(in_channels=8).components
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the scheduler's own use of numpy
+        scheduler = EulerAncestralDiscreteScheduler(**BETAS, steps_offset=1)
+    return StableDiffusionInstructPix2PixPipeline(**{**parts, "scheduler": scheduler}, requires_safety_checker=False)
+
+
+def _inpainting() -> Any:
+    from diffusers import StableDiffusionInpaintPipeline
+
+    return StableDiffusionInpaintPipeline(**_sd1(in_channels=9).components, requires_safety_checker=False)
+
+
+def _sdxl_inpainting() -> Any:
+    from diffusers import StableDiffusionXLInpaintPipeline
+
+    return StableDiffusionXLInpaintPipeline(**_sdxl(in_channels=9).components, add_watermarker=False)
+
+
+def _flux_fill() -> Any:
+    from diffusers import FluxFillPipeline
+
+    parts = _flux(in_channels=384, out_channels=64).components
+    return FluxFillPipeline(**{name: part for name, part in parts.items() if part is not None})
 
 
 def _sd2() -> Any:
@@ -57,7 +90,7 @@ def _sd2() -> Any:
     )
 
 
-def _sdxl() -> Any:
+def _sdxl(**network: object) -> Any:
     from diffusers import StableDiffusionXLPipeline
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -70,6 +103,7 @@ def _sdxl() -> Any:
             transformer_layers_per_block=(1, 2),
             cross_attention_dim=128,
             **_told_sizes(32 + 6 * 256),
+            **network,
         ),
         text_encoder=CLIPTextModel(_clip(layers=2, act="quick_gelu")),
         tokenizer=_clip_tokenizer("<|endoftext|>"),
@@ -199,13 +233,12 @@ def _ncsnpp() -> Any:
     return ScoreSdeVePipeline(unet, ScoreSdeVeScheduler(sigma_max=20.0))
 
 
-def _flux(*, dev: bool = True) -> Any:
+def _flux(*, dev: bool = True, **network: object) -> Any:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
     from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5Tokenizer
 
     return FluxPipeline(
         transformer=FluxTransformer2DModel(
-            in_channels=64,
             num_layers=1,
             num_single_layers=2,
             num_attention_heads=2,
@@ -214,6 +247,7 @@ def _flux(*, dev: bool = True) -> Any:
             pooled_projection_dim=64,
             guidance_embeds=dev,
             axes_dims_rope=(4, 14, 14),
+            **{"in_channels": 64, **network},
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0 if dev else 1.0, use_dynamic_shifting=dev),
         vae=_vae(
@@ -247,6 +281,10 @@ MAKERS: Mapping[Arch, Callable[[], Any]] = {
     "dit": _dit,
     "ddpm": _ddpm,
     "ncsnpp": _ncsnpp,
+    "pix2pix": _pix2pix,
+    "inpainting": _inpainting,
+    "sdxl_inpainting": _sdxl_inpainting,
+    "flux_fill": _flux_fill,
 }
 
 

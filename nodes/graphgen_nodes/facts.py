@@ -12,6 +12,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path as FilePath
 
 from graphgen import Facts, Known, Refusal, ResourceError
+from graphgen_nodes.beside import check_beside, check_shown_size
 from graphgen_nodes.imaging.geometry import Size, check_crop, check_size, fitted
 from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sockets import Denoiser, LatentFormat, Schedule
@@ -208,6 +209,7 @@ def denoiser_facts(handle: Denoiser, wants: Facts | None = None) -> Facts:
         "weights": [asdict(handle.weights)],
         "precision": handle.precision,
         "classes": handle.classes,
+        "beside": handle.beside,
         **(wants or {}),
     }
 
@@ -290,6 +292,7 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
     if given.get("alone") and denoiser.get("square"):
         message = "shows the model a region alone, and the model makes squares of the picture's size alone"
         raise Refusal(message, at=at, cure="set alone of conditioning.area or conditioning.mask to false")
+    check_beside(denoiser, given, at)
     scale = number_of(given, "guidance")
     if scale is not None and denoiser.get("guidance") is False:
         raise Refusal(
@@ -312,20 +315,11 @@ def check_unconditional(denoiser: Facts) -> None:
 
 def guider_facts(denoiser: Facts, *prompts: Facts) -> Facts:
     """Return the facts of a guider: those of its denoiser that sampling depends on, and for how many images it is."""
-    names = (
-        "family",
-        "prediction",
-        "path",
-        "format",
-        "multiple",
-        "most_cells",
-        "square",
-        "learned_variance",
-        "control",
-    )
+    own = ("family", "prediction", "path", "format", "multiple", "most_cells", "square", "learned_variance", "control")
     counts = [count_of(prompt, "batch") for prompt in prompts]
-    known = [count for count in counts if count is not None]
-    return {**kept(denoiser, *names), **({"batch": max(known)} if len(known) == len(counts) else {})}
+    batch = {} if None in counts else {"batch": max(count for count in counts if count)}
+    shown = {name: value for prompt in prompts for name, value in kept(prompt, "rows", "columns").items()}
+    return {**kept(denoiser, *own), **shown, **batch}
 
 
 def switched_facts(first: Facts, then: Facts) -> Facts:
@@ -347,6 +341,7 @@ def check_run(guider: Facts, sampler: Facts, schedule: Facts, latent: Facts) -> 
     cure = "make the latent with this model's own latents.empty or autoencoder"
     check_same_format(guider, latent, what="the denoiser", cure=cure)
     check_latent_size(guider, count_of(latent, "width"), count_of(latent, "height"), at=("latent", "latent"))
+    check_shown_size(guider, latent)
     mine, other = guider.get("path"), schedule.get("path")
     if isinstance(mine, Mapping) and isinstance(other, Mapping) and mine != other:
         raise Refusal(

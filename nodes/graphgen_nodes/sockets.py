@@ -31,6 +31,8 @@ Precision = Literal["auto", "float32", "float16", "bfloat16"]
 AdapterKind = Literal["plain", "plus", "full", "faceid"]
 EmptyPrompt = Literal["encoded", "zeros"]
 Reads = Literal["pixels", "latents", "unshifted latents"]
+Beside = Literal["nothing", "picture", "masked_picture"]
+"""What a denoising network sees beside the noisy latent, as further channels of its input."""
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------
@@ -117,7 +119,8 @@ class TextEncoder:
 class Denoiser:
     """A handle to a denoising network and the noise process it was trained on.
 
-    `classes` is how many class labels it knows, the null class not counted; 0: it takes none.
+    `classes` is how many class labels it knows, the null class not counted; 0: it takes none. `beside` is what it sees
+    beside the noisy latent.
     """
 
     family: str
@@ -128,6 +131,7 @@ class Denoiser:
     precision: Precision = "auto"
     patches: tuple[Patch, ...] = ()
     classes: int = 0
+    beside: Beside = "nothing"
 
     def at(self, progress: float) -> Denoiser:
         """Return the handle with the patches that act at a share of a schedule (0 up to 1)."""
@@ -233,6 +237,8 @@ class Conditioning:
     """What patches that act for some prompts alone know it by."""
     negative: Tensor | None = field(default=None, kw_only=True)
     """Of which images, `[batch]`, it says what they should not be; guidance sets it, for patches that look at it."""
+    beside: Tensor | None = field(default=None, kw_only=True)
+    """What the network sees beside the latent, `[batch, channels, rows, columns]`, in the units that it learned."""
 
     def at(self, progress: float) -> Conditioning:  # noqa: ARG002
         """Return what is conditioned on at a share of a schedule (0 up to 1); a subclass may change on the way."""

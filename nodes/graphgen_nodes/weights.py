@@ -61,8 +61,13 @@ class FamilyNetwork:
 
     @torch.no_grad()
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
-        """Return the raw output for `x[batch, channels, ...]`, `timestep[batch]` and its conditioning."""
-        return self.adapter.predict(self.module, x, timestep, conditioning)
+        """Return the raw output for `x[batch, channels, ...]`, `timestep[batch]` and its conditioning.
+
+        Raises:
+            ValueError: what is to be seen beside x has another size, or other channels than the network takes.
+        """
+        taken, _ = self.adapter.channels(self.module.config)  # type: ignore[arg-type]  # diffusers' models have one
+        return self.adapter.predict(self.module, with_beside(x, conditioning.beside, taken), timestep, conditioning)
 
 
 class PendingNetwork:
@@ -112,6 +117,28 @@ def assemble(handle: object, found: Family, networks: list[PendingNetwork]) -> o
         return networks[0].module
     encoders = {network.slot.part: network.module for network in networks}
     return PromptEncoder(found, encoders, {network.slot.part: _tokenizer(network) for network in networks})
+
+
+def with_beside(x: Tensor, beside: Tensor | None, taken: int) -> Tensor:
+    """Return x with what a network of `taken` channels sees beside it.
+
+    Raises:
+        ValueError: it has another size than x, or there are too few or too many channels.
+    """
+    channels = 0 if beside is None else beside.shape[1]
+    if x.shape[1] + channels != taken:
+        raise ValueError(
+            f"conditioning.beside: has {channels} channels, but the network takes {taken - x.shape[1]} beside the "
+            f"latent's {x.shape[1]}; show it a picture by editing.picture or editing.masked_picture, or take another"
+        )
+    if beside is None:
+        return x
+    if beside.shape[2:] != x.shape[2:]:
+        raise ValueError(
+            f"conditioning.beside: has {tuple(beside.shape[2:])} rows and columns, but the latent has "
+            f"{tuple(x.shape[2:])}; make it of the picture's size"
+        )
+    return torch.cat([x, beside], dim=1)
 
 
 def choose_dtype(precision: Precision, usual: str, slot: Slot) -> torch.dtype:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import singledispatch
 
+from torch import Tensor
+
 from graphgen import Facts, Files
 from graphgen_nodes import (
     Autoencoder,
@@ -38,8 +40,10 @@ def facts_of(value: object) -> dict[str, object]:
     if isinstance(value, Guider):
         denoiser = facts_of(value.denoiser)
         prompts = [item for field in fields(value) if isinstance(item := getattr(value, field.name), Conditioning)]  # type: ignore[arg-type]
-        batch = max(int(str(facts_of(prompt)["batch"])) for prompt in prompts)
-        return {name: denoiser[name] for name in ("family", "format", "path", "prediction")} | {"batch": batch}
+        told = [facts_of(prompt) for prompt in prompts]
+        beside = {name: fact for prompt in told for name, fact in prompt.items() if name in ("rows", "columns")}
+        batch = max(int(str(prompt["batch"])) for prompt in told)
+        return {name: denoiser[name] for name in ("family", "format", "path", "prediction")} | beside | {"batch": batch}
     assert isinstance(value, bool | int | float | str)
     return {"value": value}
 
@@ -77,8 +81,16 @@ def _(value: TextConditioning) -> dict[str, object]:
     batch, tokens, width = value.embeddings.shape
     pooled = 0 if value.pooled is None else value.pooled.shape[1]
     told = {"family": value.family, "batch": batch, "tokens": tokens, "embedding": width, "pooled": pooled}
+    told |= {"beside": "nothing"} if value.beside is None else shown(value.beside, batch)
     scale = value.guidance if isinstance(value, GuidedConditioning) else None
     return told if scale is None else {**told, "guidance": scale}
+
+
+def shown(beside: Tensor, batch: int) -> dict[str, object]:
+    """Return what is shown beside a latent of four channels: a picture, or a mask before one."""
+    count, channels, rows, columns = beside.shape
+    kind = {4: "picture", 5: "masked_picture"}[channels]
+    return {"beside": kind, "batch": max(batch, count), "rows": rows, "columns": columns}
 
 
 @facts_of.register
@@ -127,6 +139,7 @@ def _(value: Denoiser) -> dict[str, object]:
         "weights": [asdict(value.weights)],
         "precision": value.precision,
         "classes": value.classes,
+        "beside": value.beside,
     }
 
 

@@ -19,7 +19,7 @@ from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.checkpoints.process import noise_path, told_prediction
 from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.paths import Path
-from graphgen_nodes.sockets import EmptyPrompt, LatentFormat, Prediction, Schedule
+from graphgen_nodes.sockets import Beside, EmptyPrompt, LatentFormat, Prediction, Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,6 +80,8 @@ class Family(ABC):
         """Return the places of all networks there are."""
         return (self.denoiser, *self.texts, *([self.autoencoder] if self.autoencoder else []), *self.controls)
 
+    mask_channels: ClassVar[int] = 1
+    """The channels in which its inpainting networks see a mask."""
     told_guidance: ClassVar[bool] = False
     """Whether some of its denoisers were distilled to be told a guidance scale, in a `GuidedConditioning`."""
 
@@ -148,6 +150,17 @@ class Family(ABC):
         """Return how many channels of a latent a denoiser takes, and how many it gives, from its configuration."""
         return whole(config, "in_channels"), whole(config, "out_channels")
 
+    def beside(self, config: Config) -> Beside | None:
+        """Return what a denoiser sees beside the latent, from its configuration; None where that is not known.
+
+        Inpainting networks take a mask and the latent of a masked picture, editing ones that of a picture.
+        """
+        taken, given = self.channels(config)
+        if given and given in (taken, 2 * taken):  # twice as many are the prediction and a learned variance
+            return "nothing"
+        kinds: Mapping[int, Beside] = {given + self.mask_channels: "masked_picture", given: "picture"}
+        return kinds.get(taken - given) if self.texts and given else None
+
     @abstractmethod
     def wants(self, config: Config) -> Facts:
         """Return what a denoiser wants, from its configuration as shapes tell it.
@@ -169,6 +182,24 @@ class Family(ABC):
     @abstractmethod
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Call the denoising network on `x[batch, channels, height, width]` and `timestep[batch]` in its own units."""
+
+    def picture_beside(self, samples: Tensor, latent_format: LatentFormat) -> Tensor:
+        """Return a picture's latent as editing networks see it: as the autoencoder gives it, unscaled.
+
+        InstructPix2Pix (Brooks et al. 2023) learned it so.
+        """
+        return samples / latent_format.scale + latent_format.shift
+
+    def masked_beside(self, mask: Tensor, samples: Tensor, cell: int) -> Tensor:  # noqa: ARG002
+        """Return what inpainting networks see: a mask of the picture's pixels, one for each cell, and the latent.
+
+        `mask[batch, 1, height, width]` is 1 where to paint, `samples[batch, channels, rows, columns]` the scaled latent
+        of the picture that is left, `cell` how many pixels are to the side of a cell.
+        """
+        import torch
+
+        cells = torch.nn.functional.interpolate(mask, size=samples.shape[-2:])
+        return torch.cat([cells.expand(len(samples), -1, -1, -1), samples], dim=1)
 
     def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> Conditioning:  # noqa: ARG002
         """Encode token ids `[batch, tokens]` into a conditioning of the family's own class, on any device.

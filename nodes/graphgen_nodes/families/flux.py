@@ -66,6 +66,7 @@ class Flux(Family):
     )
     controls = (Slot("controlnet", ("controlnet",), ControlFlux(), half="bfloat16"),)
     told_guidance = True
+    mask_channels = 64
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
 
     def is_denoiser(self, part: Part) -> bool:
@@ -181,6 +182,17 @@ class Flux(Family):
             return_dict=False,
         )[0]
         return unpack(found, rows, columns)
+
+    def picture_beside(self, samples: Tensor, latent_format: LatentFormat) -> Tensor:  # noqa: ARG002
+        """Return a picture's latent as it is, scaled: so Flux.1 Canny and Depth see theirs."""
+        return samples
+
+    def masked_beside(self, mask: Tensor, samples: Tensor, cell: int) -> Tensor:
+        """Return the latent and the mask as Flux.1 Fill sees them: each of a cell's pixels is a channel."""
+        import torch
+
+        pixels = torch.nn.functional.pixel_unshuffle(mask, cell)
+        return torch.cat([samples, pixels.expand(len(samples), -1, -1, -1)], dim=1)
 
     def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> GuidedConditioning:
         """Return T5's last states and CLIP's pooled ones."""

@@ -54,26 +54,26 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
     """Return a handle to the checkpoint's denoiser.
 
     Raises:
-        CheckpointError: there is none, its prediction cannot be told, or it wants more than latents as its input.
+        CheckpointError: there is none, its prediction cannot be told, or nobody knows what it wants beside the latent.
     """
     found = find_family(checkpoint)
     part = _required(checkpoint, found.denoiser, "denoiser")
     config = read_config(found.denoiser, part)
-    wanted, channels = found.channels(config)
-    # twice as many are the prediction and a learned variance
-    if not channels or channels not in (wanted, 2 * wanted):
+    taken, given = found.channels(config)
+    beside = found.beside(config)
+    if beside is None:
         raise CheckpointError(
-            f"{part}: takes {wanted} channels and gives {channels}; a network that takes more than the latent "
-            "(inpainting, editing) cannot be run yet: give a text-to-image model"
+            f"{part}: takes {taken} channels and gives {given}; graphgen can run networks of {found.title} that take "
+            "the latent alone, or beside it a picture (editing) or a mask and a masked picture (inpainting)"
         )
     prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
-    latent = found.latent_format(find_part(checkpoint, found.autoencoder), wanted)
+    latent = found.latent_format(find_part(checkpoint, found.autoencoder), taken if beside == "nothing" else given)
     path = found.path(checkpoint.scheduler, prediction, config)
     # a network that predicts the noise tells nothing at pure noise, whatever its checkpoint says
     if isinstance(path, VariancePreserving) and prediction != "epsilon" and ends_in_pure_noise(checkpoint):
         path = replace(path, zero_terminal_snr=True)
     weights, classes = _weights(found.denoiser, part), found.classes(config)
-    return Denoiser(found.name, weights, prediction, path, latent, precision, classes=classes)
+    return Denoiser(found.name, weights, prediction, path, latent, precision, classes=classes, beside=beside)
 
 
 def autoencoder_handle(checkpoint: Checkpoint, name: str = "auto", precision: Precision = "auto") -> Autoencoder:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from graphgen_nodes.imaging.geometry import Mode, Size, check_crop, check_size, covering, fitted
 from graphgen_nodes.imaging.pictures import check_same
 from graphgen_nodes.imaging.resampling import Method, resample
-from graphgen_nodes.sockets import Image, Mask
+from graphgen_nodes.sockets import Image, Latent, Mask
 
 Channel = Literal["luminance", "alpha", "red", "green", "blue"]
 Operation = Literal["union", "intersection", "difference", "exclusion"]
@@ -112,6 +112,30 @@ def crop(mask: Mask, x: int, y: int, part: Size) -> Mask:
     """
     check_crop(size_of(mask), x, y, part)
     return Mask(mask.values[:, y : y + part.height, x : x + part.width].contiguous())
+
+
+def erase(image: Image, mask: Mask) -> Image:
+    """Make pictures grey where a mask is 0.5 or more; one mask stands for a whole batch.
+
+    Raises:
+        ValueError: sizes or batches differ.
+    """
+    size = Size(image.pixels.shape[3], image.pixels.shape[2])
+    check_same({"image": size, "mask": size_of(mask)}, {"image": len(image.pixels), "mask": len(mask.values)})
+    return Image(torch.where(mask.values[:, None] < 0.5, image.pixels[:, :3], 0.5))
+
+
+def painted(mask: Mask, latent: Latent) -> Tensor:
+    """Return `[batch, 1, height, width]`, 1 where a mask of a latent's picture is 0.5 or more and else 0.
+
+    Raises:
+        ValueError: sizes or batches differ.
+    """
+    rows, columns = latent.samples.shape[-2:]
+    cell = latent.format.downscale
+    sizes = {"latent": Size(columns * cell, rows * cell), "mask": size_of(mask)}
+    check_same(sizes, {"latent": len(latent.samples), "mask": len(mask.values)})
+    return (mask.values[:, None] >= 0.5).float()
 
 
 def size_of(mask: Mask) -> Size:

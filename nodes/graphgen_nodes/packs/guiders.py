@@ -9,6 +9,7 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.facts import check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
+from graphgen_nodes.sampling.dual import DualGuidance
 from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, ClippedGuidance, NoGuidance, SwitchedGuidance
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Unconditional
 
@@ -25,6 +26,14 @@ def _guided(known: Known) -> dict[str, Facts]:
     start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
     if start is not None and end is not None and start >= end:
         raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
+    return {"guider": guider_facts(denoiser, *prompts.values())}
+
+
+def _dual(known: Known) -> dict[str, Facts]:
+    denoiser = known.inputs.get("denoiser", {})
+    prompts = {name: known.inputs.get(name, {}) for name in ("positive", "middle", "negative")}
+    for name, prompt in prompts.items():
+        check_conditioning(denoiser, prompt, at=name)
     return {"guider": guider_facts(denoiser, *prompts.values())}
 
 
@@ -78,6 +87,38 @@ def classifier_free(
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end, channels)
 
 
+@node(category="guiders", cheap=True, infer=_dual)
+def dual(
+    denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
+    positive: Annotated[
+        Conditioning, Field(description="What the picture should be; with InstructPix2Pix words and picture.")
+    ],
+    middle: Annotated[
+        Conditioning, Field(description="What lies between; with InstructPix2Pix the picture without words.")
+    ],
+    negative: Annotated[Conditioning, Field(description="What to keep away from; with InstructPix2Pix neither.")],
+    *,
+    scale: Annotated[
+        float,
+        Field(ge=0, le=100, description="How strictly to follow what positive has and middle has not."),
+        Slider(step=0.5),
+    ] = 7.5,
+    middle_scale: Annotated[
+        float,
+        Field(ge=0, le=100, description="How strictly to follow what middle has and negative has not."),
+        Slider(step=0.1),
+    ] = 1.5,
+) -> Guider:
+    """Follow words by one strength and a picture by another, as InstructPix2Pix does (Brooks et al. 2023).
+
+    The prediction is negative + middle_scale * (middle - negative) + scale * (positive - middle). More of `scale`
+    changes more, more of `middle_scale` keeps more of the picture. Equal scales do without the middle prediction.
+    """
+    for name, prompt in (("positive", positive), ("middle", middle), ("negative", negative)):
+        _check_family(denoiser, prompt, name)
+    return DualGuidance(denoiser, positive, middle, negative, scale, middle_scale)
+
+
 @node(category="guiders", cheap=True, infer=_guided, title="No guidance")
 def none(
     denoiser: Annotated[Denoiser, Field(description="The model to sample from.")],
@@ -129,10 +170,10 @@ def switch(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the guiders."""
-    return [classifier_free, none, clip, switch]
+    return [classifier_free, dual, none, clip, switch]
 
 
 @hookimpl
 def register_types() -> list[type]:
     """Let the guiders' data travel."""
-    return [ClassifierFreeGuidance, NoGuidance, ClippedGuidance, SwitchedGuidance]
+    return [ClassifierFreeGuidance, DualGuidance, NoGuidance, ClippedGuidance, SwitchedGuidance]

@@ -44,7 +44,7 @@ def _encoded(known: Known) -> dict[str, Facts]:
     with refusing("text"):
         unread = unread_of(texts, encoder) if len(texts) == len(PROMPTS) and length is not None else None
     known_tokens = () if length is None else ("tokens",)
-    facts = {"batch": 1, **kept(encoder, "family", *known_tokens, "embedding", "pooled")}
+    facts = {"batch": 1, "beside": "nothing", **kept(encoder, "family", *known_tokens, "embedding", "pooled")}
     return {"conditioning": {**facts, "note": too_long(unread)} if unread else facts}
 
 

@@ -7,7 +7,7 @@ together, and their weighted mean. As each part sees the whole latent, or its ow
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,8 +57,15 @@ def pieces_of(conditioning: Conditioning, x: Tensor) -> list[Piece]:
     for part, weight in zip(conditioning.parts, weights, strict=True):
         window = _window(weight) if part.alone else None
         if window is None or window[0].start < window[0].stop:
-            pieces.append(Piece(part.conditioning, window, cut(weight / total, window)))
+            pieces.append(Piece(_seen(part.conditioning, window), window, cut(weight / total, window)))
     return pieces
+
+
+def _seen(conditioning: Conditioning, window: Window | None) -> Conditioning:
+    """Return a conditioning with what it shows beside the latent cut to a window."""
+    if window is None or conditioning.beside is None:
+        return conditioning
+    return replace(conditioning, beside=cut(conditioning.beside, window))
 
 
 def cut(value: Tensor, window: Window | None) -> Tensor:

@@ -1,0 +1,35 @@
+"""What denoisers see beside the noisy latent, as facts: what is shown must be what is seen. Torch-free."""
+
+from __future__ import annotations
+
+from graphgen import Facts, Refusal
+
+_SEEN = {
+    "nothing": ("nothing", "take the prompt as it was before, or load a model that sees a picture"),
+    "picture": ("a picture", "put editing.picture between the prompt and the guider"),
+    "masked_picture": ("a mask and a masked picture", "put editing.masked_picture between the prompt and the guider"),
+}
+"""What a denoiser sees, in words, and how to show it."""
+
+
+def check_beside(denoiser: Facts, prompt: Facts, at: str) -> None:
+    """Refuse to show a denoiser something else beside the latent than it was trained to see."""
+    wanted, shown = denoiser.get("beside"), prompt.get("beside")
+    if wanted == shown or wanted not in _SEEN or shown not in _SEEN:
+        return
+    words, cure = _SEEN[str(wanted)]
+    raise Refusal(
+        f"shows the denoiser {_SEEN[str(shown)][0]} beside the latent, but this one sees {words} there",
+        at=at,
+        allowed=f"conditionings that show {words}",
+        cure=cure,
+    )
+
+
+def check_shown_size(guider: Facts, latent: Facts) -> None:
+    """Refuse a latent of another size than what the denoiser sees beside it."""
+    for name in ("rows", "columns"):
+        shown, cells = guider.get(name), latent.get(name)
+        if shown is not None and cells is not None and shown != cells:
+            message = f"has {cells} {name}, but what the denoiser sees beside it has {shown}"
+            raise Refusal(message, at="latent", cure="make both for one size of pictures")

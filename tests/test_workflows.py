@@ -25,6 +25,7 @@ from graphgen_nodes import Image
 SMALL: dict[str, JSON] = {"width": 64, "height": 64, "steps": 3}
 TINY: dict[str, dict[str, JSON]] = {
     "controlnet": {"model": "sd1", "controlnet": "sd1_controlnet", **SMALL},
+    "controlnet_canny": {"model": "sd1", "controlnet": "sd1_controlnet", **SMALL},
     "dit": {"model": "dit", "size": 64, "steps": 3},
     "ddpm": {"model": "ddpm", "size": 16, "steps": 3},
     "ddpm_interpolation": {"model": "ddpm", "size": 16, "steps": 4},

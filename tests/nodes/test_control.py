@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from engine_kit import Log, N, config, engine
 from nodes.control_kit import difference, drawing, make_control, save_control, save_original, save_picture
 from nodes.test_parity import NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS
@@ -32,6 +33,7 @@ from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.control.handles import controlnet_handle
 from graphgen_nodes.control.patch import Control
 from graphgen_nodes.families.handles import denoiser_handle
+from graphgen_nodes.imaging.hints import canny
 from graphgen_nodes.loading import ModelLoader
 from nodes import control_kit as kit
 
@@ -232,6 +234,22 @@ def test_the_workflow_equals_the_pipeline(made: Engine) -> None:
     image: Any = made.run(WORKFLOW, given).outputs["picture"]
     print(f"workflow: {difference(image.pixels, reference):.1e}")
     assert difference(image.pixels, reference) < CLOSE
+
+
+def test_the_edges_are_followed(made: Engine) -> None:
+    """workflows/controlnet_canny.json finds edges and draws along them; other thresholds, another picture."""
+    given: dict[str, JSON] = {"prompt": PROMPT, "negative": NEGATIVE, "seed": SEED, "steps": STEPS, "guidance": SCALE}
+    given |= {"model": "sd1", "controlnet": "net", "image": "hint.png", "width": SIZE, "height": SIZE}
+    workflow = WORKFLOW.with_name("controlnet_canny.json")
+    report = made.run(workflow, given)
+    picture, edges = (report.outputs[name].pixels for name in ("picture", "edges"))  # type: ignore[attr-defined]
+    assert torch.equal(edges, canny(hint(made), 0.4, 0.8, 1.0))
+    assert 0.02 < edges.mean() < 0.5
+    reference = kit.theirs("sd1", make_control("sd1"), edges, scheduler=None)
+    print(f"edges: {difference(picture, reference):.1e}")
+    assert difference(picture, reference) < CLOSE
+    fewer: Any = made.run(workflow, {**given, "low": 2.0, "high": 2.5}).outputs["picture"]
+    assert difference(fewer.pixels, picture) > 0.01
 
 
 def test_several_with_ranges_equal_the_pipeline_s(made: Engine) -> None:

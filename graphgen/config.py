@@ -86,7 +86,7 @@ class Config:
     disk_bytes: int = 20 << 30
     """The budget of the cache's disk tier; 0 turns it off."""
     device_bytes: int | None = None
-    """What idle weights may take on the device; None lets them fill it."""
+    """What weights may take on the device, where what needs more is streamed; None lets them fill it."""
     device: str = "auto"
     """Where `device="gpu"` nodes run: `auto`, `cpu`, `cuda`, `cuda:1`, or another that a plugin knows."""
     precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"

@@ -9,6 +9,8 @@ each resident is worth `clock + seconds to load / bytes` at the time it was last
 and the clock moves up to what that one was worth. So large things that load fast go before small ones that load slowly,
 and everything not used for long goes in the end. A resident under a lease is never let go.
 
+Weights that do not fit into the budget are streamed by loaders that can: they are told what room is left.
+
 What a handle's patches make of weights is a resident of its own, that shares what it leaves alone with the weights it
 was made of, and goes when they go.
 """
@@ -18,7 +20,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Condition
@@ -37,6 +39,8 @@ _WAIT = 0.05  # seconds between looks at `report` while another thread loads: ho
 
 _VARIANTS = 2  # idle ones kept of the same weights: a run may go to and fro between two, a sweep needs none again
 
+_ATTEMPTS = 3  # at loading: as it is, with idle weights let go, and streamed in as little room as can be
+
 _MUCH = 32 << 20  # bytes: for less, a collection (0.1 s with torch loaded) can wait until it happens by itself
 
 
@@ -46,11 +50,13 @@ class Place:
 
     device: str
     dtype: str
+    room: int | None = None
+    """How many bytes are to be taken there at most; None: as many as are needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Weights on a device: whatever the loader made of them, and how many bytes they take there."""
+    """Weights on a device: whatever the loader made of them, and the most bytes that they take there at a time."""
 
     module: object
     size: int
@@ -72,12 +78,16 @@ class Loader(Protocol):
     def load(self, handle: object, place: Place, report: Report) -> Loaded:
         """Load a handle's weights, unpatched, to a place.
 
+        Weights that take more than `place.room` are streamed, if the loader can: they stay outside, and come piece by
+        piece when they are used. A loader that cannot loads them as a whole.
+
         Call `report(done, total)` once before anything is allocated, with `total` the bytes that will be taken (idle
         residents make room then), and again between tensors; let the Cancelled it raises pass.
 
         Raises:
             ResourceError: the weights are not there, or not what they should be; names the place and the cure.
-            MemoryError: the device is full. Idle residents are let go then, and `load` is called once more.
+            MemoryError: the device is full. Idle residents are let go then, and `load` is called once more, and at
+                last with a room of 0: what cannot do without any takes as little as it can.
         """
         ...
 
@@ -89,10 +99,11 @@ class Loader(Protocol):
         """Return what tells the handle's changed weights from others of the same identity; None: they are unchanged."""
         return None
 
-    def derive(self, loaded: Loaded, handle: object, report: Report) -> Loaded:  # noqa: ARG002
+    def derive(self, loaded: Loaded, handle: object, place: Place, report: Report) -> Loaded:  # noqa: ARG002
         """Return what the handle makes of weights, for a handle with a `variant`; it is kept like weights are.
 
-        The originals must not be touched. The size is what is taken besides them; report it as `load` does.
+        The originals must not be touched. The size is what is taken besides them, and `place.room` what may be; report
+        it as `load` does.
 
         Raises:
             ResourceError: the changes do not fit the weights.
@@ -124,18 +135,19 @@ class Resident:
     loading: bool
 
 
-_Make: TypeAlias = Callable[[Report], Loaded]
+_Make: TypeAlias = Callable[[Place, Report], Loaded]
 
 
 class _Entry:
     """One set of weights, loaded or being loaded. Guarded by the residency's condition."""
 
-    __slots__ = ("identity", "leases", "loaded", "progress", "seconds", "size", "uses", "worth")
+    __slots__ = ("identity", "leases", "loaded", "progress", "room", "seconds", "size", "uses", "worth")
 
     def __init__(self, identity: str) -> None:
         self.identity = identity
         self.loaded: Loaded | None = None
         self.progress = (0, 0)
+        self.room: int | None = None
         self.size = 0
         self.seconds = 0.0
         self.leases = 0
@@ -150,8 +162,8 @@ _Key: TypeAlias = tuple[int, str, Hashable]
 class Residency:
     """Holds weights at one place, lends them, and lets the least worthy go when a budget is exceeded.
 
-    `budget_bytes` bounds what is kept (None: no bound). What is leased at the same time may exceed it: refusing would
-    fail work that may well fit.
+    `budget_bytes` bounds what is taken (None: no bound): loaders are told what room is left, and stream weights that do
+    not fit. Where they cannot, what is leased at a time may exceed it: refusing would fail work that may well fit.
 
     Raises:
         DefinitionError: two loaders handle the same class.
@@ -166,11 +178,12 @@ class Residency:
         self._clock = 0.0
 
     @contextmanager
-    def lease(self, handle: object, report: Report) -> Iterator[object]:
+    def lease(self, handle: object, report: Report, room: int | None = None) -> Iterator[object]:
         """Lend what a handle stands for; it is not let go while the `with` block runs.
 
         Loads on first use, in the calling thread; others that ask for the same weights wait, and see their own `report`
-        called meanwhile.
+        called meanwhile. With a `room`, in bytes, each set of weights is to take no more: idle ones that do are loaded
+        anew.
 
         Raises:
             ResourceError: no loader knows the handle's class, or its weights cannot be loaded.
@@ -181,12 +194,12 @@ class Residency:
         with ExitStack() as held:
 
             def hold(kind: Hashable, make: _Make) -> Loaded:
-                return held.enter_context(self._held((id(loader), identity, kind), make, handle, report))
+                return held.enter_context(self._held((id(loader), identity, kind), make, room, report))
 
-            loaded = hold(None, lambda track: loader.load(handle, self.place, track))
+            loaded = hold(None, partial(loader.load, handle))
             if variant is not None:
                 loaded = hold(variant, partial(loader.derive, loaded, handle))
-            yield held.enter_context(loader.attach(loaded, handle, partial(self.lease, report=report)))
+            yield held.enter_context(loader.attach(loaded, handle, partial(self.lease, report=report, room=room)))
 
     def files(self, handle: object) -> Sequence[Path]:
         """Return the files that a handle's weights are loaded from, as far as its loader tells.
@@ -222,18 +235,11 @@ class Residency:
 
     def report(self) -> list[Resident]:
         """Return what is here, the least worth keeping first."""
+        device = self.place.device
         with self._changed:
             return [
-                Resident(
-                    entry.identity,
-                    self.place.device,
-                    entry.size,
-                    entry.seconds,
-                    entry.leases,
-                    entry.uses,
-                    entry.loaded is None,
-                )
-                for entry in sorted(self._entries.values(), key=lambda entry: entry.worth)
+                Resident(one.identity, device, one.size, one.seconds, one.leases, one.uses, one.loaded is None)
+                for one in sorted(self._entries.values(), key=lambda entry: entry.worth)
             ]
 
     def warm(self) -> dict[str, float]:
@@ -253,8 +259,8 @@ class Residency:
         )
 
     @contextmanager
-    def _held(self, key: _Key, make: _Make, handle: object, report: Report) -> Iterator[Loaded]:
-        entry, loaded = self._acquire(key, make, handle, report)
+    def _held(self, key: _Key, make: _Make, room: int | None, report: Report) -> Iterator[Loaded]:
+        entry, loaded = self._acquire(key, make, room, report)
         try:
             yield loaded
         finally:
@@ -263,21 +269,26 @@ class Residency:
                 evicted = self._make_room() + self._thin_out(key)
             _collect(evicted)
 
-    def _acquire(self, key: _Key, make: _Make, handle: object, report: Report) -> tuple[_Entry, Loaded]:
+    def _acquire(self, key: _Key, make: _Make, room: int | None, report: Report) -> tuple[_Entry, Loaded]:
         while True:
+            evicted, progress = 0, None
             with self._changed:
                 entry = self._entries.get(key)
+                if entry is not None and _takes_more(entry, room):
+                    evicted, entry = self._evict(key), None
                 if entry is None:
                     entry = self._entries[key] = _Entry(key[1] if key[2] is None else f"{key[1]}, patched")
-                    break
-                if entry.loaded is not None:
+                elif entry.loaded is not None:
                     return entry, self._lend(entry, entry.loaded)
-                self._changed.wait(_WAIT)
-                progress = entry.progress
+                else:
+                    self._changed.wait(_WAIT)
+                    progress = entry.progress
+            if progress is None:
+                _collect(evicted)
+                return entry, self._load(key, entry, make, room, report)
             report(*progress)
-        return entry, self._load(key, entry, make, handle, report)
 
-    def _load(self, key: _Key, entry: _Entry, make: _Make, handle: object, report: Report) -> Loaded:
+    def _load(self, key: _Key, entry: _Entry, make: _Make, room: int | None, report: Report) -> Loaded:
         def track(done: int, total: int) -> None:
             with self._changed:
                 entry.progress, grown = (done, total), total > entry.size
@@ -288,7 +299,7 @@ class Residency:
 
         start = monotonic()
         try:
-            loaded = self._load_or_make_room(make, handle, track)
+            loaded = self._load_or_make_room(entry, make, room, track)
         except BaseException:
             with self._changed:
                 del self._entries[key]
@@ -302,19 +313,28 @@ class Residency:
         _collect(evicted)
         return loaded
 
-    def _load_or_make_room(self, make: _Make, handle: object, report: Report) -> Loaded:
-        try:
-            return make(report)
-        except MemoryError:
-            pass  # the retry stands outside, so that the error's frames and what they hold are gone by then
-        self.clear()
-        try:
-            return make(report)
-        except MemoryError as error:
-            raise ResourceError(
-                f"{self.place.device}: the weights of a {type(handle).__name__} do not fit ({error}); "
-                "close what else uses the device, choose a lower precision, or run on the CPU"
-            ) from error
+    def _load_or_make_room(self, entry: _Entry, make: _Make, room: int | None, report: Report) -> Loaded:
+        for attempt in range(_ATTEMPTS):
+            with self._changed:
+                entry.size, entry.room = 0, 0 if attempt == _ATTEMPTS - 1 else self._room(entry, room)
+            try:
+                return make(replace(self.place, room=entry.room), report)
+            except MemoryError as error:
+                problem = str(error)
+            self.clear()  # stands outside, so that the error's frames and what they hold are gone by then
+        raise ResourceError(
+            f"{self.place.device}: the weights {entry.identity} do not fit, not even block by block ({problem}); "
+            "close what else uses the device, choose a lower precision, or run on the CPU"
+        )
+
+    def _room(self, entry: _Entry, most: int | None) -> int | None:
+        """Return what weights that are about to be loaded may take, `most` or what others in use leave."""
+        if self.budget_bytes is None:
+            return most
+        others = (other for other in self._entries.values() if other is not entry)
+        held = sum(other.size for other in others if other.leases or other.loaded is None)
+        left = max(0, self.budget_bytes - held)
+        return left if most is None else min(left, most)
 
     def _lend(self, entry: _Entry, loaded: Loaded) -> Loaded:
         entry.leases += 1
@@ -362,6 +382,13 @@ def _by_class(loaders: Sequence[Loader]) -> dict[type, Loader]:
                     f"{type(loader).__qualname__}; remove one"
                 )
     return known
+
+
+def _takes_more(entry: _Entry, room: int | None) -> bool:
+    """Tell whether idle weights take more than a room, and were not loaded for so little already."""
+    if room is None or entry.loaded is None or entry.leases or entry.size <= room:
+        return False
+    return entry.room is None or entry.room > room
 
 
 def _collect(evicted: int) -> None:

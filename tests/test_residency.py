@@ -88,7 +88,7 @@ class DerivingStore(Store):
         assert isinstance(handle, Handle)
         return handle.patches or None
 
-    def derive(self, loaded: Loaded, handle: object, report: Report) -> Loaded:
+    def derive(self, loaded: Loaded, handle: object, place: Place, report: Report) -> Loaded:  # noqa: ARG002
         assert isinstance(handle, Handle)
         assert isinstance(loaded.module, Network)
         self.loads.append(" ".join((handle.name, *handle.patches)))
@@ -259,10 +259,64 @@ def test_a_full_device_is_emptied_of_idle_weights_and_tried_once_more() -> None:
     store.failing = [MemoryError("out of memory")]
     use(residency, Handle("a"))
     assert names(residency) == {"a"}
-    store.failing = [MemoryError("out of memory"), MemoryError("100 bytes wanted, 7 free")]
-    with pytest.raises(ResourceError, match=r"cpu: .*Handle do not fit \(100 bytes wanted, 7 free\).*lower precision"):
+    store.failing = [MemoryError("out of memory"), MemoryError("out of memory"), MemoryError("9 wanted, 7 free")]
+    with pytest.raises(ResourceError, match=r"cpu: the weights b do not fit.*\(9 wanted, 7 free\).*lower precision"):
         use(residency, Handle("b"))
     assert names(residency) == set()
+
+
+@dataclass
+class StreamingStore(DerivingStore):
+    """Takes at most the room it is given, but never less than ten bytes, and notes the rooms."""
+
+    rooms: list[int | None] = field(default_factory=list)
+
+    def load(self, handle: object, place: Place, report: Report) -> Loaded:
+        self.rooms.append(place.room)
+        loaded = super().load(handle, place, quiet)
+        size = loaded.size if place.room is None else max(10, min(loaded.size, place.room))
+        report(0, size)
+        return Loaded(loaded.module, size)
+
+    def derive(self, loaded: Loaded, handle: object, place: Place, report: Report) -> Loaded:
+        self.rooms.append(place.room)
+        return super().derive(loaded, handle, place, report)
+
+
+def test_loaders_are_told_what_room_is_left() -> None:
+    """Idle weights leave; what is lent counts, and so does what is made of it."""
+    store = StreamingStore()
+    residency = Residency([store], CPU, budget_bytes=150)
+    use(residency, Handle("a"))
+    with residency.lease(Handle("b", patches=("p",)), quiet), residency.lease(Handle("large", 1000), quiet):
+        assert sum(resident.size for resident in residency.report()) == 150
+    assert store.rooms == [150, 150, 50, 40]
+    store.rooms.clear()
+    use(Residency([store], CPU), Handle("a"))
+    assert store.rooms == [None]
+
+
+def test_what_does_not_fit_as_a_whole_is_loaded_with_no_room() -> None:
+    store = StreamingStore(failing=[MemoryError("full"), MemoryError("full")])
+    residency = Residency([store], CPU)
+    with residency.lease(Handle("a"), quiet):
+        assert [resident.size for resident in residency.report()] == [10]
+    assert store.rooms == [None, None, 0]
+
+
+def test_a_lease_may_ask_for_less_room() -> None:
+    """Idle weights that take more are loaded anew, once; what is lent stays as it is."""
+    store = StreamingStore()
+    residency = Residency([store], CPU)
+    handle = Handle("a", patches=("p",))
+    use(residency, handle)
+    with residency.lease(handle, quiet), residency.lease(handle, quiet, room=0):
+        assert store.rooms == [None, None]
+    for _ in range(2):
+        with residency.lease(handle, quiet, room=0):
+            pass
+    use(residency, handle)
+    assert store.rooms == [None, None, 0, 0]
 
 
 def test_a_cancelled_load_stops_between_tensors() -> None:
@@ -430,7 +484,7 @@ def test_memory_that_runs_out_while_patching() -> None:
     store.failing.append(MemoryError("full"))
     use(residency, Handle("a", patches=("p",)))
     assert names(residency) == {"a", "a, patched"}
-    store.failing += [MemoryError("full"), MemoryError("full")]
+    store.failing += [MemoryError("full")] * 3
     with pytest.raises(ResourceError, match="do not fit"), residency.lease(Handle("a", patches=("q",)), quiet):
         pass
     assert names(residency) == {"a"}

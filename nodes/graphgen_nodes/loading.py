@@ -42,21 +42,24 @@ class ModelLoader(Loader):
         return sorted(set().union(*(part.files for part in parts), *patched))
 
     def load(self, handle: object, place: Place, report: Report) -> Loaded:
-        """Load a handle's weights to a place, reporting bytes between tensors.
+        """Load a handle's weights to a place, reporting bytes between tensors; what finds no room there is streamed.
 
         Raises:
             ResourceError: files are gone, damaged, or not what the handle or the network wants.
             MemoryError: the device is full.
         """
-        from graphgen_nodes.weights import PendingNetwork, assemble
+        from graphgen_nodes.weights import PendingNetwork, assemble, check_free, share_out
 
         wanted = _handle(handle)
         found = _family(wanted)
         networks = [PendingNetwork(item, _slot(found, item), place, wanted.precision) for item in _weights(wanted)]
-        total, done = sum(network.size for network in networks), 0
+        layouts = share_out(networks, place.room)
+        shares = list(zip(networks, layouts, strict=True))
+        total, done = sum(network.size if layout is None else layout.size for network, layout in shares), 0
+        check_free(place, total)
         report(0, total)
-        for network in networks:
-            for size in network.fill():
+        for network, layout in shares:
+            for size in network.fill() if layout is None else network.stream(layout):
                 done += size
                 report(done, total)
         return Loaded(assemble(wanted, found, networks), total)
@@ -65,14 +68,17 @@ class ModelLoader(Loader):
         """Return the patches that change weights; None where there are none."""
         return tuple(patch for patch in _patches(_handle(handle)) if isinstance(patch, WeightPatch)) or None
 
-    def derive(self, loaded: Loaded, handle: object, report: Report) -> Loaded:
-        """Return the weights that a handle's patches make; the loaded ones stay as they are."""
+    def derive(self, loaded: Loaded, handle: object, place: Place, report: Report) -> Loaded:
+        """Return the weights that a handle's patches make; the loaded ones stay as they are.
+
+        What finds no room is made whenever it is to run.
+        """
         from graphgen_nodes.patching import reweighted
 
         wanted = _handle(handle)
         slots = {weights.part: _slot(_family(wanted), weights) for weights in _weights(wanted)}
         changing = [patch for patch in _patches(wanted) if isinstance(patch, WeightPatch)]
-        return reweighted(loaded, slots, changing, report)
+        return reweighted(loaded, slots, changing, place.room, report)
 
     @contextmanager
     def attach(self, loaded: Loaded, handle: object, lease: Lease) -> Iterator[object]:

@@ -47,7 +47,9 @@ class WeightPatch(Patch, ABC):
     def edits(self, component: Component) -> Mapping[str, Edit]:
         """Return, by the names of the component's parameters, what makes their new values; called once a component.
 
-        An edit is called at most once, and is the place to read what it needs. Parameters left out stay as they are.
+        An edit is the place to read what it needs. It is called once, or, where the network is streamed because it does
+        not fit, whenever its block comes; then `component.module` holds NaN in place of weights that are away, in the
+        right shapes. Parameters left out stay as they are.
 
         Raises:
             ResourceError: the patch is made for other networks, or its file is gone.

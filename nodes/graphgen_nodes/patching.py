@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Protocol, Self, TypeAlias, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graphgen import Lease, Loaded, ResourceError
 from graphgen_nodes.families.family import Slot
 from graphgen_nodes.patches import BehaviourPatch, Component, Edit, WeightPatch
+from graphgen_nodes.streaming import Block, Layout, Make, Stream, away, blocks_of, is_away, lay_out
 from graphgen_nodes.weights import memory_errors
 
 Report: TypeAlias = Callable[[int, int], None]
@@ -53,8 +55,12 @@ def _copied(module: nn.Module, done: dict[int, nn.Module]) -> nn.Module:
     return made
 
 
-def reweighted(loaded: Loaded, slots: Mapping[str, Slot], patches: Sequence[WeightPatch], report: Report) -> Loaded:
+def reweighted(
+    loaded: Loaded, slots: Mapping[str, Slot], patches: Sequence[WeightPatch], room: int | None, report: Report
+) -> Loaded:
     """Return loaded networks with the weights that patches give them, in order; the size is that of the new tensors.
+
+    What does not fit into the room, or is made of weights that are streamed, is made anew whenever it is to run.
 
     Raises:
         ResourceError: a patch does not fit the networks.
@@ -62,17 +68,46 @@ def reweighted(loaded: Loaded, slots: Mapping[str, Slot], patches: Sequence[Weig
     """
     source: Patchable = loaded.module  # type: ignore[assignment]
     plans = {part: _plan(Component(part, slots[part], module), patches) for part, module in source.networks.items()}
-    total = sum(source.networks[part].get_parameter(name).nbytes for part, plan in plans.items() for name in plan)
-    made, done = dict(source.networks), 0
+    layouts = {part: _lay_out(source.networks[part], plan, room) for part, plan in plans.items() if plan}
+    total, done = sum(layout.size for layout in layouts.values()), 0
+    made = dict(source.networks)
     report(0, total)
-    for part, plan in plans.items():
-        made[part] = skeleton(made[part]) if plan else made[part]
-        for name, edits in plan.items():
-            parameter = _edited(made[part].get_parameter(name), edits, name)
-            _put(made[part], name, parameter)
-            done += parameter.nbytes
+    for part, layout in layouts.items():
+        made[part] = skeleton(made[part])
+        for size in _edit(made[part], plans[part], layout):
+            done += size
             report(done, total)
     return Loaded(source.with_networks(made), total)
+
+
+def _lay_out(module: nn.Module, plan: Mapping[str, Sequence[Edit]], room: int | None) -> Layout:
+    """Return which of a network's edited parameters are made now, and which, block by block, when they are to run."""
+    sizes = {name: module.get_parameter(name).nbytes for name in plan}
+    there: list[Block] = []
+    passing: list[Block] = []
+    for block in blocks_of(module):
+        names = tuple(name for name in block.names if name in plan)
+        if names:
+            streamed = any(is_away(module.get_parameter(name)) for name in block.names)
+            (passing if streamed else there).append(Block(names, sum(sizes[name] for name in names)))
+    return lay_out(there, sum(sizes.values()), room, passing)
+
+
+def _edit(module: nn.Module, plan: Mapping[str, Sequence[Edit]], layout: Layout) -> Iterator[int]:
+    """Put edited parameters into a network, yielding the bytes of each that is made now."""
+    passing = {name for block in layout.streamed for name in block.names}
+    makes: dict[str, Make] = {}
+    for name, edits in plan.items():
+        old = module.get_parameter(name)
+        if name in passing:
+            makes[name] = partial(_edited, old, edits, name)
+            value = away(old.shape, old.dtype, old.device)
+        else:
+            value = _edited(old, edits, name)
+            yield value.nbytes
+        owner, _, own = name.rpartition(".")
+        module.get_submodule(owner)._parameters[own] = nn.Parameter(value, requires_grad=False)
+    Stream(module, layout.streamed, makes, ahead=False).attach(module)
 
 
 @contextmanager
@@ -101,7 +136,7 @@ def _plan(component: Component, patches: Sequence[WeightPatch]) -> dict[str, lis
 
 
 @torch.no_grad()
-def _edited(parameter: nn.Parameter, edits: Sequence[Edit], name: str) -> nn.Parameter:
+def _edited(parameter: nn.Parameter, edits: Sequence[Edit], name: str) -> Tensor:
     with memory_errors():
         value = parameter.float()
         for edit in edits:
@@ -113,9 +148,4 @@ def _edited(parameter: nn.Parameter, edits: Sequence[Edit], name: str) -> nn.Par
             f"patches give the parameter {name!r} of shape {tuple(parameter.shape)} {problem}; lower their strength, "
             "or download their file again"
         )
-    return nn.Parameter(value, requires_grad=False)
-
-
-def _put(network: nn.Module, name: str, parameter: nn.Parameter) -> None:
-    owner, _, own = name.rpartition(".")
-    network.get_submodule(owner)._parameters[own] = parameter
+    return value

@@ -51,9 +51,9 @@ class LazyLoader(Loader):
         """Return what tells the handle's changed weights from others."""
         return self.loader.variant(handle)
 
-    def derive(self, loaded: Loaded, handle: object, report: Callable[[int, int], None]) -> Loaded:
+    def derive(self, loaded: Loaded, handle: object, place: Place, report: Callable[[int, int], None]) -> Loaded:
         """Return what the handle makes of loaded weights."""
-        return self.loader.derive(loaded, handle, report)
+        return self.loader.derive(loaded, handle, place, report)
 
     def attach(self, loaded: Loaded, handle: object, lease: Lease) -> AbstractContextManager[object]:
         """Yield what a node uses during one lease."""

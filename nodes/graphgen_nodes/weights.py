@@ -7,11 +7,13 @@ from the mapped file; nothing is allocated before all names agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -24,6 +26,7 @@ from graphgen_nodes.checkpoints.parts import Part, tokenizer_folder
 from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.families.handles import reopen
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Precision, Weights
+from graphgen_nodes.streaming import Layout, Make, Stream, away, blocks_of, lay_out
 from graphgen_nodes.text.encode import PromptEncoder
 from graphgen_nodes.text.tokenizers import PromptTokenizer, load_tokenizer
 
@@ -82,6 +85,8 @@ class PendingNetwork:
         config = slot.architecture.configure(self.part, sources)
         with _IMPORTING, torch.device("meta"):
             self.module = slot.architecture.build(config)
+        self.blocks = blocks_of(self.module, self.dtype.itemsize)
+        _untie(self.module)
         self.computed = slot.architecture.buffers(self.module)
         names = slot.architecture.names_in(self.module, sources)
         self.names: dict[Source, list[str]] = {}
@@ -92,8 +97,12 @@ class PendingNetwork:
 
     @property
     def size(self) -> int:
-        """The bytes the network will take."""
+        """The bytes the network will take as a whole."""
         return sum(prod(source.shape) for source in self.names) * self.dtype.itemsize
+
+    def layout(self, room: int) -> Layout:
+        """Return what of the network stays in so much room, and what comes and goes."""
+        return lay_out(self.blocks, self.size, room)
 
     def fill(self) -> Iterator[int]:
         """Read every tensor, yielding its bytes, and put all of them into the network at the end."""
@@ -104,9 +113,91 @@ class PendingNetwork:
                 check_numbers(value, source, self.part)
                 filled.update(dict.fromkeys(self.names[source], value))
                 yield value.nbytes
+        self._finish(filled)
+
+    def stream(self, layout: Layout) -> Iterator[int]:
+        """Read what stays, yielding the bytes; the rest is read from the mapped file whenever it is to run."""
+        passing = {name for block in layout.streamed for name in block.names}
+        stored = StoredWeights(self.part, self.device, self.dtype)
+        filled: dict[str, Tensor] = {}
+        makes: dict[str, Make] = {}
+        with memory_errors():
+            for source, names in self.names.items():
+                makes.update(dict.fromkeys(names, partial(stored.read, source)))
+                if passing.isdisjoint(names):
+                    value = stored.read(source)
+                    yield value.nbytes
+                else:
+                    value = away(source.shape, self.dtype, self.device)
+                filled.update(dict.fromkeys(names, value))
+        self._finish(filled)
+        Stream(self.module, layout.streamed, makes, ahead=self.device.type == "cuda").attach(self.module)
+
+    def _finish(self, filled: Mapping[str, Tensor]) -> None:
         self.module.load_state_dict(filled, strict=True, assign=True)
         _fill_buffers(self.module, self.computed, self.device, self.part)
         self.module.eval().requires_grad_(False)
+
+
+class StoredWeights:
+    """The mapped files of a part, of which tensors are read onto a device again and again, and checked once."""
+
+    def __init__(self, part: Part, device: torch.device, dtype: torch.dtype) -> None:
+        self._part = part
+        self._device = device
+        self._dtype = dtype
+        self._files: dict[Path, Any] = {}
+        self._checked: set[Source] = set()
+
+    def read(self, source: Source) -> Tensor:
+        """Return what a source speaks of, on the device and in memory of its own.
+
+        Raises:
+            CheckpointError: it holds NaN or infinity.
+            MemoryError: the device is full.
+        """
+        path, name = self._part.places[source.name]
+        if path not in self._files:
+            self._files[path] = safe_open(path, framework="pt")
+        value = made_of(self._files[path].get_tensor(name), source)
+        with memory_errors():
+            if self._device.type == "cuda":  # from pinned memory the copy goes on beside the computing
+                value = value.pin_memory().to(self._device, non_blocking=True).to(self._dtype)
+            else:
+                value = value.to(self._device, self._dtype, copy=True)
+        if source not in self._checked:
+            check_numbers(value, source, self._part)
+            self._checked.add(source)
+        return value
+
+
+def share_out(networks: Sequence[PendingNetwork], room: int | None) -> list[Layout | None]:
+    """Return how each network is laid out in a room that all share; None for those that are there as a whole.
+
+    Each gets what streaming it takes, then small ones are let in whole before large ones.
+    """
+    if room is None or sum(network.size for network in networks) <= room:
+        return [None] * len(networks)
+    found: list[Layout | None] = [network.layout(0) for network in networks]
+    left = room - sum(layout.size for layout in found if layout is not None)
+    for index, network in sorted(enumerate(networks), key=lambda item: item[1].size):
+        least = network.layout(0).size
+        if network.size <= least + left:
+            found[index], left = None, left + least - network.size
+        elif left > 0:
+            layout = network.layout(least + left)
+            found[index], left = layout, left + least - layout.size
+    return found
+
+
+def check_free(place: Place, total: int) -> None:
+    """Raise MemoryError where so many bytes surely do not fit, before minutes are spent on reading them."""
+    if not place.device.startswith("cuda"):
+        return
+    free, _ = torch.cuda.mem_get_info(place.device)
+    free += torch.cuda.memory_reserved(place.device) - torch.cuda.memory_allocated(place.device)
+    if total > free:
+        raise MemoryError(f"{total:,} bytes are wanted, {free:,} are free")
 
 
 def assemble(handle: object, found: Family, networks: list[PendingNetwork]) -> object:
@@ -215,6 +306,16 @@ def made_of(tensor: Tensor, source: Source) -> Tensor:
     return tensor.reshape(source.shape)
 
 
+def _untie(module: nn.Module) -> None:
+    """Give each name a parameter of its own, so that names and parameters are the same in all that is made of it."""
+    seen: set[int] = set()
+    for inner in module.modules():
+        for name, value in inner._parameters.items():
+            if value is not None and id(value) in seen:
+                inner._parameters[name] = nn.Parameter(torch.empty_like(value), requires_grad=False)
+            seen.add(id(value))
+
+
 def _fill_buffers(module: nn.Module, computed: Mapping[str, Tensor], device: torch.device, part: Part) -> None:
     """Fill in what is kept beside the weights and never stored: what was computed, and transformers' positions."""
     for name, buffer in list(module.named_buffers()):
@@ -240,4 +341,8 @@ def memory_errors() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" not in str(error):  # what torch says of main memory has no class of its own
+            raise
         raise MemoryError(str(error)) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 import pluggy
 
 from graphgen.codec import BufferCodec
+from graphgen.jsontypes import JSON
 from graphgen.residency import Loader
 from graphgen.widgets import RootName
 
@@ -131,6 +132,14 @@ def find_devices() -> Sequence[DeviceInfo]:  # type: ignore[empty-body]
 @hookspec
 def diagnose() -> Sequence[Diagnosis]:  # type: ignore[empty-body]
     """Return what `graphgen doctor` should say about this plugin: library versions, devices, what is wrong."""
+
+
+@hookspec
+def describe_model(path: Path) -> Mapping[str, JSON] | None:
+    """Return what a file or folder of the models root is, read from its headers alone; None for what is none of yours.
+
+    `family` is what sockets want of it, `parts` the networks in it. It must not import heavy libraries.
+    """
 
 
 @hookspec

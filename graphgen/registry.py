@@ -92,6 +92,14 @@ class Registry:
                 )
         return found
 
+    def describe_model(self, path: Path) -> Mapping[str, JSON]:
+        """Ask the plugins what a file or folder of the models root is; empty where none knows it."""
+        for plugin in self.plugins:
+            with suppress(Exception):  # files are anybody's, and one that nobody can read is listed all the same
+                for told in _hooks(plugin).describe_model(path=path):
+                    return cast(Mapping[str, JSON], told)
+        return {}
+
     def environment(self, type_: str) -> Mapping[str, str]:
         """Return what a node's values depend on besides its inputs: versions, as its run record names them."""
         return self._environments[type_.partition(".")[0]]

@@ -22,7 +22,7 @@ from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
 from graphgen.server.problems import tell_problems
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.routes import events, nodes, outputs, page, runs, system
+from graphgen.server.routes import description, events, models, nodes, outputs, page, runs, system, uploads, workflows
 from graphgen.server.runner import Runner
 from graphgen.server.security import GUARD, PAGE, Guard, add_headers, answer_preflight
 from graphgen.server.settings import Settings
@@ -33,8 +33,12 @@ ROUTES: list[Route] = [
     *system.ROUTES,
     *nodes.ROUTES,
     *runs.ROUTES,
+    *workflows.ROUTES,
     *outputs.ROUTES,
+    *uploads.ROUTES,
+    *models.ROUTES,
     *events.ROUTES,
+    *description.ROUTES,
 ]
 
 
@@ -43,6 +47,7 @@ def make_app(engine: Engine, settings: Settings, folder: Path) -> web.Applicatio
     app = web.Application(middlewares=[tell_problems, _let_in], client_max_size=settings.limits.body_bytes)
     app[GUARD] = Guard(settings)
     app.on_response_prepare.append(add_headers)
+    app[description.DESCRIBED] = ROUTES
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app.on_shutdown.append(_end_streams)

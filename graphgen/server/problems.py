@@ -82,6 +82,10 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         return response_of(Trouble(503, "storage", detail, headers={"Retry-After": "5"}))
     except ConnectionError:
         raise  # nobody is there to be answered
+    except OSError as error:
+        _log.error("while answering %s %s: %s", request.method, request.path, error)
+        detail = "the server cannot read or write a file now; look at the disk and try again"
+        return response_of(Trouble(503, "storage", detail, headers={"Retry-After": "5"}))
     except Exception:
         _log.exception("a fault while answering %s %s", request.method, request.path)
         return response_of(Trouble(500, "fault", "a fault in graphgen; the server's log has the lines to report"))

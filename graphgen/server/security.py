@@ -28,7 +28,14 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
-"""On every answer. A page has a policy of its own, which lets it load its own parts."""
+"""On every answer."""
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""On pages of ours in place of the above."""
 
 OPEN = frozenset(("/health",))
 """Paths that need no token."""

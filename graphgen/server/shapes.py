@@ -195,3 +195,91 @@ class Health(TypedDict):
     """That the server is there."""
 
     status: Literal["ok"]
+
+
+class WorkflowView(TypedDict):
+    """A saved workflow: its name, and what it says of itself. `etag` identifies this version."""
+
+    name: str
+    title: str
+    description: str
+    own: bool
+    changed: float
+    etag: str
+    outputs: list[str]
+    parameters: list[str]
+
+
+class WorkflowsList(TypedDict):
+    """The saved workflows."""
+
+    workflows: list[WorkflowView]
+
+
+class VersionView(TypedDict):
+    """A version of a workflow."""
+
+    version: int
+    saved: float
+    etag: str
+
+
+class VersionsList(TypedDict):
+    """The versions of a workflow, the latest first."""
+
+    versions: list[VersionView]
+
+
+class Saved(TypedDict):
+    """What identifies the version that was saved."""
+
+    name: str
+    etag: str
+
+
+class UploadView(TypedDict):
+    """A file that was taken in; `name` is what a node's setting is given to read it from the inputs."""
+
+    name: str
+    digest: str
+    media_type: str
+    size: int
+    url: str
+    thumbnail: str | None
+
+
+class Carried(TypedDict):
+    """The workflow that a file carries, and the values that its parameters had."""
+
+    workflow: dict[str, object]
+    parameters: dict[str, object]
+
+
+class ModelView(TypedDict):
+    """A model, from the models root or one that comes along; `about` is what plugins tell of it, such as its family."""
+
+    name: str
+    size: int
+    shipped: bool
+    about: dict[str, object]
+
+
+class ModelsList(TypedDict):
+    """What lies in the models root."""
+
+    models: list[ModelView]
+
+
+class System(TypedDict):
+    """What the server is, and how it is."""
+
+    graphgen: str
+    python: str
+    uptime: float
+    device: dict[str, str]
+    plugins: list[str]
+    broken: list[dict[str, str]]
+    cache: dict[str, int]
+    free: dict[str, int | None]
+    runs: dict[str, int]
+    watchers: int

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from graphgen import BufferCodec, DeviceInfo, Diagnosis, FileFormat, Lease, Loaded, Loader, Place, Shipped, hookimpl
 from graphgen_nodes import devices, sockets
+from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.imaging.png import PNG
 from graphgen_nodes.tensors import TENSOR
 
@@ -106,6 +107,24 @@ def find_devices() -> list[DeviceInfo]:
 def diagnose() -> list[Diagnosis]:
     """Report torch's build, the NVIDIA driver and the devices."""
     return devices.diagnose()
+
+
+@hookimpl
+def describe_model(path: Path) -> Mapping[str, object] | None:
+    """Name the family of a checkpoint and the networks in it, from its headers, without importing torch."""
+    from graphgen_nodes.checkpoints.parts import open_checkpoint
+    from graphgen_nodes.families.handles import find_family
+
+    try:
+        checkpoint = open_checkpoint(path)
+    except CheckpointError:
+        return None
+    parts = list(checkpoint.parts)
+    try:
+        found = find_family(checkpoint)
+    except CheckpointError:  # no denoiser is in it, or one of a family that is not known
+        return {"parts": parts} if parts else None
+    return {"family": found.name, "title": found.title, "parts": parts}
 
 
 @hookimpl

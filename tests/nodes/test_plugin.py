@@ -193,3 +193,12 @@ def test_a_hostile_picture_is_refused_by_name_alone(engine: Engine, tmp_path: Pa
     with pytest.raises(WorkflowError, match=r"photo\.path: 'photo\.png' is not a picture that can be read") as caught:
         engine.check(WORKFLOW)  # type: ignore[arg-type]
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_describe_model_tells_family_and_parts_of_a_checkpoint_and_nothing_of_others(tmp_path: Path) -> None:
+    told = plugin.describe_model(plugin.MODELS / "emoji")
+    assert told is not None
+    assert (told["family"], told["parts"]) == ("sd1", ["unet", "text_encoder", "vae"])
+    stranger = tmp_path / "stranger.safetensors"
+    stranger.write_bytes(b"nothing of the kind")
+    assert plugin.describe_model(stranger) is None

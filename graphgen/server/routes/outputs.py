@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
 
+from graphgen.engine import Engine
+from graphgen.errors import WorkflowError
 from graphgen.hookspecs import FileFormat
+from graphgen.jsontypes import JSON
+from graphgen.provenance import PARAMETERS_KEY
 from graphgen.server.asking import number_in
 from graphgen.server.contents import find_path, is_digest
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import FileRow, find_files
 from graphgen.server.route import SERVICE, Route
+from graphgen.server.shapes import Carried
 
 FOREVER = "private, max-age=31536000, immutable"
 """What a digest names never changes."""
@@ -70,6 +78,36 @@ async def send_small(request: web.Request, root: str) -> web.StreamResponse:
     return web.Response(body=data, content_type=media_type, headers=headers)
 
 
+async def carried(request: web.Request) -> web.StreamResponse:
+    """Return the workflow that made a file, and the values that its parameters had."""
+    return await read_carried(request, "outputs")
+
+
+async def read_carried(request: web.Request, root: str) -> web.StreamResponse:
+    """Return the workflow that a file carries.
+
+    Raises:
+        Trouble: there is no such file.
+        WorkflowError: it carries none.
+    """
+    service = request.app[SERVICE]
+    _, path = await find(request, root)
+    return web.json_response(await service.aside(_carried, service.engine, path))
+
+
+def _carried(engine: Engine, path: Path) -> dict[str, JSON]:
+    try:
+        workflow = engine.read(path)
+    except WorkflowError as error:  # where the file lies is nobody's business
+        raise WorkflowError(
+            [replace(item, place=item.place.replace(str(path), "")) for item in error.problems]
+        ) from error
+    values: JSON = {}
+    with suppress(ValueError, RecursionError):  # anybody may have written it, and nothing depends on it
+        values = json.loads(engine.texts_in(path).get(PARAMETERS_KEY, "{}"))
+    return {"workflow": workflow.to_json(), "parameters": values if isinstance(values, dict) else {}}
+
+
 def _shrink(format_: FileFormat | None, path: Path, longest: int) -> tuple[str, bytes]:
     if format_ is None or format_.thumbnail is None:
         raise missing("thumbnail: nothing here makes this kind of file small")
@@ -80,6 +118,7 @@ def _shrink(format_: FileFormat | None, path: Path, longest: int) -> tuple[str, 
 
 
 ROUTES = [
+    Route("GET", "/api/outputs/{digest}/workflow", carried, {200: Carried}),
     Route(
         "GET",
         "/api/outputs/{digest}",
@@ -91,7 +130,7 @@ ROUTES = [
         "GET",
         "/api/outputs/{digest}/thumbnail",
         thumbnail,
-        {200: "image/jpeg", 304: None},
+        {200: "image/webp", 304: None},
         query={"size": "pixels of the longer side, 16 to 1024"},
     ),
 ]

@@ -9,9 +9,8 @@ from aiohttp import web
 
 from graphgen.server.problems import Trouble
 from graphgen.server.route import Route
-from graphgen.server.security import GUARD, PAGE
+from graphgen.server.security import GUARD, PAGE, PAGE_HEADERS
 
-_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
 _YEAR = 365 * 24 * 3600
 
 
@@ -21,7 +20,7 @@ async def page(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a 
         body=asset("index.html"),
         content_type="text/html",
         charset="utf-8",
-        headers={"Content-Security-Policy": f"{_POLICY}; frame-ancestors 'none'", "Cache-Control": "no-store"},
+        headers=PAGE_HEADERS,
     )
 
 

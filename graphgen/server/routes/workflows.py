@@ -1,0 +1,110 @@
+"""Saved workflows: listed, read, saved over the version one has seen, deleted, and taken back to an earlier version."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiohttp import web
+
+from graphgen.server import library
+from graphgen.server.asking import read_document
+from graphgen.server.library import library_of
+from graphgen.server.problems import Trouble, missing
+from graphgen.server.route import SERVICE, Route
+from graphgen.server.shapes import Saved, VersionsList, WorkflowsList
+from graphgen.strictjson import read_json
+
+
+async def listed(request: web.Request) -> web.StreamResponse:
+    """List the saved workflows: the user's own, and the examples."""
+    service = request.app[SERVICE]
+    return web.json_response({"workflows": await service.aside(library_of(service).listed)})
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Return a workflow's document; its ETag is what a later change must name."""
+    service = request.app[SERVICE]
+    data, tag = await service.aside(library_of(service).read, request.match_info["name"])
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if tag in {item.value for item in request.if_none_match or ()}:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=data, content_type="application/json", headers=headers)
+
+
+async def save(request: web.Request) -> web.StreamResponse:
+    """Save a workflow: a new one, or over the version whose ETag is given as If-Match. It need not be in order yet."""
+    document = await read_document(request)
+    if not isinstance(document, dict):
+        raise Trouble(422, "invalid-body", "a workflow is a JSON object")
+    return await _save(request, document)
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete one of the user's own workflows; its versions are kept."""
+    service = request.app[SERVICE]
+    act = partial(library_of(service).delete, name=request.match_info["name"], seen=_seen(request))
+    await service.write(act)
+    return web.Response(status=204)
+
+
+async def versions(request: web.Request) -> web.StreamResponse:
+    """List the versions of a workflow that were saved, also of one that was deleted."""
+    service, name = request.app[SERVICE], request.match_info["name"]
+    return web.json_response({"versions": await service.read(partial(library.versions, name=name))})
+
+
+async def version(request: web.Request) -> web.StreamResponse:
+    """Return a version of a workflow."""
+    service = request.app[SERVICE]
+    text = await service.read(partial(library.version, name=request.match_info["name"], number=_number(request)))
+    return web.Response(text=text, content_type="application/json")
+
+
+async def restore(request: web.Request) -> web.StreamResponse:
+    """Save an earlier version of a workflow again, as its latest."""
+    service, name = request.app[SERVICE], request.match_info["name"]
+    text = await service.read(partial(library.version, name=name, number=_number(request)))
+    document = read_json(text)
+    if not isinstance(document, dict):
+        raise missing("version")
+    return await _save(request, document)
+
+
+async def _save(request: web.Request, document: dict[str, object]) -> web.StreamResponse:
+    service, name = request.app[SERVICE], request.match_info["name"]
+    act = partial(library_of(service).save, name=name, document=document, seen=_seen(request))
+    tag = await service.write(act)
+    return web.json_response({"name": name, "etag": tag}, headers={"ETag": f'"{tag}"'})
+
+
+def _seen(request: web.Request) -> str | None:
+    """Return the version that a client has seen."""
+    tags = [item.value for item in request.if_match or ()]
+    if len(tags) > 1:
+        raise Trouble(400, "bad-header", "If-Match names one version")
+    return tags[0] if tags else None
+
+
+def _number(request: web.Request) -> int:
+    text = request.match_info["version"]
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise missing("version")
+    return int(text)
+
+
+_MATCH = {"If-Match": "the ETag of the version seen; left out for a new workflow"}
+ROUTES = [
+    Route("GET", "/api/workflows", listed, {200: WorkflowsList}),
+    Route(
+        "GET",
+        "/api/workflows/{name}",
+        show,
+        {200: dict[str, object], 304: None},
+        headers={"If-None-Match": "an ETag"},
+    ),
+    Route("PUT", "/api/workflows/{name}", save, {200: Saved}, body=dict[str, object], headers=_MATCH),
+    Route("DELETE", "/api/workflows/{name}", delete, {204: None}, headers=_MATCH),
+    Route("GET", "/api/workflows/{name}/versions", versions, {200: VersionsList}),
+    Route("GET", "/api/workflows/{name}/versions/{version}", version, {200: dict[str, object]}),
+    Route("POST", "/api/workflows/{name}/versions/{version}/restore", restore, {200: Saved}, headers=_MATCH),
+]

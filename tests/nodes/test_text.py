@@ -15,6 +15,7 @@ from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import text_encoder_handle
 from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.text.encode import PromptEncoder
+from graphgen_nodes.text.options import AS_TYPED, ReadingOptions
 
 ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux")
 CPU = torch.device("cpu")
@@ -30,7 +31,8 @@ def encoder_of(arch: Arch, *, single: bool = False) -> PromptEncoder:
 
 
 def encoded(encoder: PromptEncoder, prompt: str, warn: Callable[[str], None]) -> TextConditioning:
-    found = encoder.encode(prompt, warn)
+    """Return what a pipeline would make of a prompt: 75 tokens, brackets as typed."""
+    found = encoder.encode(prompt, warn, options=AS_TYPED)
     assert isinstance(found, TextConditioning)
     return found
 
@@ -88,14 +90,14 @@ def test_each_encoder_reads_its_own_prompt() -> None:
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_no_words_are_zeros_where_asked(text: str) -> None:
     encoder = encoder_of("sdxl")
-    nothing, said = encoder.encode(text, refuse, empty="zeros"), encoder.encode(text, refuse)
+    nothing, said = encoder.encode(text, refuse, options=ReadingOptions(empty="zeros")), encoder.encode(text, refuse)
     assert isinstance(nothing, SizedConditioning)
     assert isinstance(said, SizedConditioning)
     assert not nothing.embeddings.any()
     assert not nothing.pooled.any()  # type: ignore[union-attr]  # SDXL has a pooled prompt
     assert nothing.embeddings.shape == said.embeddings.shape
     assert said.embeddings.any()
-    second = encoder.encode(text, refuse, others=("a cat",), empty="zeros")
+    second = encoder.encode(text, refuse, others=("a cat",), options=ReadingOptions(empty="zeros"))
     assert isinstance(second, SizedConditioning)
     assert second.embeddings.any(), "one of the encoders has words to read"
 
@@ -104,7 +106,7 @@ def test_no_words_are_zeros_where_asked(text: str) -> None:
 def test_t5_reads_as_many_tokens_as_wanted(length: int) -> None:
     warnings: list[str] = []
     prompt = " ".join(["apple"] * 40)
-    found = encoder_of("sd3").encode(prompt, warnings.append, length=length)
+    found = encoder_of("sd3").encode(prompt, warnings.append, options=ReadingOptions(length=length))
     assert isinstance(found, TextConditioning)
     pipeline = make_pipeline("sd3", seed=0)
     expected = pipeline.encode_prompt(
@@ -114,7 +116,7 @@ def test_t5_reads_as_many_tokens_as_wanted(length: int) -> None:
     torch.testing.assert_close(found.embeddings, expected[0], rtol=0, atol=1e-5)
     assert len(warnings) == (length == 32)
     with pytest.raises(Refusal, match="has no T5"):
-        encoder_of("sd1").encode(prompt, refuse, length=length)
+        encoder_of("sd1").encode(prompt, refuse, options=ReadingOptions(length=length))
 
 
 @pytest.mark.parametrize("arch", ARCHES)
@@ -153,5 +155,5 @@ def test_what_is_too_long_is_left_out_with_a_warning() -> None:
 def test_sd3_reads_more_with_t5() -> None:
     """Fit T5's 256 tokens though CLIP's 77 are exceeded: the warning is about the latter."""
     warnings: list[str] = []
-    encoder_of("sd3").encode(" ".join(["apple"] * 80), warnings.append)
+    encoder_of("sd3").encode(" ".join(["apple"] * 80), warnings.append, options=AS_TYPED)
     assert warnings == ["the prompt is too long; not read: 'apple apple apple apple apple'"]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from transformers import CLIPTokenizer, T5Tokenizer
 
+from graphgen_nodes.text.chunks import chunked
+from graphgen_nodes.text.syntax import plain
 from graphgen_nodes.text.tokenizers import ASSETS, KINDS, PromptTokenizer, TokenizerError, load_tokenizer
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
@@ -132,15 +134,15 @@ def test_a_long_prompt_keeps_its_end_token(kind: str) -> None:
     text = "one two three four five six seven"
     whole, cut = tokenizer.encode(text, 20), tokenizer.encode(text, 6)
     assert cut == [*whole[:5], tokenizer.end]
-    assert tokenizer.cut_off(text, 20) == ""
-    dropped = tokenizer.cut_off(text, 6)
+    assert chunked(tokenizer, plain(text), 20, 1).unread == ""
+    dropped = chunked(tokenizer, plain(text), 6, 1).unread
     assert text.endswith(dropped)
     kept = text.removesuffix(dropped)
     assert tokenizer.encode(kept, 6) == cut
 
 
 def test_cut_off_names_the_words_as_they_were_typed() -> None:
-    assert load_tokenizer("clip").cut_off("A Photo of a Big Cat, sitting", 7) == "Cat, sitting"
+    assert chunked(load_tokenizer("clip"), plain("A Photo of a Big Cat, sitting"), 7, 1).unread == "Cat, sitting"
 
 
 def test_a_length_without_room_is_refused() -> None:

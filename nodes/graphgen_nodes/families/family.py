@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from graphgen_nodes.sockets import Conditioning
+    from graphgen_nodes.text.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Slot:
     """A place for a network in a family: `part` in diffusers' names, `kinds` it has in checkpoints, how it is built.
 
     `tokenizer` is the shipped one, for a text encoder whose checkpoint brings none; `length` is how many tokens it
-    reads. `half` is the number format that serves this network where half precision is wanted: float16 is finer,
-    bfloat16 does not overflow.
+    reads at a time. `layer` is which of a text encoder's layers its family listens to, counted from the end: 1 is the
+    last, after its final norm, others are without; 0 is none, where only the pooled output is used. `half` is the
+    number format that serves this network where half precision is wanted: float16 is finer, bfloat16 does not overflow.
     """
 
     part: str
@@ -43,11 +45,17 @@ class Slot:
     half: Literal["float16", "bfloat16", "float32"] = "float16"
     length: int = 77
     optional: bool = False
+    layer: int = 1
 
     @property
     def stretches(self) -> bool:
         """Tell whether a text encoder can read any number of tokens: T5 knows positions only relative to each other."""
         return self.tokenizer == "t5"
+
+    @property
+    def chunks(self) -> bool:
+        """Tell whether a text encoder reads a long prompt in several chunks: CLIP, where its tokens are used."""
+        return not self.stretches and self.layer > 0
 
 
 READS_NONE = "guide it by a class label where it takes one, else by guiders.none with nothing wired to positive"
@@ -201,10 +209,10 @@ class Family(ABC):
         cells = torch.nn.functional.interpolate(mask, size=samples.shape[-2:])
         return torch.cat([cells.expand(len(samples), -1, -1, -1), samples], dim=1)
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> Conditioning:  # noqa: ARG002
-        """Encode token ids `[batch, tokens]` into a conditioning of the family's own class, on any device.
+    def conditioning(self, read: Mapping[str, Reading]) -> Conditioning:  # noqa: ARG002
+        """Make a conditioning of the family's own class of what its text encoders said of a prompt.
 
-        Both mappings are by the slots' parts; an optional encoder that the checkpoint lacks is in neither.
+        By the slots' parts; an optional encoder that the checkpoint lacks is not among them.
 
         Raises:
             ValueError: the family reads no text.

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from graphgen_nodes.sockets import Conditioning
+    from graphgen_nodes.text.reading import Reading
 
 PATCH = 2
 """Cells of a latent to the side of a token."""
@@ -61,7 +62,7 @@ class Flux(Family):
     # activations exceed float16's range
     denoiser = Slot("transformer", ("transformer", "denoiser"), FluxTransformer(), half="bfloat16")
     texts = (
-        Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu"), "clip"),
+        Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu"), "clip", layer=0),
         Slot("text_encoder_2", ("text_encoder_2", "t5xxl"), T5Encoder(), "t5", "bfloat16", 512),
     )
     controls = (Slot("controlnet", ("controlnet",), ControlFlux(), half="bfloat16"),)
@@ -194,11 +195,9 @@ class Flux(Family):
         pixels = torch.nn.functional.pixel_unshuffle(mask, cell)
         return torch.cat([samples, pixels.expand(len(samples), -1, -1, -1)], dim=1)
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> GuidedConditioning:
+    def conditioning(self, read: Mapping[str, Reading]) -> GuidedConditioning:
         """Return T5's last states and CLIP's pooled ones."""
-        pooled = encoders["text_encoder"](ids["text_encoder"]).pooler_output
-        states = encoders["text_encoder_2"](ids["text_encoder_2"]).last_hidden_state
-        return GuidedConditioning(self.name, states, pooled)
+        return GuidedConditioning(self.name, read["text_encoder_2"].states, read["text_encoder"].pooled)
 
 
 def pack(latent: Tensor) -> Tensor:

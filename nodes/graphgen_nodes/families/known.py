@@ -15,7 +15,7 @@ from graphgen_nodes.checkpoints.layouts.architecture import Incomplete
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, names_file, tokenizer_folder
 from graphgen_nodes.facts import denoiser_facts, format_facts
 from graphgen_nodes.families import family
-from graphgen_nodes.families.family import Slot, find_part
+from graphgen_nodes.families.family import Slot, find_part, whole
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, find_text, text_encoder_handle
 from graphgen_nodes.sockets import Precision
 
@@ -42,8 +42,7 @@ def known_denoiser(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pre
 def known_text_encoder(checkpoints: Sequence[Checkpoint], name: str = "auto", precision: Precision = "auto") -> Facts:
     """Return the facts of the text encoders in one or several checkpoints: those of their handle and what they give.
 
-    `windows` are the tokenizers, by kind or folder, with how many tokens are read of each and
-    whether that number can be another.
+    `windows` are what `graphgen_nodes.text.windows.Window` holds, with tokenizers by kind or folder.
 
     Raises:
         CheckpointError: a handle cannot be made either.
@@ -58,7 +57,7 @@ def known_text_encoder(checkpoints: Sequence[Checkpoint], name: str = "auto", pr
         "components": [weights.part for weights in handle.encoders],
         "weights": [asdict(weights) for weights in handle.encoders],
         "precision": handle.precision,
-        "windows": [_window(slot, part) for slot, part in parts.values()],
+        "windows": [_window(slot, part, configs[slot.part]) for slot, part in parts.values()],
         **(found.gives(complete) if len(complete) == len(configs) else {}),
     }
 
@@ -89,9 +88,11 @@ def _told_by_shapes(slot: Slot, part: Part | None) -> Config | None:
         return None  # told when it is loaded, with the tensor's name
 
 
-def _window(slot: Slot, part: Part) -> Facts:
+def _window(slot: Slot, part: Part, config: Config | None) -> Facts:
     return {
         "tokenizer": str(tokenizer_folder(part) or slot.tokenizer),
         "length": slot.length,
         "stretches": slot.stretches,
+        "chunks": slot.chunks,
+        "layers": whole(config, "num_hidden_layers"),
     }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from graphgen_nodes.sockets import Conditioning
+    from graphgen_nodes.text.reading import Reading
 
 # where a UNet's innermost attention projects its input: a convolution in 1.x, a matrix in 2.x
 PROJECTIONS = ("middle_block.1.proj_in.weight", "mid_block.attentions.0.proj_in.weight")
@@ -73,10 +74,9 @@ class StableDiffusion(Family):
         found: Tensor = network(x, timestep, encoder_hidden_states=states, return_dict=False)[0]
         return found
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> TextConditioning:
-        """Return the text encoder's last states after its final norm; nothing pooled."""
-        states: Tensor = encoders["text_encoder"](ids["text_encoder"]).last_hidden_state
-        return TextConditioning(self.name, states)
+    def conditioning(self, read: Mapping[str, Reading]) -> TextConditioning:
+        """Return the text encoder's states after its final norm; nothing pooled."""
+        return TextConditioning(self.name, read["text_encoder"].states)
 
 
 class StableDiffusion1(StableDiffusion):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from graphgen_nodes.sockets import Conditioning
+    from graphgen_nodes.text.reading import Reading
 
 T5_WIDTH, T5_TOKENS = 4096, 256
 SCALE, SHIFT = 1.5305, 0.0609
@@ -47,8 +48,8 @@ class StableDiffusion3(Family):
     latent_family = "sd3"
     denoiser = Slot("transformer", ("transformer", "denoiser"), MMDiT())
     texts = (
-        Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu", projection=True), "clip"),
-        Slot("text_encoder_2", ("text_encoder_2", "clip_g"), ClipText("gelu", projection=True), "openclip"),
+        Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu", projection=True), "clip", layer=2),
+        Slot("text_encoder_2", ("text_encoder_2", "clip_g"), ClipText("gelu", projection=True), "openclip", layer=2),
         # T5-XXL's activations exceed float16's range
         Slot("text_encoder_3", ("text_encoder_3", "t5xxl"), T5Encoder(), "t5", "bfloat16", T5_TOKENS, optional=True),
     )
@@ -119,22 +120,16 @@ class StableDiffusion3(Family):
         )[0]
         return found
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> TextConditioning:
+    def conditioning(self, read: Mapping[str, Reading]) -> TextConditioning:
         """Return CLIP tokens (the states before each last layer) and T5 tokens, and the projected CLIP outputs."""
         import torch
 
-        states, pooled = [], []
-        for part in ("text_encoder", "text_encoder_2"):
-            found = encoders[part](ids[part], output_hidden_states=True)
-            states.append(found.hidden_states[-2])
-            pooled.append(found.text_embeds)
-        clip = torch.cat(states, dim=-1)
-        if "text_encoder_3" in encoders:
-            t5 = encoders["text_encoder_3"](ids["text_encoder_3"]).last_hidden_state.to(clip.dtype)
-        else:
-            t5 = clip.new_zeros(len(clip), T5_TOKENS, T5_WIDTH)
-        padded = torch.nn.functional.pad(clip, (0, t5.shape[-1] - clip.shape[-1]))
-        return TextConditioning(self.name, torch.cat([padded, t5], dim=1), torch.cat(pooled, dim=-1))
+        first, second, *t5 = (read[slot.part] for slot in self.texts if slot.part in read)
+        clip = torch.cat([first.states, second.states], dim=-1)
+        tokens = t5[0].states if t5 else clip.new_zeros(len(clip), T5_TOKENS, T5_WIDTH)
+        padded = torch.nn.functional.pad(clip, (0, tokens.shape[-1] - clip.shape[-1]))
+        pooled = [found.pooled for found in (first, second) if found.pooled is not None]
+        return TextConditioning(self.name, torch.cat([padded, tokens], dim=1), torch.cat(pooled, dim=-1))
 
 
 FAMILIES = (StableDiffusion3(),)

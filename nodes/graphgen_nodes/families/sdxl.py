@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from graphgen_nodes.sockets import Conditioning
+    from graphgen_nodes.text.reading import Reading
 
 # each under the release's name and under diffusers'
 FIRST_ATTENTION = ("input_blocks.1.1.norm.weight", "down_blocks.0.attentions.0.norm.weight")
@@ -37,8 +38,8 @@ SIZES = 6
 SCORE = 6.0
 """The aesthetic score that the refiner is told unless something else is said."""
 
-CLIP_L = Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu"), "clip")
-BIG_G = Slot("text_encoder_2", ("text_encoder_2", "clip_g"), ClipText("gelu", projection=True), "openclip")
+CLIP_L = Slot("text_encoder", ("text_encoder", "clip_l"), ClipText("quick_gelu"), "clip", layer=2)
+BIG_G = Slot("text_encoder_2", ("text_encoder_2", "clip_g"), ClipText("gelu", projection=True), "openclip", layer=2)
 
 
 class StableDiffusionXL(StableDiffusion):
@@ -95,16 +96,14 @@ class StableDiffusionXL(StableDiffusion):
         """Return what is told of the picture, `[batch, numbers]`: whole, cropped and target size."""
         return _sizes(words, x)
 
-    def encode(self, encoders: Mapping[str, nn.Module], ids: Mapping[str, Tensor]) -> SizedConditioning:
+    def conditioning(self, read: Mapping[str, Reading]) -> SizedConditioning:
         """Return the states before each encoder's last layer side by side, and bigG's projection."""
         import torch
 
-        found = {part: encoder(ids[part], output_hidden_states=True) for part, encoder in encoders.items()}
-        states = torch.cat([found[slot.part].hidden_states[-2] for slot in self.texts], dim=-1)
+        states = torch.cat([read[slot.part].states for slot in self.texts], dim=-1)
         nothing = torch.zeros(len(states), SIZES, dtype=torch.int64)
-        return SizedConditioning(
-            self.name, states, found[BIG_G.part].text_embeds, sizes=nothing, score=torch.zeros(len(states))
-        )
+        pooled = read[BIG_G.part].pooled
+        return SizedConditioning(self.name, states, pooled, sizes=nothing, score=torch.zeros(len(states)))
 
 
 class StableDiffusionXLRefiner(StableDiffusionXL):

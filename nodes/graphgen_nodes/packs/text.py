@@ -15,7 +15,9 @@ from graphgen_nodes.facts import count_of, kept, number_of, refusing
 from graphgen_nodes.families import families
 from graphgen_nodes.families.family import READS_NONE
 from graphgen_nodes.sockets import Conditioning, GuidedConditioning, TextEncoder
-from graphgen_nodes.text.windows import lengthened, too_long, unread_of
+from graphgen_nodes.text.chunks import MOST_CHUNKS
+from graphgen_nodes.text.options import ReadingOptions, Weighting
+from graphgen_nodes.text.windows import foreseen
 
 if TYPE_CHECKING:
     from graphgen_nodes.text.encode import PromptEncoder
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 PROMPTS = ("text", "text_2", "text_3")
 """The settings that are prompts, for the first, second and third text encoder."""
+
+NUMBERS = ("chunks", "skip", "length")
+"""The settings that are numbers."""
 
 Another = Annotated[
     str,
@@ -36,16 +41,19 @@ def _refuse(family: str) -> NoReturn:
 
 
 def _encoded(known: Known) -> dict[str, Facts]:
-    length = count_of(known.settings, "length")
-    encoder = lengthened(known.inputs.get("encoder", {}), length or 0)
-    texts = [text for name in PROMPTS if isinstance(text := known.settings.get(name), str)]
+    encoder = known.inputs.get("encoder", {})
     if encoder.get("components") == []:
         _refuse(str(encoder.get("family")))
+    facts = {"batch": 1, "beside": "nothing", **kept(encoder, "family", "embedding", "pooled")}
+    texts = [text for name in PROMPTS if isinstance(text := known.settings.get(name), str)]
+    numbers = [number for name in NUMBERS if (number := count_of(known.settings, name)) is not None]
+    weighting = known.settings.get("weighting")
+    if len(texts) < len(PROMPTS) or len(numbers) < len(NUMBERS) or not isinstance(weighting, str):
+        return {"conditioning": facts}
+    chunks, skip, length = numbers
     with refusing("text"):
-        unread = unread_of(texts, encoder) if len(texts) == len(PROMPTS) and length is not None else None
-    known_tokens = () if length is None else ("tokens",)
-    facts = {"batch": 1, "beside": "nothing", **kept(encoder, "family", *known_tokens, "embedding", "pooled")}
-    return {"conditioning": {**facts, "note": too_long(unread)} if unread else facts}
+        options = ReadingOptions(cast(Weighting, weighting), chunks, skip, length)
+        return {"conditioning": {**facts, **foreseen(texts, encoder, options)}}
 
 
 def _told(known: Known) -> dict[str, Facts]:
@@ -77,12 +85,27 @@ def encode(
     length: Annotated[
         int, Field(ge=0, le=512, description="How many tokens T5 reads, where a model has one; 0 is as usual for it.")
     ] = 0,
+    weighting: Annotated[
+        Weighting,
+        Field(
+            description="What (word:1.3) does: interpolate from no words to it (ComfyUI), normalise (A1111) or "
+            "multiply it; off: brackets are read as typed."
+        ),
+    ] = "interpolate",
+    chunks: Annotated[
+        int,
+        Field(ge=0, le=MOST_CHUNKS, description="How many times 75 tokens CLIP reads; 0: as many as the prompt has."),
+    ] = 0,
+    skip: Annotated[
+        int, Field(ge=0, le=30, description="Listen to CLIP so many layers earlier than usual for the model.")
+    ] = 0,
 ) -> Conditioning:
     """Read a prompt as a model understands it.
 
-    Stable Diffusion reads 75 words or parts of words (SD3's T5 255, Flux's 511); what is beyond is left out, with a
-    warning. Where a model has several text encoders (SDXL: CLIP ViT-L, CLIP bigG; SD3: a T5 besides; Flux: CLIP ViT-L,
-    T5), the second and third can read other prompts.
+    `(word)` and `(word:1.3)` make a word count for more, `[word]` for less; BREAK begins a new chunk. CLIP reads
+    75 words or parts of words at a time, and longer prompts in several chunks; SD3's T5 reads 255, Flux's 511, and what
+    is beyond is left out with a warning. Where a model has several text encoders (SDXL: CLIP ViT-L, CLIP bigG; SD3: a
+    T5 besides; Flux: CLIP ViT-L, T5), the second and third can read other prompts. See docs/text.md.
     """
 
     def warn(message: str) -> None:
@@ -93,7 +116,8 @@ def encode(
     silence = encoder.empty if empty == "auto" else empty
     with context.resource(encoder) as loaded:
         encoders = cast("PromptEncoder", loaded)
-        return encoders.encode(text, warn, others=(text_2, text_3), empty=silence, length=length)
+        options = ReadingOptions(weighting, chunks, skip, length, silence)
+        return encoders.encode(text, warn, others=(text_2, text_3), options=options)
 
 
 @node(category="text", title="Distilled guidance", cheap=True, infer=_told)

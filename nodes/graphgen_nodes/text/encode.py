@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from graphgen_nodes.conditionings import on_cpu, zeros_like
-from graphgen_nodes.families.family import Family
-from graphgen_nodes.sockets import Conditioning, EmptyPrompt
+from graphgen_nodes.families.family import Family, Slot
+from graphgen_nodes.sockets import Conditioning
+from graphgen_nodes.text.chunks import Chunk, empty
+from graphgen_nodes.text.options import USUAL, ReadingOptions
 from graphgen_nodes.text.prompts import prompt_of_each
+from graphgen_nodes.text.reading import Reading, read
 from graphgen_nodes.text.tokenizers import PromptTokenizer
-from graphgen_nodes.text.windows import fixed_length, too_long
+from graphgen_nodes.text.windows import Window, check_options, seen, too_long, written
 
 
 @dataclass(frozen=True)
@@ -42,36 +45,47 @@ class PromptEncoder:
         warn: Callable[[str], None],
         *,
         others: Sequence[str] = (),
-        empty: EmptyPrompt = "encoded",
-        length: int = 0,
+        options: ReadingOptions = USUAL,
     ) -> Conditioning:
-        """Encode a prompt; `warn` is told what part of it is too long to be read.
+        """Encode a prompt; `warn` is told what part of it is too long to be read, and what was perhaps not meant.
 
-        A prompt that is too long loses its last words, never its end token. `others` are prompts for the second and
-        further encoders, where they are to read something else. `empty` is what becomes of no words at all, `length`
-        how many tokens T5 reads (0: as usual).
+        `others` are prompts for the second and further encoders, where they are to read something else.
 
         Raises:
-            Refusal: there are more prompts than encoders, or a length and no T5.
+            Refusal: there are more prompts than encoders, or an option that no encoder has.
         """
-        lengths = self._lengths(length)
-        texts = dict(zip(self.encoders, prompt_of_each((text, *others), len(self.encoders)), strict=True))
-        ids = {part: self._ids(part, own, lengths[part]) for part, own in texts.items()}
-        for end in dict.fromkeys(self.tokenizers[part].cut_off(own, lengths[part]) for part, own in texts.items()):
-            if end:
-                warn(too_long([end]))
+        windows = self._windows()
+        check_options(windows, options)
+        texts = prompt_of_each((text, *others), len(self.encoders))
+        prompts = [written(own, options) for own in texts]
+        found = [seen(prompt, window, options) for prompt, window in zip(prompts, windows, strict=True)]
+        unread = dict.fromkeys(end for own in found for end in [own.unread] if end)
+        for note in dict.fromkeys([note for prompt in prompts for note in prompt.notes]):
+            warn(note)
+        for end in unread:
+            warn(too_long([end]))
+        chunks = dict(zip(self.encoders, (own.chunks for own in found), strict=True))
         with torch.no_grad():
-            found = self.family.encode(self.encoders, ids)
-            silent = empty == "zeros" and not any(own.strip() for own in texts.values())
-            return on_cpu(zeros_like(found) if silent else found)
+            said = self.family.conditioning(self._read(chunks, options))
+            silent = options.empty == "zeros" and not any(own.strip() for prompt in prompts for own in prompt.texts)
+            return on_cpu(zeros_like(said) if silent else said)
 
-    def _ids(self, part: str, text: str, length: int) -> Tensor:
-        device = next(self.encoders[part].parameters()).device
-        return torch.tensor([self.tokenizers[part].encode(text, length)], device=device)
+    def _read(self, chunks: Mapping[str, Sequence[Chunk]], options: ReadingOptions) -> dict[str, Reading]:
+        """Let each encoder read its chunks; encoders side by side read equally many, some of them empty."""
+        slots = {slot.part: slot for slot in self.family.texts}
+        most = max([options.chunks, *(len(own) for part, own in chunks.items() if slots[part].chunks)])
+        found = {}
+        for part, own in chunks.items():
+            slot, nothing = slots[part], empty(self.tokenizers[part], len(own[0].ids))
+            padded = [*own, *[nothing] * (most - len(own))] if slot.chunks else own
+            skip = options.skip if slot.chunks else 0
+            found[part] = read(self.encoders[part], slot, padded, nothing, weighting=options.weighting, skip=skip)
+        return found
 
-    def _lengths(self, length: int) -> dict[str, int]:
-        """Return how many tokens each encoder reads."""
-        slots = [slot for slot in self.family.texts if slot.part in self.encoders]
-        if length and not any(slot.stretches for slot in slots):
-            raise fixed_length(length)
-        return {slot.part: length if length and slot.stretches else slot.length for slot in slots}
+    def _windows(self) -> list[Window]:
+        slots = {slot.part: slot for slot in self.family.texts}
+        return [self._window(slots[part]) for part in self.encoders]
+
+    def _window(self, slot: Slot) -> Window:
+        layers = getattr(self.encoders[slot.part].config, "num_hidden_layers", 0)
+        return Window(self.tokenizers[slot.part], slot.length, slot.stretches, slot.chunks, layers)

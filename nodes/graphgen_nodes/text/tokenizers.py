@@ -16,12 +16,12 @@ import lzma
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE
 
-__all__ = ["KINDS", "PromptTokenizer", "TokenizerError", "load_tokenizer"]
+__all__ = ["KINDS", "PromptTokenizer", "Token", "TokenizerError", "load_tokenizer"]
 
 ASSETS = Path(__file__).parent.parent / "assets" / "tokenizers"
 
@@ -32,6 +32,15 @@ LONGEST = 1_000_000  # transformers writes 1e30 as model_max_length where there 
 
 class TokenizerError(ValueError):
     """Report a tokenizer that cannot be read, or a text or length that it cannot take."""
+
+
+class Token(NamedTuple):
+    """A token of a text: its id, the letters from `start` up to `end`, and which word it is of."""
+
+    id: int
+    start: int
+    end: int
+    word: int | None
 
 
 @dataclass(frozen=True)
@@ -66,14 +75,12 @@ class PromptTokenizer:
         """Count a prompt's tokens before any is cut, begin and end tokens included."""
         return len(self._ids(text))
 
-    def cut_off(self, text: str, length: int | None = None) -> str:
-        """Return the end of a prompt that ``encode`` drops at this length; empty if all fits."""
-        length = self._checked_length(length)
+    def tokens(self, text: str) -> list[Token]:
+        """Return a prompt's tokens without begin and end marks, and where in the text each stands."""
         encoding = self.backend.encode(_checked_text(text))
-        if len(encoding.ids) <= length:
-            return ""
-        start: int = encoding.offsets[length - 1][0]
-        return text[start:].strip()
+        found = zip(encoding.ids, encoding.offsets, encoding.word_ids, strict=True)
+        marked = [Token(id_, start, end, word) for id_, (start, end), word in found]
+        return marked[0 if self.begin is None else 1 : -1]
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.backend.encode(_checked_text(text)).ids

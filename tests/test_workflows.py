@@ -169,6 +169,28 @@ def test_text_to_image_on_a_gpu_in_half_precision() -> None:
     assert np.abs(one - other).mean() < 0.05
 
 
+def test_inpainting_paints_within_the_mask_alone(engine: Engine) -> None:
+    """The red apple becomes green; half of the picture, which the mask leaves out, stays as it was."""
+    folder = engine.config.roots.inputs
+    folder.mkdir(parents=True, exist_ok=True)
+    marked = np.zeros((64, 64), np.uint8)
+    marked[:, :32] = 255
+    Picture.fromarray(marked).save(folder / "left.png")
+    path = TEXT_TO_IMAGE.with_name("inpaint.json")
+    painted = picture(engine.run(path))
+    assert painted[:, :, 96:160, 96:160].mean(axis=(0, 2, 3)).argmax() == 1
+    half = picture(engine.run(path, {"mask": "left.png"}))
+    assert half[:, :, 96:160, 150:200].mean(axis=(0, 2, 3)).argmax() == 0
+
+
+def test_outpainting_keeps_what_is_there(engine: Engine) -> None:
+    found = picture(engine.run(TEXT_TO_IMAGE.with_name("outpainting.json"), {"steps": 4}))
+    assert found.shape == (1, 3, 64, 64)
+    inner = engine.run(TEXT_TO_IMAGE.with_name("outpainting.json"), {"steps": 4}).outputs["before"]
+    assert isinstance(inner, Image)
+    assert np.array_equal(found[:, :, 20:44, 20:44], inner.pixels.numpy()[:, :, 4:28, 4:28])
+
+
 def test_fork_draws_both_pictures_and_shares_their_beginning(engine: Engine) -> None:
     """A red apple, and a green one in its place; when the fork comes late, nearly the same twice."""
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""What denoisers see beside the noisy latent, as facts: what is shown must be what is seen. Torch-free."""
+"""Pictures beside the latent that is drawn, as facts: those that a denoiser sees, and those kept around. Torch-free."""
 
 from __future__ import annotations
 
@@ -33,3 +33,18 @@ def check_shown_size(guider: Facts, latent: Facts) -> None:
         if shown is not None and cells is not None and shown != cells:
             message = f"has {cells} {name}, but what the denoiser sees beside it has {shown}"
             raise Refusal(message, at="latent", cure="make both for one size of pictures")
+
+
+def check_kept_picture(sampler: Facts, latent: Facts) -> None:
+    """Refuse to sample a latent unlike the one that a method keeps outside a mask."""
+    for name, what in (("format", "format"), ("rows", "rows"), ("columns", "columns")):
+        if name in sampler and name in latent and sampler[name] != latent[name]:
+            raise Refusal(
+                f"differs in {what} from the picture that editing.inpaint keeps",
+                at="latent",
+                cure="sample the picture's own latent, or an empty one of its size",
+            )
+    kept, images = sampler.get("batch"), latent.get("batch")
+    if isinstance(kept, int) and isinstance(images, int) and kept not in (1, images):
+        message = f"is a batch of {images}, but editing.inpaint keeps {kept} pictures"
+        raise Refusal(message, at="latent", allowed=f"a batch of {kept}", cure="give editing.inpaint one picture")

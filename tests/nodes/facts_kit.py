@@ -29,6 +29,7 @@ from graphgen_nodes import (
 )
 from graphgen_nodes.compositions import Composition
 from graphgen_nodes.sampling.guiders import ClippedGuidance
+from graphgen_nodes.sampling.masked import MaskedSampler
 from graphgen_nodes.sockets import Path
 
 
@@ -91,6 +92,12 @@ def shown(beside: Tensor, batch: int) -> dict[str, object]:
     count, channels, rows, columns = beside.shape
     kind = {4: "picture", 5: "masked_picture"}[channels]
     return {"beside": kind, "batch": max(batch, count), "rows": rows, "columns": columns}
+
+
+@facts_of.register
+def _(value: MaskedSampler) -> dict[str, object]:
+    latent = facts_of(value.latent)
+    return {**facts_of(value.sampler), **{name: latent[name] for name in ("format", "rows", "columns", "batch")}}
 
 
 @facts_of.register

@@ -270,9 +270,9 @@ def test_dual_guidance_is_the_paper_s_formula(scale: float, middle_scale: float)
 # --- what is known and refused before anything runs -------------------------------------------------------------------
 
 
-def problems_of(plan: dict[str, Any], **parameters: JSON) -> str:
+def problems_of(plan: dict[str, Any], **parameters: Any) -> str:
     with pytest.raises(WorkflowError) as caught:
-        graphgen.run(plan, **USUAL, **parameters)
+        ours(plan, **parameters)
     return "\n".join(str(problem) for problem in caught.value.problems)
 
 

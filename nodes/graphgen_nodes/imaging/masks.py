@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,16 @@ from graphgen_nodes.sockets import Image, Latent, Mask
 
 Channel = Literal["luminance", "alpha", "red", "green", "blue"]
 Operation = Literal["union", "intersection", "difference", "exclusion"]
+
+
+class Border(NamedTuple):
+    """Pixels to add to each side of a picture."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
 
 _LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # ITU-R BT.709, on the values as they are stored
 _CHANNELS = {"red": 0, "green": 1, "blue": 2}
@@ -131,16 +141,53 @@ def painted(mask: Mask, latent: Latent) -> Tensor:
     Raises:
         ValueError: sizes or batches differ.
     """
-    rows, columns = latent.samples.shape[-2:]
-    cell = latent.format.downscale
-    sizes = {"latent": Size(columns * cell, rows * cell), "mask": size_of(mask)}
-    check_same(sizes, {"latent": len(latent.samples), "mask": len(mask.values)})
+    _check_pictured(mask, latent)
     return (mask.values[:, None] >= 0.5).float()
+
+
+def of_cells(mask: Mask, latent: Latent) -> Tensor:
+    """Return `[batch, 1, rows, columns]`: the mean of a mask of a latent's picture over each of its cells.
+
+    Raises:
+        ValueError: sizes or batches differ.
+    """
+    _check_pictured(mask, latent)
+    return functional.interpolate(mask.values[:, None], size=latent.samples.shape[-2:], mode="area")
+
+
+def extend(image: Image, border: Border, feather: int) -> tuple[Image, Mask]:
+    """Add a border to pictures, in the colours of their edges; return them and a mask of what is new.
+
+    The mask falls from 1 at the old edges to 0 over `feather` pixels inside, on the sides that were extended.
+    """
+    left, top, right, bottom = border
+    count, _, height, width = image.pixels.shape
+    check_size(Size(width + left + right, height + top + bottom), count)
+    pixels = functional.pad(image.pixels[:, :3], (left, right, top, bottom), mode="replicate")
+    across = _ramp(width, feather, left, right)
+    down = _ramp(height, feather, top, bottom)
+    new = functional.pad(torch.maximum(down[:, None], across), (left, right, top, bottom), value=1.0)
+    return Image(pixels), Mask(new.expand(count, -1, -1).contiguous())
 
 
 def size_of(mask: Mask) -> Size:
     """Return a batch's mask size."""
     return Size(mask.values.shape[2], mask.values.shape[1])
+
+
+def _check_pictured(mask: Mask, latent: Latent) -> None:
+    rows, columns = latent.samples.shape[-2:]
+    cell = latent.format.downscale
+    sizes = {"latent": Size(columns * cell, rows * cell), "mask": size_of(mask)}
+    check_same(sizes, {"latent": len(latent.samples), "mask": len(mask.values)})
+
+
+def _ramp(length: int, feather: int, before: int, after: int) -> Tensor:
+    """Return what of a row is painted: from nearly 1 at the ends that are extended to 0, `feather` pixels inside."""
+    place = torch.arange(1, length + 1)
+    begin = (1 - place / (feather + 1)).clamp(min=0) * bool(before)
+    end = (1 - place.flip(0) / (feather + 1)).clamp(min=0) * bool(after)
+    return torch.maximum(begin, end)
 
 
 def _convolve(values: Tensor, kernel: Tensor, margin: tuple[int, int, int, int]) -> Tensor:

@@ -1,18 +1,20 @@
-"""Editing: models that see a picture beside the latent they draw."""
+"""Editing: painting within a mask, beyond a picture's edges, and by models that see a picture beside the latent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, hookimpl, node
 from graphgen_nodes.compositions import mapped
-from graphgen_nodes.facts import check_alike, count_of, joined_facts, kept
+from graphgen_nodes.facts import check_alike, check_known_size, count_of, joined_facts, kept, picture_facts, size_of
 from graphgen_nodes.families import families, family
-from graphgen_nodes.sockets import Conditioning, Image, Latent, Mask
+from graphgen_nodes.imaging.geometry import Size
+from graphgen_nodes.sampling.masked import Grey, MaskedSampler
+from graphgen_nodes.sockets import Conditioning, Image, Latent, Mask, Sampler
 
 Prompt = Annotated[Conditioning, Field(description="The prompt, or the negative one.")]
 Painted = Annotated[Mask, Field(description="1 where to paint; what is below 0.5 is kept.")]
@@ -98,7 +100,7 @@ def masked_picture(
     """Show an inpainting model where to paint, and what is around it, beside the prompt.
 
     For models whose networks take a mask and a picture beside the latent: nine channels in Stable Diffusion 1, 2 and
-    XL, Flux.1 Fill. Any other model paints within a mask by samplers.masked.
+    XL, Flux.1 Fill. Any other model paints within a mask by editing.inpaint.
     """
     from graphgen_nodes.imaging import masks
 
@@ -108,7 +110,82 @@ def masked_picture(
     return mapped(conditioning, lambda prompt: replace(prompt, beside=seen))
 
 
+def _inpainted(known: Known) -> dict[str, Facts]:
+    sampler, latent, mask = (known.inputs.get(name, {}) for name in ("sampler", "latent", "mask"))
+    check_alike({"latent": kept(latent, "width", "height", "batch"), "mask": mask}, "mask")
+    return {"sampler": {**sampler, **kept(latent, "format", "rows", "columns", "batch")}}
+
+
+@node(category="editing", title="Inpaint", infer=_inpainted)
+def inpaint(
+    sampler: Annotated[Sampler, Field(description="The method to paint by.")],
+    latent: Annotated[Latent, Field(description="The picture, encoded.")],
+    mask: Annotated[Mask, Field(description="Of the picture's size: 1 where to paint, 0 what to keep.")],
+    *,
+    grey: Annotated[
+        Grey,
+        Field(
+            description="Between 0 and 1. blend: paint so much of it at every step; differential: keep it until so "
+            "much of the schedule is left."
+        ),
+    ] = "blend",
+) -> Sampler:
+    """Paint within a mask with any model: what is outside is put back after each step, at its noise level.
+
+    The known part comes out exactly as it was encoded. Begin with an empty latent to paint anew, or with the picture's
+    latent and a slice of the schedule to keep some of what was there. Differential diffusion (Levin and Fried 2023)
+    takes the mask for the strength of image-to-image at each place; begin with the picture's latent then.
+    """
+    return MaskedSampler(sampler, latent, mask, grey)
+
+
+class Extended(NamedTuple):
+    """A picture with more around it."""
+
+    image: Annotated[Image, Field(description="The picture, with its edges' colours around it.")]
+    mask: Annotated[Mask, Field(description="1 where it is new, falling to 0 within the feather.")]
+
+
+def _extended(known: Known) -> dict[str, Facts]:
+    image = known.inputs["image"]
+    sides = [count_of(known.settings, name) for name in ("left", "top", "right", "bottom")]
+    there, batch = size_of(image), count_of(image, "batch")
+    size = None
+    if there is not None and None not in sides:
+        left, top, right, bottom = (side or 0 for side in sides)
+        size = Size(there.width + left + right, there.height + top + bottom)
+        check_known_size(size, batch, "image", cure="add less")
+    return {"image": picture_facts(size, batch, 3), "mask": picture_facts(size, batch)}
+
+
+Added = Annotated[int, Field(ge=0, le=8192, description="Pixels to add at this side.")]
+
+
+@node(category="editing", title="Extend picture", infer=_extended)
+def extend(
+    image: Annotated[Image, Field(description="What to add to.")],
+    *,
+    left: Added = 64,
+    top: Added = 0,
+    right: Added = 64,
+    bottom: Added = 0,
+    feather: Annotated[
+        int, Field(ge=0, le=1024, description="Pixels inside the old edges over which the mask falls to 0.")
+    ] = 16,
+) -> Extended:
+    """Make room around pictures for outpainting, and mask it: paint there by editing.inpaint or an inpainting model."""
+    from graphgen_nodes.imaging import masks
+
+    return Extended(*masks.extend(image, masks.Border(left, top, right, bottom), feather))
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute what shows pictures to models."""
-    return [erase, picture, masked_picture]
+    """Contribute painting within masks and beyond edges, and what shows pictures to models."""
+    return [inpaint, extend, erase, picture, masked_picture]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Let a method that paints within a mask travel."""
+    return [MaskedSampler]

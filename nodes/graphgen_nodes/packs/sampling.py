@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from graphgen import Context, Facts, Known, Refusal, hookimpl, node
+from graphgen_nodes.beside import check_kept_picture
 from graphgen_nodes.facts import check_run, count_of, switched_facts
 from graphgen_nodes.sampling.guiders import SwitchedGuidance
 from graphgen_nodes.sampling.phases import Sampling
@@ -26,6 +27,7 @@ def _sampled(known: Known) -> dict[str, Facts]:
         known.inputs.get(name, {}) for name in ("guider", "sampler", "schedule", "latent")
     )
     check_run(guider, sampler, schedule, latent)
+    check_kept_picture(sampler, latent)
     return {"latent": latent, "denoised": latent}
 
 
@@ -34,6 +36,7 @@ def _forked(known: Known) -> dict[str, Facts]:
         known.inputs.get(name, {}) for name in ("guider", "then", "sampler", "schedule", "latent")
     )
     check_run(switched_facts(guider, then), sampler, schedule, latent)
+    check_kept_picture(sampler, latent)
     step, steps = count_of(known.settings, "step"), count_of(schedule, "steps")
     if step is not None and steps is not None:
         _check_step(step, steps)

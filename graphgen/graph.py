@@ -156,6 +156,9 @@ def build_graph(workflow: Workflow, registry: Registry, path_of: PathOf, trail: 
         arranged.add(resolved[name], problems)
     nodes: dict[str, GraphNode] = {}
     for name, left in arranged.nodes.items():
+        if left.plain and CONVERTED not in name:  # nearly always
+            nodes[name] = _check_node(left, nodes, path_of, problems)
+            continue
         node, inserted = convert_wires(left, nodes, registry) if left.converts else (left, ())
         for item in inserted:
             nodes[item.name] = _check(item, nodes, registry, path_of, (), problems)

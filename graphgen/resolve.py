@@ -46,6 +46,11 @@ class ResolvedNode(NamedTuple):
     pinned: Mapping[str, str] = _NOTHING
     """The digests of the values it is pinned to, by output."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is carried out as it is: by itself, with what its wires bring."""
+        return self.mode is None and self.zone is None and not self.converts
+
 
 def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> dict[str, ResolvedNode]:
     """Resolve all nodes that are not muted, then all wires between them."""

@@ -136,13 +136,15 @@ class Execution:
                 self._stop_running()
             if not self._running and not self._sources.waiting:
                 return
+            patience = self._sources.patience
             try:
-                task, report = self._queue.get(timeout=self._sources.patience)
+                task, report = self._queue.get(timeout=patience)
             except Empty:
                 report = None
             if report is not None:
                 self._receive(task, report)
-            self._sources.look()
+            if patience is not None:
+                self._sources.look()
 
     def _stop_running(self) -> None:
         self._stopping = True
@@ -286,7 +288,7 @@ class Execution:
         found = node.zone is not None and node.zone.effects and not job.worked
         self.outcome.ran += not found
         self.outcome.cached += found
-        if not node.spec.cheap and not found:
+        if job.scope.owner and not node.spec.cheap and not found:
             for owner in job.owners():
                 owner.worked = True
         self.outcome.seconds[name] = self._pace[node.spec.id] = seconds
@@ -303,7 +305,7 @@ class Execution:
             self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
         self._complete(job.scope, node, values)
 
-    def _note_ends(self, job: Job, ends: set[str], seconds: float) -> None:
+    def _note_ends(self, job: Job, ends: frozenset[str], seconds: float) -> None:
         """Note what the turns of a zone ended with that writes files, so that a later plan knows what is kept of it."""
         job.scope.inside[job.node.name] = ends
         key = job.scope.plan.ends.get(job.node.name)

@@ -48,7 +48,7 @@ class Scope:
         """The targets' values."""
         self.over = False
         """Whether its end was noted."""
-        self.inside: dict[str, set[str]] = {}
+        self.inside: dict[str, frozenset[str]] = {}
         """For zones here that write files: the keys that their turns ended with, where these tell all."""
         self.failed: list[str] = []
         """What went wrong, in short."""
@@ -128,7 +128,7 @@ class Job:
     """Whether it was said that somebody else is at it."""
     fleeting: bool = False
     """What it gives serves this run only, because its keys do not say all that it depends on."""
-    ends: set[str] | None = field(default_factory=set)
+    ends: frozenset[str] | None = frozenset()
     """If it is a zone that writes files: the keys that its turns ended with so far, None once these do not tell all."""
     worked: bool = False
     """If it is a zone: whether anything in it ran that is worth keeping."""

@@ -139,10 +139,11 @@ def make_plan(
     for name in needed:
         node = graph.nodes[name]
         # What is only reached through a lazy input may be wrong as long as nobody asks for it.
-        fingerprint = None if node.pinned else _fingerprint(node, graph, path_of, problems if name in surely else [])
+        pinned = node.pinned
+        fingerprint = None if pinned else _fingerprint(node, graph, path_of, problems if name in surely else [])
         recipe = recipes[name] = recipe_of(node, device, fingerprint or "")
         inputs = inputs_by_recipe(node, keys, digests) if node.spec.pure and fingerprint is not None else None
-        keys[name] = recipe.key("") if node.pinned else None if inputs is None else recipe.key(inputs)
+        keys[name] = recipe.key("") if pinned else None if inputs is None else recipe.key(inputs)
     if problems:
         raise WorkflowError(problems)
     plan = Plan(graph, wanted, device, recipes, keys, {}, (), {}, {}, digests)

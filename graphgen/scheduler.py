@@ -261,7 +261,7 @@ class Execution:
             self._note(job, report)
         elif isinstance(report, Failed):
             self.fail(job, report)
-        self.leave(job, report if isinstance(report, Finished) else None)
+        self._sources.leave(job, report if isinstance(report, Finished) else None)
 
     def fail(self, job: Job, report: Failed) -> None:
         """Note a failure, and skip what depends on the node."""

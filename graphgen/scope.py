@@ -146,7 +146,7 @@ class Job:
 
     def make_task(self, run: int, priority: int, *, watched: bool, streamed: bool) -> Task:
         """Return the task that does the job on a lane."""
-        node, asked = self.node, self.scope.front.asked(self.node.name)
+        node = self.node
         self.task = new_id()
         return Task(
             self.task,
@@ -155,7 +155,7 @@ class Job:
             self.inputs,
             watched,
             self.keys[-1] if self.keys else "",  # the planned one, where there is one
-            tuple(node.lazy - asked) if node.lazy else (),
+            tuple(node.lazy - self.scope.front.asked(node.name)) if node.lazy else (),
             run,
             priority,
             bool(self.forced),

@@ -68,6 +68,8 @@ class Sources:
         """Jobs that wait for the result of another job of this engine."""
         self._elsewhere: list[Job] = []
         """Jobs that another process is at."""
+        self.patience: float | None = None
+        """After how many seconds `look` is to be called; None where no other process is waited for."""
         self._looked = 0.0
         self._fresh: set[str] = set()
         """Value keys of forced jobs whose results this run has made."""
@@ -76,11 +78,6 @@ class Sources:
     def waiting(self) -> bool:
         """Whether a job waits for somebody else."""
         return bool(self._following or self._elsewhere)
-
-    @property
-    def patience(self) -> float | None:
-        """After how many seconds `look` is to be called; None where no other process is waited for."""
-        return _POLL if self._elsewhere else None
 
     def obtain(self, job: Job) -> None:
         """Get a job's result oneself, or follow whoever in this engine is at it."""
@@ -124,6 +121,7 @@ class Sources:
         if self._elsewhere and monotonic() - self._looked >= _POLL:
             self._looked = monotonic()
             waiting, self._elsewhere = self._elsewhere, []
+            self.patience = None
             for job in waiting:
                 self._lead(job)
 
@@ -138,6 +136,7 @@ class Sources:
         for job in (*self._elsewhere, *self._following.values()):
             self._share.leave(job)
         self._elsewhere.clear()
+        self.patience = None
         self._following.clear()
 
     def close(self) -> None:
@@ -163,6 +162,7 @@ class Sources:
         else:
             self._tell_of_waiting(job)
             self._elsewhere.append(job)
+            self.patience = _POLL
 
     def _kept(self, job: Job) -> Result | None:
         """Return what is kept under a job's value key, if it may serve."""

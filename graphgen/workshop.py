@@ -178,12 +178,14 @@ class Job:
         try:
             self._start()
             began = perf_counter()
-            context = self._context()
-            call = self._prepare(context)
+            spec = self._workshop.registry.nodes[self.task.type]
+            context = self._context(spec)
+            call = self._prepare(spec, context)
             returned = call.function(*call.arguments, **call.settings)
-            if yields := self._yields(context):
+            yields = self._yields(spec, context) if spec.yields and context else None
+            if yields:
                 yields.drive(cast(Generator[object], returned))
-            seconds = perf_counter() - began - self._waited
+            seconds = perf_counter() - began - (self._waited() if self._arrivals else 0.0)
             if self._account is not None:
                 self._account.close()
             self._finish(yields or returned, seconds)
@@ -200,14 +202,16 @@ class Job:
         try:
             self._start()
             began = perf_counter()
-            context = self._context()
-            call = self._prepare(context)
+            spec = self._workshop.registry.nodes[self.task.type]
+            context = self._context(spec)
+            call = self._prepare(spec, context)
             returned = call.function(*call.arguments, **call.settings)
-            if yields := self._yields(context):
+            yields = self._yields(spec, context) if spec.yields and context else None
+            if yields:
                 await yields.drive_async(cast(AsyncGenerator[object], returned))
             else:
                 returned = await cast(Coroutine[object, None, object], returned)
-            self._finish(yields or returned, perf_counter() - began - self._waited)
+            self._finish(yields or returned, perf_counter() - began - (self._waited() if self._arrivals else 0.0))
         except BaseException as error:
             self._end(error)
 
@@ -221,30 +225,23 @@ class Job:
         self._began = perf_counter()
         self.report(Started())
 
-    @property
-    def _spec(self) -> NodeSpec:
-        return self._workshop.registry.nodes[self.task.type]
-
-    @property
     def _waited(self) -> float:
-        """The seconds spent on waiting for items, which are another node's."""
-        return sum(arrivals.waited for arrivals in self._arrivals.values()) if self._arrivals else 0.0
+        """Return the seconds spent on waiting for items, which are another node's."""
+        return sum(arrivals.waited for arrivals in self._arrivals.values())
 
-    def _context(self) -> Context | None:
-        spec, device = self._spec, self._workshop.device
+    def _context(self, spec: NodeSpec) -> Context | None:
+        device = self._workshop.device
         return Context(self, device=device.name, dtype=device.dtype) if spec.context or spec.yields else None
 
-    def _prepare(self, context: Context | None) -> Call:
+    def _prepare(self, spec: NodeSpec, context: Context | None) -> Call:
         task, types = self.task, self._workshop.registry.types
         inputs = {socket: [value.load() for value in values] for socket, values in task.inputs.items()}
-        return prepare(self._spec, task.settings, inputs, context, task.lazy, types, self._arrivals)
+        return prepare(spec, task.settings, inputs, context, task.lazy, types, self._arrivals)
 
-    def _yields(self, context: Context | None) -> Yields | None:
+    def _yields(self, spec: NodeSpec, context: Context) -> Yields:
         """Return what takes in the values of a generator node."""
-        if context is None or self._spec.yields is None:
-            return None
         types, wrap = self._workshop.registry.types, self._workshop.wrap
-        return Yields(self._spec, types, wrap, context, self.report, streamed=self.task.streamed)
+        return Yields(spec, types, wrap, context, self.report, streamed=self.task.streamed)
 
     def _finish(self, returned: object, seconds: float) -> None:
         registry, wrap = self._workshop.registry, self._workshop.wrap

@@ -163,9 +163,11 @@ def make_plan(
 def _find_ends(plan: Plan) -> dict[str, str]:
     """Return where the keys lie that the turns of zones ended with which write files, and do not look outside."""
     found: dict[str, str] = {}
-    for name in plan.order:
+    for name in plan.graph.targets:  # whatever writes files is one
         node = plan.graph.nodes[name]
-        if node.zone is not None and node.zone.effects and not node.zone.graph.reads_outside:
+        if node.zone is None or not node.zone.effects or name not in plan.order:
+            continue
+        if not node.zone.graph.reads_outside:
             inputs = inputs_by_recipe(node, plan.keys, plan.given)
             if inputs is not None:
                 found[name] = ends_key(plan.recipes[name], inputs)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+import examples
+
 from graphgen.catalogue import all_nodes
 from graphgen.cli.words import limits, value_text
 from graphgen.jsontypes import JSON
@@ -71,15 +73,20 @@ def _about(schema: JSON) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or with `--check` compare it."""
-    made = page()
+    """Write the pages and pictures, or with `--check` compare them."""
+    made = {PAGE: page(), **examples.pages()}
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    forgotten = [path for path in sorted(examples.GRAPHS.glob("*.svg")) if path not in made]
+    for path in [*stale, *forgotten] if "--check" in arguments else ():
+        print(f"{path} is out of date; run `make docs`", file=sys.stderr)
     if "--check" in arguments:
-        fresh = PAGE.exists() and PAGE.read_text(encoding="utf-8") == made
-        if not fresh:
-            print(f"{PAGE} is out of date; run `make docs`", file=sys.stderr)
-        return 0 if fresh else 1
-    PAGE.write_text(made, encoding="utf-8")
-    print(f"wrote {PAGE}")
+        return 1 if stale or forgotten else 0
+    for path in forgotten:
+        path.unlink()
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[path], encoding="utf-8")
+        print(f"wrote {path}")
     return 0
 
 

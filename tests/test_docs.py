@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -47,3 +50,23 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_generated_pages_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "pictures" / "graphs").glob("*.svg")), ids=lambda p: p.stem)
+def test_pictures_of_graphs_show_every_node_apart(picture: Path) -> None:
+    drawn = ElementTree.parse(picture).getroot()  # noqa: S314 - our own file
+    boxes = [
+        tuple(float(rect.get(side, "")) for side in ("x", "y", "width", "height"))
+        for rect in drawn.iter("{http://www.w3.org/2000/svg}rect")
+        if rect.get("x")
+    ]
+    file, _, subgraph = picture.stem.partition(".")
+    graph = json.loads((ROOT / "workflows" / f"{file}.json").read_text(encoding="utf-8"))
+    graph = graph["subgraphs"][subgraph] if subgraph else graph
+    texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert texts >= {*graph["nodes"], *(node["type"] for node in graph["nodes"].values())}
+    wires = [wire for node in graph["nodes"].values() for wire in node.get("inputs", {}).values()]
+    paths = len(list(drawn.iter("{http://www.w3.org/2000/svg}path")))
+    assert paths >= sum(len(wire) if isinstance(wire, list) else 1 for wire in wires)
+    for (x, y, wide, high), (u, v, *_) in permutations(boxes, 2):
+        assert not (x <= u < x + wide and y <= v < y + high)

@@ -252,7 +252,7 @@ def test_parts_from_files_of_their_own(tmp_path: Path, monkeypatch: pytest.Monke
     plan["nodes"] |= {
         "net": node("models.load_denoiser", path="net.safetensors"),
         "texts": node("models.load_text_encoder", path="texts.safetensors"),
-        "vae": node("models.load_autoencoder", path="vae.safetensors"),
+        "vae": node("models.load_autoencoder", path="vae.safetensors", family="sd3"),
     }
     text = (
         json.dumps(plan).replace("model.denoiser", "net.denoiser").replace("model.text_encoder", "texts.text_encoder")

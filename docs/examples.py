@@ -1,0 +1,58 @@
+"""Make docs/examples.md: every workflow in workflows/ with its graph, its parameters and how to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from graphs import draw
+
+from graphgen.cli.words import value_text
+from graphgen.strictjson import read_json
+
+DOCS = Path(__file__).parent
+WORKFLOWS = DOCS.parent / "workflows"
+PAGE = DOCS / "examples.md"
+GRAPHS = DOCS / "pictures" / "graphs"
+OPENING = """# Examples
+
+Made by `make docs` from the files in [workflows/](../workflows). Where `model` is `emoji`, which comes along, they run
+as they are; the others want a model in the models folder, named by `--set model=`. `graphgen run FILE --help` lists the
+same parameters. What families differ in is in [families.md](families.md).
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return the page and its pictures, by file."""
+    files: dict[Path, str] = {}
+    sections = [OPENING]
+    for path in sorted(WORKFLOWS.glob("*.json")):
+        workflow = read_json(path.read_text(encoding="utf-8"))
+        assert isinstance(workflow, dict)  # noqa: S101 - its test has run it
+        files[GRAPHS / f"{path.stem}.svg"] = draw(workflow["nodes"], workflow.get("outputs", {}))
+        for name, subgraph in workflow.get("subgraphs", {}).items():
+            files[GRAPHS / f"{path.stem}.{name}.svg"] = draw(subgraph["nodes"], subgraph["outputs"])
+        sections.append("\n".join(_section(path, workflow)))
+    return {PAGE: "\n".join(sections), **files}
+
+
+def _section(path: Path, workflow: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {workflow['name']}\n"
+    yield f"{workflow['description']} [{path.name}](../workflows/{path.name})\n"
+    yield f"```\ngraphgen run workflows/{path.name}\n```\n"
+    yield f"![The graph of {path.name}](pictures/graphs/{path.stem}.svg)\n"
+    for name in workflow.get("subgraphs", {}):
+        yield f"Its subgraph `{name}`:\n\n![The graph of {name}](pictures/graphs/{path.stem}.{name}.svg)\n"
+    if workflow.get("parameters"):
+        yield "| parameter | by itself | |\n| --- | --- | --- |"
+        for name, parameter in workflow["parameters"].items():
+            yield f"| `{name}` | {_default(workflow, parameter['sets'][0])} | {parameter.get('description', '')} |"
+        yield ""
+
+
+def _default(workflow: Mapping[str, Any], place: str) -> str:
+    """Return what a setting is in the file; nothing where the file leaves it to its node."""
+    node, _, setting = place.partition(".")
+    settings = workflow["nodes"][node].get("settings", {})
+    return f"`{value_text(settings[setting])}`" if settings.get(setting, "") != "" else ""

@@ -392,6 +392,11 @@ class Guider(ABC):
 
     denoiser: Denoiser
 
+    @property
+    def denoisers(self) -> tuple[Denoiser, ...]:
+        """Return the denoisers that the guidance asks: `denoiser` first, then those it is compared with."""
+        return (self.denoiser,)
+
     def at(self, progress: float) -> Guider:  # noqa: ARG002
         """Return the guider of the step that begins at a share of a schedule (0 up to 1, not including it).
 

@@ -28,7 +28,7 @@ from graphgen_nodes import (
     Upscaler,
 )
 from graphgen_nodes.compositions import Composition
-from graphgen_nodes.sampling.guiders import ClippedGuidance
+from graphgen_nodes.sampling.guiders import ClippedGuidance, ContrastGuidance, ThresholdedGuidance
 from graphgen_nodes.sampling.masked import MaskedSampler
 from graphgen_nodes.sockets import Path
 
@@ -119,8 +119,10 @@ def _(value: Unconditional) -> dict[str, object]:
     return {"family": value.family, "batch": 1}
 
 
-@facts_of.register
-def _(value: ClippedGuidance) -> dict[str, object]:
+@facts_of.register(ClippedGuidance)
+@facts_of.register(ThresholdedGuidance)
+@facts_of.register(ContrastGuidance)
+def _(value: ClippedGuidance | ThresholdedGuidance | ContrastGuidance) -> dict[str, object]:
     return facts_of(value.guider)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -15,10 +16,18 @@ from torch import Tensor
 from graphgen_nodes.sampling import schedules
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser, preconditioning
 from graphgen_nodes.sampling.guidance import guided
-from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, NoGuidance
+from graphgen_nodes.sampling.guiders import (
+    ClassifierFreeGuidance,
+    NoGuidance,
+    PerpendicularGuidance,
+    ProjectedGuidance,
+    ThresholdedGuidance,
+    ZeroStarGuidance,
+)
 from graphgen_nodes.sockets import (
     Conditioning,
     Flow,
+    Guider,
     Path,
     Prediction,
     TextConditioning,
@@ -193,3 +202,87 @@ def test_rescale_draws_the_output_s_deviation_back_per_image(rescale: float, pre
     matched = output * positive.std(dim=axes, keepdim=True) / output.std(dim=axes, keepdim=True)
     c_skip, c_out = preconditioning(prediction, CHAIN, sigma)
     assert relative(ours, c_skip * x + c_out * (rescale * matched + (1 - rescale) * output)) < 1e-5
+
+
+# --- other ways to combine ------------------------------------------------------------------------------------------
+
+
+def told(guider: Guider, x: Tensor, sigma: float = 2.0) -> list[Tensor]:
+    """Return the predictions that a guider combines, and what it makes of them, last."""
+    guidance = guider.at(0.5).guidance()
+    denoiser = NetworkDenoiser(RandomNetwork(), guider.denoiser)
+    predictions = denoiser(x, sigma, guidance.conditionings(sigma))
+    return [*(prediction.denoised for prediction in predictions), guidance.combine(x, sigma, predictions).denoised]
+
+
+def pictures(batch: int = 2) -> Tensor:
+    return torch.randn(batch, *SHAPE[1:], generator=torch.Generator().manual_seed(0))
+
+
+PROMPTS = (words(0.5), words(0.1), words(-0.5))
+
+
+@given(st.floats(1, 15), st.floats(0, 1), st.sampled_from([0.0, 0.5, 5.0]))
+def test_projected_guidance_is_diffusers(scale: float, parallel: float, most: float) -> None:
+    from diffusers.guiders.adaptive_projected_guidance import normalized_guidance
+
+    guider = ProjectedGuidance(handle(CHAIN), words(0.5), words(-0.5), scale, parallel, most)
+    positive, negative, found = told(guider, pictures())
+    assert torch.allclose(
+        found, normalized_guidance(positive, negative, scale - 1, None, parallel, most, True), atol=1e-4
+    )
+    if parallel == 1 and most == 0:
+        assert torch.allclose(found, negative + scale * (positive - negative), atol=1e-4)
+
+
+@given(st.floats(1, 15), st.sampled_from(["epsilon", "v", "flow"]))
+def test_zero_star_scales_the_negative_output_to_fit(scale: float, prediction: Prediction) -> None:
+    from diffusers.guiders.classifier_free_zero_star_guidance import cfg_zero_star_scale
+
+    path: Path = Flow() if prediction == "flow" else CHAIN
+    x, sigma = pictures(), 0.7
+    own = handle(path, prediction)
+    positive, negative, found = told(ZeroStarGuidance(own, words(0.5), words(-0.5), scale, 0.1), x, sigma)
+    c_skip, c_out = preconditioning(prediction, path, sigma)
+    outputs = [((value - c_skip * x) / c_out).flatten(1) for value in (positive, negative)]
+    fitted = cfg_zero_star_scale(*outputs) * outputs[1]
+    output = (fitted + scale * (outputs[0] - fitted)).reshape(x.shape)
+    assert torch.allclose(found, c_skip * x + c_out * output, atol=1e-3)
+
+
+def test_zero_star_stands_still_at_first() -> None:
+    guider = ZeroStarGuidance(handle(Flow(), "flow"), words(0.5), words(-0.5), 4.0, 0.1)
+    assert [guider.at(progress).still for progress in (0.0, 0.09, 0.1, 0.5)] == [True, True, False, False]
+    x = pictures()
+    guidance = guider.at(0.0).guidance()
+    (prediction,) = NetworkDenoiser(RandomNetwork(), guider.denoiser)(x, 0.9, guidance.conditionings(0.9))
+    denoised = guidance.combine(x, 0.9, [prediction]).denoised
+    assert torch.equal((x - denoised) / 0.9, torch.zeros_like(x))  # the slope of the ODE
+
+
+@given(st.floats(0, 15), st.floats(0, 5))
+def test_perpendicular_guidance_takes_only_what_is_across(scale: float, negative_scale: float) -> None:
+    guider = PerpendicularGuidance(handle(CHAIN), *PROMPTS, scale, negative_scale)
+    values = [value.double().flatten(1).numpy() for value in told(guider, pictures())]
+    for positive, negative, empty, found in zip(*values, strict=True):
+        wanted, unwanted = positive - empty, negative - empty
+        across = unwanted - wanted * (unwanted @ wanted) / (wanted @ wanted)
+        assert np.allclose(found, empty + scale * (wanted - negative_scale * across), atol=1e-3)
+
+
+def test_a_negative_prompt_along_the_positive_one_counts_for_nothing() -> None:
+    guider = PerpendicularGuidance(handle(CHAIN), words(0.5), words(0.5), words(-0.5), 3.0, 9.0)
+    positive, _, empty, found = told(guider, pictures())
+    assert torch.allclose(found, empty + 3 * (positive - empty), atol=1e-4)
+
+
+@pytest.mark.parametrize("most", [1.0, 1.5, 100.0])
+def test_thresholds_are_diffusers(most: float) -> None:
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    inner = ClassifierFreeGuidance(handle(CHAIN), words(0.5), words(-0.5), 5.0)
+    scheduler = DDIMScheduler(dynamic_thresholding_ratio=0.9, sample_max_value=most)
+    *_, plain = told(inner, pictures())
+    *_, found = told(ThresholdedGuidance(inner.denoiser, inner, 0.9, most), pictures())
+    assert torch.allclose(found, scheduler._threshold_sample(plain), atol=1e-6)
+    assert float(found.abs().max()) <= 1

@@ -8,10 +8,41 @@ from typing import Annotated
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.facts import check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
+from graphgen_nodes.facts import Infer, check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
+from graphgen_nodes.perturbations import PerturbedAttention, SkippedLayers
 from graphgen_nodes.sampling.dual import DualGuidance
-from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, ClippedGuidance, NoGuidance, SwitchedGuidance
+from graphgen_nodes.sampling.guiders import (
+    ClassifierFreeGuidance,
+    ClippedGuidance,
+    ContrastGuidance,
+    NoGuidance,
+    PerpendicularGuidance,
+    ProjectedGuidance,
+    SwitchedGuidance,
+    ThresholdedGuidance,
+    ZeroStarGuidance,
+)
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Unconditional
+
+Guided = Annotated[Denoiser, Field(description="The model to guide.")]
+Positive = Annotated[Conditioning, Field(description="What the picture should be.")]
+Negative = Annotated[Conditioning, Field(description="What it should not be; often an empty prompt.")]
+Around = Annotated[Guider, Field(description="What guides otherwise.")]
+Scale = Annotated[
+    float, Field(ge=0, le=100, description="How strictly to follow the prompt; 1 is as trained."), Slider(step=0.5)
+]
+Contrast = Annotated[
+    float, Field(ge=0, le=100, description="How far to move away from it; 0: not at all."), Slider(step=0.1)
+]
+Start = Annotated[
+    float, Field(ge=0, le=1, description="Where it begins, as a share of the schedule."), Slider(step=0.05)
+]
+End = Annotated[float, Field(ge=0, le=1, description="Where it ends."), Slider(step=0.05)]
+
+ATTENTIVE = ("sd1", "sd2", "sdxl", "sdxl_refiner", "dit")
+"""The families whose networks keep their self-attention apart."""
+LAYERED = ("sd3", "flux", "dit")
+"""The families that are stacks of blocks, of which one can be left out."""
 
 
 def _guided(known: Known) -> dict[str, Facts]:
@@ -23,17 +54,7 @@ def _guided(known: Known) -> dict[str, Facts]:
         return {"guider": guider_facts(denoiser, {"batch": 1})}
     for name, prompt in prompts.items():
         check_conditioning(denoiser, prompt, at=name)
-    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
-    if start is not None and end is not None and start >= end:
-        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
-    return {"guider": guider_facts(denoiser, *prompts.values())}
-
-
-def _dual(known: Known) -> dict[str, Facts]:
-    denoiser = known.inputs.get("denoiser", {})
-    prompts = {name: known.inputs.get(name, {}) for name in ("positive", "middle", "negative")}
-    for name, prompt in prompts.items():
-        check_conditioning(denoiser, prompt, at=name)
+    _check_range(known)
     return {"guider": guider_facts(denoiser, *prompts.values())}
 
 
@@ -48,6 +69,53 @@ def _clipped(known: Known) -> dict[str, Facts]:
     return {"guider": known.inputs.get("guider", {})}
 
 
+def _prompts(*names: str) -> Infer:
+    """Return an infer for a guider that looks at all the conditionings of these names."""
+
+    def infer(known: Known) -> dict[str, Facts]:
+        denoiser = known.inputs.get("denoiser", {})
+        for name in names:
+            check_conditioning(denoiser, known.inputs.get(name, {}), at=name)
+        return {"guider": guider_facts(denoiser, *(known.inputs.get(name, {}) for name in names))}
+
+    return infer
+
+
+def _around(known: Known) -> dict[str, Facts]:
+    return {"guider": known.inputs.get("guider", {})}
+
+
+def _contrasted(families: tuple[str, ...] = (), cure: str = "") -> Infer:
+    """Return an infer for a guider around another one that asks a weaker denoiser too.
+
+    `families` are those whose networks can be made weaker so (none: all), `cure` says what to use with others.
+    """
+
+    def infer(known: Known) -> dict[str, Facts]:
+        guider, weaker = known.inputs.get("guider", {}), known.inputs.get("weaker", {})
+        _check_range(known)
+        family = guider.get("family")
+        if families and isinstance(family, str) and family not in families:
+            message = f"is of {family}, whose network has no such layers"
+            raise Refusal(message, at="guider", allowed=f"guiders of {', '.join(families)}", cure=cure)
+        for name, what in (("family", "family"), ("format", "latents"), ("path", "noise process")):
+            if name in guider and name in weaker and guider[name] != weaker[name]:
+                raise Refusal(
+                    f"is a denoiser of another {what} than the guider's",
+                    at="weaker",
+                    cure="take an earlier or smaller checkpoint of the same model",
+                )
+        return {"guider": guider}
+
+    return infer
+
+
+def _check_range(known: Known) -> None:
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    if start is not None and end is not None and start >= end:
+        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
+
+
 def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
     """Refuse at a run what `_guided` could not know, where a model was chosen by a wire."""
     check_conditioning({"family": denoiser.family}, {"family": prompt.family}, at=at)
@@ -55,13 +123,11 @@ def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
 
 @node(category="guiders", cheap=True, infer=_guided)
 def classifier_free(
-    denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
-    positive: Annotated[Conditioning, Field(description="What the picture should be.")],
-    negative: Annotated[Conditioning, Field(description="What it should not be; often an empty prompt.")],
+    denoiser: Guided,
+    positive: Positive,
+    negative: Negative,
     *,
-    scale: Annotated[
-        float, Field(ge=0, le=100, description="How strictly to follow the prompt; 1 is as trained."), Slider(step=0.5)
-    ] = 7.5,
+    scale: Scale = 7.5,
     rescale: Annotated[
         float, Field(ge=0, le=1, description="Draw back the contrast that a high scale adds."), Slider(step=0.05)
     ] = 0.0,
@@ -87,7 +153,7 @@ def classifier_free(
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end, channels)
 
 
-@node(category="guiders", cheap=True, infer=_dual)
+@node(category="guiders", cheap=True, infer=_prompts("positive", "middle", "negative"))
 def dual(
     denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
     positive: Annotated[
@@ -150,6 +216,135 @@ def clip(
     return ClippedGuidance(guider.denoiser, guider, low, high)
 
 
+@node(category="guiders", cheap=True, infer=_prompts("positive", "negative"), title="Adaptive projected guidance")
+def projected(
+    denoiser: Guided,
+    positive: Positive,
+    negative: Negative,
+    *,
+    scale: Scale = 10.0,
+    parallel: Annotated[
+        float, Field(ge=0, le=1, description="How much of what saturates is kept; 1: all, as classifier-free guidance.")
+    ] = 0.0,
+    most: Annotated[
+        float, Field(ge=0, le=1e6, description="Longest change a step makes, as a vector's length; 0: any.")
+    ] = 0.0,
+) -> Guider:
+    """Guide strictly without oversaturating: mostly across the prediction, not along it (Sadat et al. 2024, APG).
+
+    The paper takes `most` 15 with Stable Diffusion XL, 2.5 with DiT. Its momentum is left out.
+    """
+    _check_family(denoiser, positive, "positive")
+    _check_family(denoiser, negative, "negative")
+    return ProjectedGuidance(denoiser, positive, negative, scale, parallel, most)
+
+
+@node(category="guiders", cheap=True, infer=_prompts("positive", "negative"), title="CFG-Zero*")
+def zero_star(
+    denoiser: Guided,
+    positive: Positive,
+    negative: Negative,
+    *,
+    scale: Scale = 4.0,
+    zero_until: Annotated[
+        float, Field(ge=0, le=1, description="Stand still in the steps that begin before this share of the schedule.")
+    ] = 0.04,
+) -> Guider:
+    """Guide from a negative output scaled to fit, but not in the very first steps; for flows (Fan et al. 2025)."""
+    _check_family(denoiser, positive, "positive")
+    _check_family(denoiser, negative, "negative")
+    return ZeroStarGuidance(denoiser, positive, negative, scale, zero_until)
+
+
+@node(category="guiders", cheap=True, infer=_prompts("positive", "negative", "empty"))
+def perpendicular(
+    denoiser: Guided,
+    positive: Positive,
+    negative: Negative,
+    empty: Annotated[Conditioning, Field(description="An empty prompt.")],
+    *,
+    scale: Scale = 7.5,
+    negative_scale: Annotated[
+        float, Field(ge=0, le=100, description="How strictly to keep away from the negative prompt."), Slider(step=0.1)
+    ] = 1.0,
+) -> Guider:
+    """Keep away from a prompt but keep what it shares with the positive one: Perp-Neg (Armandpour et al. 2023)."""
+    for name, prompt in (("positive", positive), ("negative", negative), ("empty", empty)):
+        _check_family(denoiser, prompt, name)
+    return PerpendicularGuidance(denoiser, positive, negative, empty, scale, negative_scale)
+
+
+@node(category="guiders", cheap=True, infer=_contrasted())
+def autoguidance(
+    guider: Around,
+    weaker: Annotated[Denoiser, Field(description="A worse version of the model: smaller, or trained for less long.")],
+    *,
+    scale: Annotated[
+        float, Field(ge=1, le=100, description="How far to move away from it; 1: not at all."), Slider(step=0.1)
+    ] = 2.0,
+    start: Start = 0.0,
+    end: End = 1.0,
+) -> Guider:
+    """Move away from what a worse version of the model predicts of the same prompt (Karras et al. 2024).
+
+    Around guiders.none it is the paper's: weaker + scale * (prediction - weaker).
+    """
+    return ContrastGuidance(guider.denoiser, guider, scale - 1, weaker, None, start, end)
+
+
+@node(category="guiders", cheap=True, infer=_contrasted(ATTENTIVE, "use guiders.skip_layers"))
+def perturbed_attention(
+    guider: Around,
+    *,
+    scale: Contrast = 3.0,
+    layers: Annotated[
+        str, Field(min_length=1, max_length=500, description="Blocks whose self-attention is left out, by comma.")
+    ] = "mid_block",
+    start: Start = 0.0,
+    end: End = 1.0,
+) -> Guider:
+    """Move away from what the model predicts without some of its self-attention (Ahn et al. 2024, PAG).
+
+    It improves structure, with and without a prompt, for a third network call a step. Blocks are named as in diffusers:
+    `mid_block`, `up_blocks.1`, and `transformer_blocks.13` of a DiT.
+    """
+    patch = PerturbedAttention(tuple(name.strip() for name in layers.split(",") if name.strip()))
+    return ContrastGuidance(guider.denoiser, guider, scale, None, patch, start, end)
+
+
+@node(category="guiders", cheap=True, infer=_contrasted(LAYERED, "use guiders.perturbed_attention"))
+def skip_layers(
+    guider: Around,
+    *,
+    scale: Contrast = 2.8,
+    layers: Annotated[
+        str,
+        Field(
+            pattern=r"^\d+( *, *\d+)*$", max_length=500, description="Blocks to leave out, counted from 0, by comma."
+        ),
+    ] = "7, 8, 9",
+    start: Start = 0.01,
+    end: End = 0.2,
+) -> Guider:
+    """Move away from what a transformer predicts without some of its blocks: skip-layer guidance (Stability AI 2024).
+
+    The settings are those for Stable Diffusion 3.5 medium, in which it improves anatomy.
+    """
+    patch = SkippedLayers(tuple(int(number) for number in layers.split(",")))
+    return ContrastGuidance(guider.denoiser, guider, scale, None, patch, start, end)
+
+
+@node(category="guiders", cheap=True, infer=_around)
+def threshold(
+    guider: Around,
+    *,
+    ratio: Annotated[float, Field(gt=0, le=1, description="Share of values that are left as they are.")] = 0.995,
+    most: Annotated[float, Field(ge=1, le=1e6, description="Greatest range that is drawn in.")] = 100.0,
+) -> Guider:
+    """Draw predictions into the range -1 to 1 by their own quantile, for models over pixels (Saharia et al. 2022)."""
+    return ThresholdedGuidance(guider.denoiser, guider, ratio, most)
+
+
 @node(category="guiders", cheap=True, infer=_switched)
 def switch(
     first: Annotated[Guider, Field(description="What guides the steps before.")],
@@ -170,10 +365,36 @@ def switch(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the guiders."""
-    return [classifier_free, dual, none, clip, switch]
+    return [
+        classifier_free,
+        none,
+        dual,
+        projected,
+        zero_star,
+        perpendicular,
+        autoguidance,
+        perturbed_attention,
+        skip_layers,
+        clip,
+        threshold,
+        switch,
+    ]
 
 
 @hookimpl
 def register_types() -> list[type]:
     """Let the guiders' data travel."""
-    return [ClassifierFreeGuidance, DualGuidance, NoGuidance, ClippedGuidance, SwitchedGuidance]
+    return [
+        ClassifierFreeGuidance,
+        NoGuidance,
+        DualGuidance,
+        ProjectedGuidance,
+        ZeroStarGuidance,
+        PerpendicularGuidance,
+        ContrastGuidance,
+        ClippedGuidance,
+        ThresholdedGuidance,
+        SwitchedGuidance,
+        PerturbedAttention,
+        SkippedLayers,
+    ]

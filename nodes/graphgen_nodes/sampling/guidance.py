@@ -12,8 +12,15 @@ from torch import Tensor
 
 from graphgen_nodes.conditionings import told_apart
 from graphgen_nodes.sampling.denoiser import preconditioning
-from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance, NoGuidance
-from graphgen_nodes.sampling.protocols import Denoise, Guidance, Prediction
+from graphgen_nodes.sampling.guiders import (
+    ClassifierFreeGuidance,
+    ContrastGuidance,
+    NoGuidance,
+    PerpendicularGuidance,
+    ProjectedGuidance,
+    ZeroStarGuidance,
+)
+from graphgen_nodes.sampling.protocols import Asked, Denoise, Guidance, Prediction
 from graphgen_nodes.sockets import Conditioning
 
 Predict = Callable[[Tensor, float, Sequence[Conditioning]], Sequence[Prediction]]
@@ -27,6 +34,21 @@ def guided(denoiser: Predict, guidance: Guidance) -> Denoise:
         return guidance.combine(x, sigma, denoiser(x, sigma, guidance.conditionings(sigma)))
 
     return denoise
+
+
+def together(denoisers: Sequence[Predict]) -> Predict:
+    """Return several denoisers as one, which asks each for the conditionings that are meant for it."""
+
+    def predict(x: Tensor, sigma: float, conditionings: Sequence[Conditioning]) -> list[Prediction]:
+        indices = [asked.index if isinstance(asked, Asked) else 0 for asked in conditionings]
+        plain = [asked.conditioning if isinstance(asked, Asked) else asked for asked in conditionings]
+        found: dict[int, Prediction] = {}
+        for index in dict.fromkeys(indices):
+            places = [place for place, wanted in enumerate(indices) if wanted == index]
+            found |= zip(places, denoisers[index](x, sigma, [plain[place] for place in places]), strict=True)
+        return [found[place] for place in range(len(plain))]
+
+    return predict
 
 
 @dataclass(frozen=True)
@@ -102,3 +124,137 @@ class Clipped:
         """Clip what the other guidance makes of the predictions."""
         found = self.inner.combine(x, sigma, predictions)
         return replace(found, denoised=found.denoised.clamp(self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Thresholded:
+    """Another guidance, whose denoised sample is drawn into its range per image (Saharia et al. 2022, section 2.3).
+
+    The range is the quantile `ratio` of absolute values, at least 1 and at most `most`; what lies outside is clipped,
+    and the whole divided by it.
+    """
+
+    inner: Guidance
+    ratio: float
+    most: float
+
+    def conditionings(self, sigma: float) -> Sequence[Conditioning]:
+        """Return those of the other guidance."""
+        return self.inner.conditionings(sigma)
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Draw what the other guidance makes of the predictions into its range."""
+        found = self.inner.combine(x, sigma, predictions)
+        reach = torch.quantile(found.denoised.abs().flatten(1), self.ratio, dim=1).clamp(1, self.most)
+        reach = reach.reshape(-1, *[1] * (x.dim() - 1))
+        return replace(found, denoised=found.denoised.clamp(-reach, reach) / reach)
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Adaptive projected guidance (Sadat et al. 2024, algorithm 1, without momentum).
+
+    Of what separates the two predictions, shortened to the length `most` (0: any), the part along the positive one,
+    which oversaturates, counts only by `parallel`. Lengths are those of whole images.
+    """
+
+    guider: ProjectedGuidance
+
+    def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
+        """Return the positive conditioning and the negative one."""
+        return self.guider.positive, self.guider.negative
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Move the positive prediction mostly across itself."""
+        positive, negative = (prediction.denoised for prediction in predictions)
+        change = positive - negative
+        if self.guider.most > 0:
+            change = change * (self.guider.most / _norm(change)).clamp(max=1)
+        along = _along(change, positive)
+        change = change - along + self.guider.parallel * along
+        return replace(predictions[0], denoised=positive + (self.guider.scale - 1) * change)
+
+
+@dataclass(frozen=True)
+class ZeroStar:
+    """CFG-Zero* (Fan et al. 2025): the negative output is scaled to fit the positive one best, per image.
+
+    Outputs are the network's own. While `still`, the output is 0: on flow paths x stays where it is.
+    """
+
+    guider: ZeroStarGuidance
+
+    def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
+        """Return the positive conditioning and the negative one, which does not matter while still."""
+        return (self.guider.positive,) if self.guider.still else (self.guider.positive, self.guider.negative)
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Extrapolate from the scaled negative output to the positive one and beyond."""
+        handle = self.guider.denoiser
+        c_skip, c_out = preconditioning(handle.prediction, handle.path, sigma)
+        if self.guider.still:
+            return replace(predictions[0], denoised=c_skip * x)
+        positive, negative = ((prediction.denoised - c_skip * x) / c_out for prediction in predictions)
+        fitted = _along(positive, negative)
+        output = fitted + self.guider.scale * (positive - fitted)
+        return replace(predictions[0], denoised=c_skip * x + c_out * output)
+
+
+@dataclass(frozen=True)
+class Perpendicular:
+    """Perp-Neg (Armandpour et al. 2023): of what the negative prompt adds, only what is across the positive counts."""
+
+    guider: PerpendicularGuidance
+
+    def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
+        """Return the positive conditioning, the negative one, and that of an empty prompt."""
+        return self.guider.positive, self.guider.negative, self.guider.empty
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Go from the empty prediction towards the positive one and away from what is across it."""
+        positive, negative, empty = (prediction.denoised for prediction in predictions)
+        wanted, unwanted = positive - empty, negative - empty
+        across = unwanted - _along(unwanted, wanted)
+        denoised = empty + self.guider.scale * (wanted - self.guider.negative_scale * across)
+        return replace(predictions[0], denoised=denoised)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Another guidance, moved away from what a weaker denoiser predicts of the positive conditioning.
+
+    `inner + scale * (positive - weaker)`: the form of perturbed-attention (Ahn et al. 2024) and skip-layer guidance,
+    and with `scale` one less than theirs of autoguidance (Karras et al. 2024).
+    """
+
+    guider: ContrastGuidance
+    inner: Guidance
+
+    def conditionings(self, sigma: float) -> Sequence[Conditioning]:
+        """Return those of the other guidance, the positive one if it is not among them, and that for the weaker."""
+        asked = tuple(self.inner.conditionings(sigma))
+        plain = () if self._place(asked) < len(asked) else (self.guider.positive,)
+        return *asked, *plain, Asked(self.guider.positive.family, self.guider.positive, len(self.guider.denoisers) - 1)
+
+    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+        """Add what separates the denoiser from the weaker one to the other guidance."""
+        asked = tuple(self.inner.conditionings(sigma))
+        found = self.inner.combine(x, sigma, predictions[: len(asked)])
+        positive, weaker = predictions[self._place(asked)], predictions[-1]
+        return replace(found, denoised=found.denoised + self.guider.scale * (positive.denoised - weaker.denoised))
+
+    def _place(self, asked: Sequence[Conditioning]) -> int:
+        places = [place for place, item in enumerate(asked) if item is self.guider.positive]
+        return places[0] if places else len(asked)
+
+
+def _norm(value: Tensor) -> Tensor:
+    """Return the length of each image as a vector, with as many axes as the images."""
+    norms: Tensor = torch.linalg.vector_norm(value.flatten(1), dim=1)
+    return norms.reshape(-1, *[1] * (value.dim() - 1))
+
+
+def _along(value: Tensor, direction: Tensor) -> Tensor:
+    """Return the part of each image that is parallel to another; nothing where that one is 0."""
+    unit = direction / _norm(direction).clamp(min=torch.finfo(direction.dtype).tiny)
+    return (value * unit).flatten(1).sum(dim=1).reshape(-1, *[1] * (value.dim() - 1)) * unit

@@ -30,6 +30,14 @@ class Prediction:
     variance: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Asked(Conditioning):
+    """A conditioning that another denoiser of a guider is asked about: the one at `index` of its `denoisers`."""
+
+    conditioning: Conditioning
+    index: int
+
+
 class Network(Protocol):
     """A family's denoising network behind one signature; family adapters implement it."""
 
@@ -76,7 +84,7 @@ class Guidance(Protocol):
     """Which conditionings to predict for, and how the predictions become one."""
 
     def conditionings(self, sigma: float) -> Sequence[Conditioning]:
-        """Return what to predict for at a noise level."""
+        """Return what to predict for at a noise level; `Asked` where another denoiser than the first is meant."""
 
     def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
         """Make one prediction of those for `conditionings(sigma)`, in that order."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from graphgen import Context, Preview
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
 from graphgen_nodes.sampling.driver import OnStep, result, sample
-from graphgen_nodes.sampling.guidance import guided
+from graphgen_nodes.sampling.guidance import guided, together
 from graphgen_nodes.sampling.noise import NoiseSource
 from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
 from graphgen_nodes.sampling.preview import preview_png
@@ -33,7 +33,8 @@ def run(
     """
     schedule, phases = what.schedule, phases_of(guider, what.schedule)
     for phase in phases:
-        _check(phase.guider.denoiser, what)
+        for handle in phase.guider.denoisers:
+            _check(handle, what)
     kept = _kept_states(context, phases, what, keep_every)
     state = kept.furthest() if kept else None
     context.progress(state.step - schedule.start if state else 0, len(schedule.steps))
@@ -82,33 +83,38 @@ def _go_through(
     """Take the steps left, from a state or from the beginning; return the last state."""
     source: NoiseSource | None = None
     with closing(_networks(context, phases)) as networks:
-        for phase, network in networks:
-            source = source or NoiseSource(what.noise, what.latent.samples.shape, what.schedule.path, network.device)
-            denoiser = NetworkDenoiser(network, phase.guider.denoiser, what.schedule, batch_limit=what.batch_limit)
+        for phase, leased in networks:
+            device = leased[0].device
+            source = source or NoiseSource(what.noise, what.latent.samples.shape, what.schedule.path, device)
+            denoisers = [
+                NetworkDenoiser(network, handle, what.schedule, batch_limit=what.batch_limit)
+                for network, handle in zip(leased, phase.guider.denoisers, strict=True)
+            ]
             state = sample(
-                guided(denoiser, phase.guider.guidance()),
+                guided(together(denoisers), phase.guider.guidance()),
                 what.sampler,
                 replace(what.schedule, stop=phase.stop),
                 source,
-                what.latent.samples.float().to(network.device),
+                what.latent.samples.float().to(device),
                 add_noise=what.add_noise,
-                state=state and _moved(state, network.device),
+                state=state and _moved(state, device),
                 on_step=report,
             )
     assert state is not None  # noqa: S101 - a schedule has a step, and what is found comes after one
     return state
 
 
-def _networks(context: Context, phases: Sequence[Phase]) -> Generator[tuple[Phase, Network]]:
-    """Yield each phase with its network, which is leased again only where it changes."""
+def _networks(context: Context, phases: Sequence[Phase]) -> Generator[tuple[Phase, tuple[Network, ...]]]:
+    """Yield each phase with the networks of its denoisers, which are leased again only where they change."""
     with ExitStack() as stack:
-        handle, network = None, None
+        handles: tuple[Denoiser, ...] = ()
+        networks: tuple[Network, ...] = ()
         for phase in phases:
-            if network is None or not unchanged(handle, phase.guider.denoiser):
+            if not networks or not unchanged(handles, phase.guider.denoisers):
                 stack.close()
-                handle = phase.guider.denoiser
-                network = cast(Network, stack.enter_context(context.resource(handle)))
-            yield phase, network
+                handles = phase.guider.denoisers
+                networks = tuple(cast(Network, stack.enter_context(context.resource(handle))) for handle in handles)
+            yield phase, networks
 
 
 def _moved(state: State, device: torch.device) -> State:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphgen_nodes.compositions import Composition
+from graphgen_nodes.sampling.phases import unchanged
 from graphgen_nodes.sockets import Conditioning, SizedConditioning, TextConditioning
 
 AnyConditioning = TypeVar("AnyConditioning", bound=Conditioning)
@@ -38,7 +39,12 @@ def told_apart(positive: Conditioning, negative: Conditioning) -> tuple[Conditio
     return _flagged(positive, torch.tensor([False])), _flagged(negative, torch.tensor([True]))
 
 
-def _flagged(conditioning: Conditioning, negative: Tensor) -> Conditioning:
+def same_prompt(one: Conditioning, other: Conditioning) -> bool:
+    """Tell whether two conditionings are surely the same, but for what they say of themselves."""
+    return unchanged(_flagged(one, None), _flagged(other, None))
+
+
+def _flagged(conditioning: Conditioning, negative: Tensor | None) -> Conditioning:
     if not isinstance(conditioning, Composition):
         return replace(conditioning, negative=negative)
     parts = (replace(part, conditioning=_flagged(part.conditioning, negative)) for part in conditioning.parts)

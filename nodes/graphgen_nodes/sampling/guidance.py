@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphgen_nodes.conditionings import told_apart
+from graphgen_nodes.conditionings import same_prompt, told_apart
 from graphgen_nodes.sampling.denoiser import preconditioning
 from graphgen_nodes.sampling.guiders import (
     ClassifierFreeGuidance,
@@ -67,7 +67,19 @@ class Single:
 
 
 @dataclass(frozen=True)
-class ClassifierFree:
+class Paired:
+    """What guidances by a positive and a negative conditioning share: the two, told apart."""
+
+    guider: ClassifierFreeGuidance | ProjectedGuidance | ZeroStarGuidance | PerpendicularGuidance
+
+    @cached_property
+    def both(self) -> tuple[Conditioning, Conditioning]:
+        """Return the two conditionings, which say of themselves which they are."""
+        return told_apart(self.guider.positive, self.guider.negative)
+
+
+@dataclass(frozen=True)
+class ClassifierFree(Paired):
     """Classifier-free guidance (Ho and Salimans 2022), in the form negative + scale * (positive - negative).
 
     Scale 1 is the positive prediction, and the negative one is not asked for. `rescale` is phi of Lin et al. 2024,
@@ -76,11 +88,6 @@ class ClassifierFree:
     """
 
     guider: ClassifierFreeGuidance
-
-    @cached_property
-    def both(self) -> tuple[Conditioning, Conditioning]:
-        """Return the two conditionings, which say of themselves which they are."""
-        return told_apart(self.guider.positive, self.guider.negative)
 
     def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
         """Return the positive conditioning, and the negative one where it matters."""
@@ -151,7 +158,7 @@ class Thresholded:
 
 
 @dataclass(frozen=True)
-class Projected:
+class Projected(Paired):
     """Adaptive projected guidance (Sadat et al. 2024, algorithm 1, without momentum).
 
     Of what separates the two predictions, shortened to the length `most` (0: any), the part along the positive one,
@@ -162,7 +169,7 @@ class Projected:
 
     def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
         """Return the positive conditioning and the negative one."""
-        return self.guider.positive, self.guider.negative
+        return self.both
 
     def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
         """Move the positive prediction mostly across itself."""
@@ -176,7 +183,7 @@ class Projected:
 
 
 @dataclass(frozen=True)
-class ZeroStar:
+class ZeroStar(Paired):
     """CFG-Zero* (Fan et al. 2025): the negative output is scaled to fit the positive one best, per image.
 
     Outputs are the network's own. While `still`, the output is 0: on flow paths x stays where it is.
@@ -186,7 +193,7 @@ class ZeroStar:
 
     def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
         """Return the positive conditioning and the negative one, which does not matter while still."""
-        return (self.guider.positive,) if self.guider.still else (self.guider.positive, self.guider.negative)
+        return self.both[: 1 if self.guider.still else 2]
 
     def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
         """Extrapolate from the scaled negative output to the positive one and beyond."""
@@ -201,14 +208,19 @@ class ZeroStar:
 
 
 @dataclass(frozen=True)
-class Perpendicular:
+class Perpendicular(Paired):
     """Perp-Neg (Armandpour et al. 2023): of what the negative prompt adds, only what is across the positive counts."""
 
     guider: PerpendicularGuidance
 
+    @cached_property
+    def empty(self) -> Conditioning:
+        """Return the conditioning of the empty prompt, which is a negative one too."""
+        return told_apart(self.guider.positive, self.guider.empty)[1]
+
     def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
         """Return the positive conditioning, the negative one, and that of an empty prompt."""
-        return self.guider.positive, self.guider.negative, self.guider.empty
+        return *self.both, self.empty
 
     def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
         """Go from the empty prediction towards the positive one and away from what is across it."""
@@ -233,8 +245,10 @@ class Contrast:
     def conditionings(self, sigma: float) -> Sequence[Conditioning]:
         """Return those of the other guidance, the positive one if it is not among them, and that for the weaker."""
         asked = tuple(self.inner.conditionings(sigma))
-        plain = () if self._place(asked) < len(asked) else (self.guider.positive,)
-        return *asked, *plain, Asked(self.guider.positive.family, self.guider.positive, len(self.guider.denoisers) - 1)
+        place = self._place(asked)
+        positive = asked[place] if place < len(asked) else self.guider.positive
+        more = () if place < len(asked) else (positive,)
+        return *asked, *more, Asked(positive.family, positive, len(self.guider.denoisers) - 1)
 
     def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
         """Add what separates the denoiser from the weaker one to the other guidance."""
@@ -244,7 +258,7 @@ class Contrast:
         return replace(found, denoised=found.denoised + self.guider.scale * (positive.denoised - weaker.denoised))
 
     def _place(self, asked: Sequence[Conditioning]) -> int:
-        places = [place for place, item in enumerate(asked) if item is self.guider.positive]
+        places = [place for place, item in enumerate(asked) if same_prompt(item, self.guider.positive)]
         return places[0] if places else len(asked)
 
 

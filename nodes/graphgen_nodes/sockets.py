@@ -291,10 +291,14 @@ class Unconditional(Conditioning):
 
 @dataclass(frozen=True)
 class Noise:
-    """Where the randomness comes from: image i of a batch draws from a generator seeded with `seed + first + i`."""
+    """Where the randomness comes from: image i of a batch draws from a generator seeded with `seed + first + i`.
+
+    Where it is `shared`, all images draw what the first one does.
+    """
 
     seed: int
     first: int = 0
+    shared: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,13 @@ def test_a_draw_can_be_asked_for_again_and_out_of_order() -> None:
         assert torch.equal(in_order.draw(index), draws[index])
 
 
+def test_shared_noise_is_that_of_the_first_image_in_all() -> None:
+    shared, own = (NoiseSource(Noise(4, shared=shared), SHAPE, PATH) for shared in (True, False))
+    for draw in (0, 3):
+        assert all(torch.equal(image, own.draw(draw)[0]) for image in shared.draw(draw))
+    assert all(torch.equal(image, own.brownian(2.0, 1.0)[0]) for image in shared.brownian(2.0, 1.0))
+
+
 @given(st.integers(0, 2**53 - 1), st.integers(1, 5))
 def test_an_image_of_a_batch_can_be_made_alone(seed: int, image: int) -> None:
     batch = NoiseSource(Noise(seed), (6, 4, 4, 4), PATH)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, scaled_dot_product_attention
 
 from graphgen import Lease
@@ -20,7 +20,7 @@ from graphgen_nodes.attention import attentions, grid_of, open_attention
 from graphgen_nodes.ip_adapter.network import AdapterNetwork
 from graphgen_nodes.ip_adapter.patch import ImagePrompt
 from graphgen_nodes.lora.blocks import weight_of
-from graphgen_nodes.sampling.protocols import Network
+from graphgen_nodes.sampling.standing_in import StandIn
 from graphgen_nodes.sockets import Conditioning
 
 
@@ -33,29 +33,16 @@ def seeing(prompt: ImagePrompt, network: Any, lease: Lease) -> Iterator[Seeing]:
     yield made
 
 
-class Seeing:
-    """A network that sees pictures, as sampling knows it (`sampling.protocols.Network`)."""
+class Seeing(StandIn):
+    """A network that sees pictures, as sampling knows it; rows of negative prompts see a picture of nothing."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.module: nn.Module = network.module  # type: ignore[attr-defined]  # what patches are given has one
-        self.negative: Tensor | None = None
-        self.cells = (0, 0)
-
-    @property
-    def device(self) -> torch.device:
-        """Return where the weights are."""
-        return self.network.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Return the number format the network computes in."""
-        return self.network.dtype
+    negative: Tensor | None = None
+    cells = (0, 0)
 
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
-        """Return the network's output; rows of negative prompts see a picture of nothing."""
+        """Return the network's output."""
         self.negative, self.cells = conditioning.negative, (x.shape[-2], x.shape[-1])
-        return self.network(x, timestep, conditioning)
+        return super().__call__(x, timestep, conditioning)
 
 
 @dataclass

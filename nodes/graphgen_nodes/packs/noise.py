@@ -19,12 +19,13 @@ def gaussian(
     first: Annotated[
         int, Field(ge=0, le=1_000_000, description="Skip this many images: 7 makes a batch's eighth image alone.")
     ] = 0,
+    shared: Annotated[bool, Field(description="Give all images of a batch the noise of the first.")] = False,
 ) -> Noise:
     """Choose the randomness of a run: image i of a batch draws from a generator seeded with seed + first + i.
 
     It is drawn on the CPU, so that a seed gives the same picture on every device and in every batch size.
     """
-    return Noise(seed, first)
+    return Noise(seed, first, shared)
 
 
 @hookimpl

@@ -28,7 +28,7 @@ class NoiseSource:
     """
 
     def __init__(self, noise: Noise, shape: Sequence[int], path: Path, device: torch.device | str = "cpu") -> None:
-        self._seeds = [noise.seed + noise.first + image for image in range(shape[0])]
+        self._seeds = [noise.seed + noise.first + (0 if noise.shared else image) for image in range(shape[0])]
         self._shape = tuple(shape[1:])
         self._path = path
         self._device = device

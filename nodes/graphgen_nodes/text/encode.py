@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from graphgen_nodes.conditionings import on_cpu, zeros_like
+from graphgen_nodes.conditionings import on_cpu, tensors_of, with_tensors, zeros_like
 from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.sockets import Conditioning
 from graphgen_nodes.text.chunks import Chunk, empty
-from graphgen_nodes.text.options import USUAL, ReadingOptions
+from graphgen_nodes.text.options import AS_TYPED, USUAL, ReadingOptions
 from graphgen_nodes.text.prompts import prompt_of_each
 from graphgen_nodes.text.reading import Reading, read
 from graphgen_nodes.text.tokenizers import PromptTokenizer
@@ -69,6 +69,12 @@ class PromptEncoder:
             said = self.family.conditioning(self._read(chunks, options))
             silent = options.empty == "zeros" and not any(own.strip() for prompt in prompts for own in prompt.texts)
             return on_cpu(zeros_like(said) if silent else said)
+
+    def encode_all(self, texts: Sequence[str], warn: Callable[[str], None]) -> Conditioning:
+        """Encode prompts into one conditioning, for a batch with an image of each; signs are read as typed."""
+        found = [self.encode(text, warn, options=AS_TYPED) for text in texts]
+        tensors = [tensors_of(one) for one in found]
+        return with_tensors(found[0], {name: torch.cat([one[name] for one in tensors]) for name in tensors[0]})
 
     def _read(self, chunks: Mapping[str, Sequence[Chunk]], options: ReadingOptions) -> dict[str, Reading]:
         """Let each encoder read its chunks; encoders side by side read equally many, some of them empty."""

@@ -317,6 +317,18 @@ def control_flux(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {**flux(rest), **_hint("input_hint_block", own, name_of)}
 
 
+def t2i_adapter(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename a T2I-Adapter's tensors as its release does: two residual blocks for each level, in one row."""
+
+    def renamed(name: str) -> str:
+        name = name.removeprefix("adapter.")
+        name = re.sub(r"^body\.(\d+)\.in_conv", lambda found: f"body.{2 * int(found[1])}.in_conv", name)
+        block = r"^body\.(\d+)\.resnets\.(\d+)"
+        return re.sub(block, lambda found: f"body.{2 * int(found[1]) + int(found[2])}", name)
+
+    return {renamed(name): value for name, value in tensors.items()}
+
+
 def _hint(prefix: str, tensors: Mapping[str, Tensor], rename: Callable[[str], str]) -> dict[str, Tensor]:
     """Rename what reads a picture: convolutions at every other place of one row; and the others by `rename`."""
     last = 2 + 2 * sum(name.startswith(f"{prefix}.blocks.") and name.endswith("weight") for name in tensors)

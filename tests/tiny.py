@@ -17,7 +17,7 @@ import torch
 from nodes.ip_adapter_kit import adapter_for, vision
 from nodes.ip_adapter_kit import save as save_adapter
 from safetensors.torch import save_file
-from tiny_controls import for_flux, for_sd3, for_unet
+from tiny_controls import for_flux, for_sd3, for_unet, t2i_for
 from tiny_files import METADATA, WRITERS, original_tensors
 from tiny_pipelines import MAKERS
 from tiny_pipelines import Arch as Arch
@@ -106,6 +106,13 @@ def share_embeddings(transformer: Any) -> None:
     first, *others = (block.norm1.emb for block in transformer.transformer_blocks)
     for other in others:
         other.load_state_dict(first.state_dict())
+
+
+def make_adapter(pipeline: Any, seed: int, *, channels: int = 3) -> Any:
+    """Build a tiny T2I-Adapter for the UNet of a pipeline."""
+    module = t2i_for(pipeline.unet, channels=channels)
+    randomise(module, torch.Generator().manual_seed(seed))
+    return module
 
 
 def name_classes(folder: Path) -> None:

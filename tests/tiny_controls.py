@@ -56,3 +56,18 @@ def for_flux(transformer: Any, *, modes: int | None = None, pixels: bool = False
             **told, **own, num_layers=1, num_single_layers=singles, num_mode=modes
         )
     return module
+
+
+def t2i_for(unet: Any, *, channels: int = 3) -> nn.Module:
+    """Build a T2I-Adapter for a UNet: SDXL's, of four levels whatever the UNet, where the UNet is told sizes."""
+    import diffusers
+
+    widths = list(unet.config.block_out_channels)
+    xl = unet.config.addition_embed_type is not None
+    module: nn.Module = diffusers.T2IAdapter(
+        in_channels=channels,
+        channels=[*widths, *widths[-1:] * (4 - len(widths))] if xl else widths,
+        downscale_factor=16 if xl else 8,
+        adapter_type="full_adapter_xl" if xl else "full_adapter",
+    )
+    return module

@@ -151,6 +151,36 @@ def theirs(arch: Arch, nets: Any, pictures: Any, scheduler: dict[str, Any] | Non
     return found
 
 
+def by_adapter(arch: Arch, adapter: Any, picture: Tensor, **options: Any) -> Tensor:
+    """Draw by diffusers' T2I-Adapter pipeline of a family."""
+    import diffusers
+
+    base = make_pipeline(arch, seed=0)
+    kind = diffusers.StableDiffusionXLAdapterPipeline if arch == "sdxl" else diffusers.StableDiffusionAdapterPipeline
+    if arch == "sd1":
+        base.scheduler = diffusers.DDIMScheduler.from_config(base.scheduler.config, **DDIM)
+    parts = {**base.components, "adapter": adapter}
+    if arch == "sd1":
+        parts |= {"requires_safety_checker": False}
+        del parts["image_encoder"]
+    pipeline = kind(**parts)
+    pipeline.set_progress_bar_config(disable=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the oracle's own
+        found = pipeline(
+            PROMPT,
+            negative_prompt=NEGATIVE,
+            image=picture,
+            num_inference_steps=STEPS,
+            guidance_scale=SCALE,
+            generator=torch.Generator().manual_seed(SEED),
+            output_type="pt",
+            **options,
+        ).images
+    # that of SD 1 always gives arrays, with the channels last
+    return found if isinstance(found, Tensor) else torch.from_numpy(found).permute(0, 3, 1, 2)
+
+
 def difference(found: Tensor, reference: Tensor) -> float:
     """Return the largest difference between two pictures of one shape."""
     assert found.shape == reference.shape

@@ -16,9 +16,9 @@ import torch
 from engine_kit import Log, N, config, engine
 from nodes.control_kit import difference, drawing, make_control, save_control, save_original, save_picture
 from nodes.test_parity import NEGATIVE, PROMPT, SCALE, SEED, SIZE, STEPS
-from released import control_flux
+from released import control_flux, t2i_adapter
 from safetensors.torch import save_file
-from tiny import Arch, shared_tiny
+from tiny import Arch, make_adapter, shared_tiny
 from torch import Tensor
 
 from graphgen import Loaded, Place
@@ -189,6 +189,26 @@ def test_picture_equals_the_pipeline_s(arch: Arch, made: Engine, record_property
     assert difference(drawn(made, net(single, strength=0.8), arch=arch), found) < 1e-5
 
 
+@pytest.mark.parametrize(("arch", "channels"), [("sd1", 1), ("sd1", 3), ("sdxl", 3)])
+def test_adapters_equal_the_pipeline_s(arch: Arch, channels: int, made: Engine) -> None:
+    """T2I-Adapters from a folder and, as they were released, from a file; also beside a ControlNet."""
+    adapter = make_adapter(kit.pipeline_of(arch), seed=5, channels=channels)
+    save_control(adapter, made.config.roots.models, "adapter")
+    picture = hint(made)
+    gray = (picture * torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    given = gray if channels == 1 else picture
+    reference = kit.by_adapter(arch, adapter, given, adapter_conditioning_scale=0.8)
+    found = drawn(made, net("adapter", strength=0.8), arch=arch)
+    print(f"adapter, {arch}, {channels} channels: {difference(found, reference):.1e}")
+    assert difference(found, reference) < CLOSE
+    assert difference(found, drawn(made, arch=arch)) > 0.01
+    file = bare_file(made, t2i_adapter(adapter.state_dict()))
+    assert digest(drawn(made, net(file, strength=0.8), arch=arch)) == digest(found)
+    if arch == "sd1":
+        one, other = net("adapter", strength=0.4), net(strength=0.5)
+        assert difference(drawn(made, one, other, one), drawn(made, net("adapter", strength=0.8), other)) < 1e-5
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_picture_by_sd3_equals_the_pipeline_s(large: bool, made: Engine) -> None:
     """Networks that read the prompt and none pooled, and such as read the pooled one alone; also in a bare file."""
@@ -357,7 +377,16 @@ def test_what_reads_latents_wants_the_autoencoder_and_no_guessing(made: Engine) 
     said = refused(made, graph)
     assert "apply0.autoencoder: is not wired, but a ControlNet for Stable Diffusion 3 reads the picture" in said
     said = refused(made, drawing("sd3", net("other", guess=True), marked=True))
-    assert "apply0.guess: is on, but ControlNets for Stable Diffusion 3 know no guess mode" in said
+    assert "apply0.guess: is on, but a SD3ControlNetModel knows no guess mode" in said
+
+
+def test_an_adapter_wants_whole_units_and_no_guessing(made: Engine) -> None:
+    save_control(make_adapter(kit.pipeline_of("sdxl"), seed=5), made.config.roots.models, "adapter")
+    hint(made, "odd.png", width=72)
+    said = refused(made, drawing("sdxl", net("adapter", picture="odd.png")))
+    assert "apply0.image: is 72 pixels in width, which is no multiple of 16" in said
+    said = refused(made, drawing("sdxl", net("adapter", guess=True), marked=True))
+    assert "apply0.guess: is on, but a T2IAdapter knows no guess mode" in said
 
 
 def test_one_that_wants_a_mask_is_refused(made: Engine) -> None:

@@ -29,6 +29,7 @@ STEERING_CLASSES: Mapping[str, str] = {
     "ControlNetUnionModel": "controlnet",
     "SD3ControlNetModel": "controlnet",
     "FluxControlNetModel": "controlnet",
+    "T2IAdapter": "adapter",
 }
 """Classes in config.json that tell what a network is, whatever its folder is called, and the kind of part they are."""
 
@@ -52,6 +53,8 @@ BARE_MARKS: Mapping[str, str] = {
     "input_hint_block.0.weight": "controlnet",
     "controlnet_cond_embedding.conv_in.weight": "controlnet",
     "controlnet_blocks.0.weight": "controlnet",
+    "adapter.body.0.resnets.0.block1.weight": "adapter",
+    "body.0.block1.weight": "adapter",
     "input_blocks.0.0.weight": "denoiser",
     "joint_blocks.0.x_block.attn.qkv.weight": "denoiser",
     "double_blocks.0.img_attn.qkv.weight": "denoiser",
@@ -75,6 +78,7 @@ BARE_MARKS: Mapping[str, str] = {
 DIFFUSERS_MARKS = (
     "controlnet_cond_embedding.conv_in.weight",
     "controlnet_blocks.0.weight",
+    "adapter.body.0.resnets.0.block1.weight",
     "down_blocks.0.resnets.0.conv1.weight",
     "decoder.mid_block.resnets.0.conv1.weight",
     "transformer_blocks.0.attn.add_q_proj.weight",
@@ -182,7 +186,7 @@ def names_file(component: Path) -> Path | None:
 def _open_pipeline(folder: Path) -> Checkpoint:
     index = read_json(folder / "model_index.json")
     parts = {}
-    for name in (*DENOISER_PARTS, *TEXT_PARTS, "vae", "controlnet"):
+    for name in (*DENOISER_PARTS, *TEXT_PARTS, "vae", "controlnet", "adapter"):
         entry = index.get(name)
         if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None:
             parts[name] = _open_component(folder / name)

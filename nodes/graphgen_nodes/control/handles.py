@@ -69,6 +69,7 @@ def known_controlnet(checkpoint: Checkpoint, precision: Precision = "auto") -> F
         "precision": handle.precision,
         "reads": handle.reads,
         "modes": list(handle.modes),
+        "unit": architecture_of(slot).unit,
         "embedding": architecture_of(slot).width(read_config(slot, part)),
     }
 

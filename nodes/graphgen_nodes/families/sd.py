@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from graphgen import Facts
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
 from graphgen_nodes.checkpoints.layouts.control_unet import ControlUNet
+from graphgen_nodes.checkpoints.layouts.t2i_adapter import T2IAdapter
 from graphgen_nodes.checkpoints.layouts.unet import UNet
 from graphgen_nodes.checkpoints.layouts.vae import KLAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
@@ -44,6 +45,13 @@ class StableDiffusion(Family):
         """Recognise a UNet with cross-attention and no further condition (SDXL has one)."""
         shape = next((part.shapes[name] for name in PROJECTIONS if name in part.shapes), None)
         return shape is not None and (len(shape) == 2) is self.linear and not any(c in part.shapes for c in CONDITIONS)
+
+    def is_control(self, slot: Slot, part: Part) -> bool:
+        """Recognise ControlNets as the UNets they are copies of, adapters by how they fold pixels."""
+        architecture = slot.architecture
+        if isinstance(architecture, T2IAdapter):
+            return part.kind in slot.kinds and architecture.fits(part)
+        return super().is_control(slot, part)
 
     def is_autoencoder(self, part: Part) -> bool:
         """Recognise four latent channels."""
@@ -86,7 +94,10 @@ class StableDiffusion1(StableDiffusion):
     title = "Stable Diffusion 1.x"
     linear = False
     denoiser = Slot("unet", ("unet", "denoiser"), UNet(heads=lambda channels: 8))  # noqa: ARG005
-    controls = (Slot("controlnet", ("controlnet",), ControlUNet(heads=lambda channels: 8)),)  # noqa: ARG005
+    controls = (
+        Slot("controlnet", ("controlnet",), ControlUNet(heads=lambda channels: 8)),  # noqa: ARG005
+        Slot("adapter", ("adapter",), T2IAdapter("full_adapter", unit=8)),
+    )
     texts = (Slot("text_encoder", ("text_encoder", "clip_l", "clip"), ClipText("quick_gelu"), tokenizer="clip"),)
 
     def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002 - there is one slot

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from graphgen import Facts
 from graphgen_nodes.checkpoints.layouts.clip import ClipText
 from graphgen_nodes.checkpoints.layouts.control_unet import ControlUNet
+from graphgen_nodes.checkpoints.layouts.t2i_adapter import T2IAdapter
 from graphgen_nodes.checkpoints.layouts.unet import ADDED_WIDTH, UNet
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.families.family import Slot, fits_clip, told, whole
@@ -51,7 +52,10 @@ class StableDiffusionXL(StableDiffusion):
     latent_scale = 0.13025
     linear = True
     denoiser = Slot("unet", ("unet", "denoiser"), UNet(heads=lambda channels: max(channels // 64, 1)))
-    controls = (Slot("controlnet", ("controlnet",), ControlUNet(heads=lambda channels: max(channels // 64, 1))),)
+    controls: tuple[Slot, ...] = (
+        Slot("controlnet", ("controlnet",), ControlUNet(heads=lambda channels: max(channels // 64, 1))),
+        Slot("adapter", ("adapter",), T2IAdapter("full_adapter_xl", unit=16)),
+    )
     texts: tuple[Slot, ...] = (CLIP_L, BIG_G)
     empty_prompt: ClassVar[EmptyPrompt] = "zeros"
     picture_numbers: ClassVar[tuple[str, ...]] = ("width", "height", "left", "top", "target_width", "target_height")
@@ -112,6 +116,7 @@ class StableDiffusionXLRefiner(StableDiffusionXL):
     name = "sdxl_refiner"
     title = "Stable Diffusion XL refiner"
     texts = (BIG_G,)
+    controls = ()
     empty_prompt = "encoded"
     picture_numbers = ("width", "height", "left", "top", "score")
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn, cast
 from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, NoValue, Refusal, Slider, hookimpl, node
+from graphgen_nodes.checkpoints.layouts.control import ControlArchitecture
 from graphgen_nodes.checkpoints.parts import open_checkpoint
 from graphgen_nodes.compositions import mapped
-from graphgen_nodes.control.handles import architecture_of, controlnet_handle, known_controlnet
+from graphgen_nodes.control.handles import architecture_of, controlnet_handle, known_controlnet, slot_of
 from graphgen_nodes.control.modes import mode_of
 from graphgen_nodes.control.patch import Control
-from graphgen_nodes.facts import check_range, count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.facts import check_multiple, check_range, count_of, file_of, kept, number_of, refusing
 from graphgen_nodes.families import family
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Precision
 
@@ -68,7 +69,8 @@ def _applied(known: Known) -> dict[str, Facts]:
     _check_settings(known, network)
     prompt = known.inputs.get("conditioning")
     if known.settings.get("guess") is True:
-        _check_guess(denoiser.get("family"), prompt)
+        _check_guess(_architecture(network), prompt)
+    _check_unit(network, image)
     if network.get("reads", "pixels") != "pixels" and "autoencoder" not in known.inputs:
         _refuse_pixels(str(network.get("family")))
     pictures = [*_pictures(denoiser), kept(image, "width", "height", "batch")]
@@ -109,10 +111,24 @@ def _check_settings(known: Known, network: Facts) -> None:
         check_range(start, end)
 
 
-def _check_guess(name: object, prompt: object) -> None:
-    if isinstance(name, str) and not any(architecture_of(slot).guesses for slot in family(name).controls):
-        message = f"is on, but ControlNets for {family(name).title} know no guess mode"
-        raise Refusal(message, at="guess", cure="turn it off, and wire the prompt that it shall act for")
+def _architecture(network: Facts) -> ControlArchitecture | None:
+    name, components = network.get("family"), network.get("components")
+    slots = family(name).controls if isinstance(name, str) and isinstance(components, Sequence) else ()
+    return next((architecture_of(slot) for slot in slots if slot.part in components), None)  # type: ignore[operator]
+
+
+def _check_unit(network: Facts, image: Facts) -> None:
+    unit = count_of(network, "unit")
+    for name in ("width", "height"):
+        pixels = count_of(image, name)
+        if unit and pixels:
+            check_multiple(name, pixels, unit, "image")
+
+
+def _check_guess(architecture: ControlArchitecture | None, prompt: object) -> None:
+    if architecture is not None and not architecture.guesses:
+        cure = "turn it off, and wire the prompt that it shall act for"
+        raise Refusal(f"is on, but a {architecture.classes[0]} knows no guess mode", at="guess", cure=cure)
     if prompt is not None:
         return
     raise Refusal(
@@ -140,7 +156,7 @@ def load(
     path: ControlFile,
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
 ) -> Loaded:
-    """Name a ControlNet: a network that makes what a model draws follow a picture.
+    """Name a ControlNet or T2I-Adapter: a network that makes what a model draws follow a picture.
 
     Reads diffusers folders and single files, plain ones and unions. See docs/control.md.
     """
@@ -185,7 +201,7 @@ def apply(
     with refusing("mode"):
         number = mode_of(mode, controlnet.modes)
     if guess:
-        _check_guess(denoiser.family, conditioning)
+        _check_guess(architecture_of(slot_of(controlnet)), conditioning)
     if strength == 0:
         return Steered(denoiser, _given(conditioning))
     picture = _read(context, controlnet, image, autoencoder)

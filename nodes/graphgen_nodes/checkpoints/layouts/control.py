@@ -41,6 +41,8 @@ class ControlArchitecture(Architecture):
     """The kinds of pictures that a network of several is told of by number, in their order."""
     guesses: ClassVar[bool] = False
     """Whether `Hint.guess` means something to it."""
+    unit: int = 1
+    """Pixels that the sides of a picture must be a multiple of."""
 
     def known_modes(self, config: Config) -> tuple[str, ...]:
         """Return the kinds of pictures that a network is told of, by name or, beyond those with names, by number."""

@@ -234,3 +234,6 @@ def test_guiders_come_as_foretold(yes: str, no: str, scale: float, batch: int, d
     agree(guiders.none, {"denoiser": model, "positive": positive}, {}, data)
     wired = {"denoiser": model, "positive": positive, "negative": negative}
     agree(guiders.classifier_free, wired, {"scale": scale, "rescale": 0.0}, data)
+    agree(guiders.projected, wired, {"scale": scale}, data)
+    agree(guiders.zero_star, wired, {"scale": scale}, data)
+    agree(guiders.perpendicular, {**wired, "empty": negative}, {"scale": scale}, data)

@@ -56,6 +56,10 @@ class Hub:
         """Drop the passing events of a run that is over."""
         self._call(self._passing.pop, run, None)
 
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Have something done a moment later."""
+        self._call(self._loop.call_later, seconds, act)
+
     def watch(self, run: str | None, after: int | None) -> Watcher:
         """Begin to watch one run or all of them: from after an event on, or from now on.
 

@@ -20,6 +20,8 @@ from graphgen.server.store import Store
 
 _MOST = 10_000
 """Events that may wait for the disk; then the run waits."""
+_GATHER = 0.02
+"""Seconds that events gather: a short run is written down in one go."""
 _log = logging.getLogger("graphgen.server")
 
 
@@ -32,6 +34,8 @@ class Recorder:
         self._hub = hub
         self._bodies: list[str] = []
         self._writing = 0
+        self._due = False
+        """Whether what waits is about to be written, or never will be, since the run is over."""
         self._changed = Condition()
         self.last: dict[str, JSON] | None = None
         """The event that the run is over."""
@@ -52,19 +56,25 @@ class Recorder:
         with self._changed:
             self._changed.wait_for(lambda: len(self._bodies) < _MOST)
             self._bodies.append(body)
-            if not self._writing:
-                self._write()
+            if not (self._writing or self._due):
+                self._due = True
+                self._hub.later(_GATHER, self._write)
 
     def close(self) -> list[str]:
         """Wait for what is being written; return what could not be, to be written with the end of the run."""
         with self._changed:
             self._changed.wait_for(lambda: not self._writing)
+            self._due = True
             rest, self._bodies = self._bodies, []
             return rest
 
     def _write(self) -> None:
-        self._writing = len(self._bodies)
-        self._store.write(self._append).add_done_callback(self._written)
+        with self._changed:
+            self._due = False
+            if not self._bodies:
+                return
+            self._writing = len(self._bodies)
+        self._store.write(self._append, synced=False).add_done_callback(self._written)
 
     def _append(self, connection: sqlite3.Connection) -> None:
         with self._changed:
@@ -81,6 +91,7 @@ class Recorder:
                 _log.error("events of the run %s are not written yet: %s", self._run, error)
                 del self._bodies[: max(0, len(self._bodies) - _MOST + 1)]
             self._writing = 0
-            if self._bodies and error is None:
-                self._write()
+            if self._bodies and not self._due:
+                self._due = True
+                self._hub.later(_GATHER, self._write)
             self._changed.notify_all()

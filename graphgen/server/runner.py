@@ -57,7 +57,7 @@ class Runner:
 
     def __call__(self, run_id: str, control: Control) -> None:
         """Carry a run out to its end; one that does not wait any more is left alone."""
-        begun = self._store.write(partial(records.begin, run=run_id)).result()
+        begun = self._store.write(partial(records.begin, run=run_id), synced=False).result()
         if begun is None:
             return
         run, workflow = begun

@@ -24,6 +24,8 @@ from graphgen.server.settings import Settings
 
 _GRACE = 3.0
 """Seconds that answers under way may take when the server stops."""
+_TURN = 0.001
+"""Seconds after which a busy thread makes way for others: a large workflow being checked keeps nobody waiting."""
 _LONGEST_HEADER = 16 * 1024
 
 _silent = logging.getLogger("graphgen.server.http")
@@ -38,6 +40,7 @@ def serve(engine: Engine, settings: Settings, tell: Callable[[str], None]) -> No
         ConfigError: the address cannot be listened at, or another server works on the same data.
     """
     _allow_many_files()
+    sys.setswitchinterval(_TURN)
     asyncio.run(_serve(engine, settings, tell))
 
 

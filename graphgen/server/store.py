@@ -76,6 +76,7 @@ _VERSION = 1
 class _Job(Generic[T]):
     act: Act[T]
     future: Future[T]
+    synced: bool
 
 
 class Store:
@@ -99,12 +100,13 @@ class Store:
         self._thread = Thread(target=self._work, name="graphgen-store", daemon=True)
         self._thread.start()
 
-    def write(self, act: Act[T]) -> Future[T]:
+    def write(self, act: Act[T], *, synced: bool = True) -> Future[T]:
         """Have something written; the future is done when it is on disk.
 
-        Order is kept. What raises is undone alone, and raises from its future.
+        Order is kept. What raises is undone alone, and raises from its future. Where it is not to be `synced`, a power
+        cut may lose it, though no end of the process does; that saves waiting for the disk.
         """
-        job = _Job(act, Future[T]())
+        job = _Job(act, Future[T](), synced)
         self._jobs.put(job)
         return job.future
 
@@ -158,6 +160,8 @@ class Store:
 
     def _carry_out(self, batch: list[_Job[Any]]) -> list[Any]:
         outcomes: list[Any] = []
+        level = "FULL" if any(job.synced for job in batch) else "NORMAL"
+        self._writer.execute(f"PRAGMA synchronous = {level}")
         self._writer.execute("BEGIN IMMEDIATE")
         for job in batch:
             self._writer.execute("SAVEPOINT job")
@@ -176,7 +180,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import subprocess
@@ -88,11 +89,10 @@ class Client:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if body is not None and not isinstance(body, bytes):
             named.setdefault("Content-Type", "application/json")
+        options = {"data": None if data is None else io.BytesIO(data), "headers": self.headers(named)}
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.request(
-                method, self.address + path, data=data, headers=self.headers(named), allow_redirects=False
-            ) as response,
+            session.request(method, self.address + path, allow_redirects=False, **options) as response,
         ):
             return Answer(response.status, response.headers.copy(), await response.read())
 

@@ -89,7 +89,7 @@ class Client:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if body is not None and not isinstance(body, bytes):
             named.setdefault("Content-Type", "application/json")
-        options = {"data": None if data is None else io.BytesIO(data), "headers": self.headers(named)}
+        options: dict[str, Any] = {"data": None if data is None else io.BytesIO(data), "headers": self.headers(named)}
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.request(method, self.address + path, allow_redirects=False, **options) as response,

@@ -191,6 +191,18 @@ def test_outpainting_keeps_what_is_there(engine: Engine) -> None:
     assert np.array_equal(found[:, :, 20:44, 20:44], inner.pixels.numpy()[:, :, 4:28, 4:28])
 
 
+def test_hires_fix_draws_the_same_picture_larger(engine: Engine) -> None:
+    """What is seen stays when the enlarged picture is redrawn: a red apple, with four times the pixels."""
+    found = engine.run(TEXT_TO_IMAGE.with_name("hires_fix.json"))
+    large, small = (found.outputs[name] for name in ("picture", "small"))
+    assert isinstance(large, Image)
+    assert isinstance(small, Image)
+    assert large.pixels.shape == (1, 3, 128, 128)
+    halved = large.pixels.unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
+    assert float((halved - small.pixels).abs().mean()) < 0.15
+    assert large.pixels[:, :, 48:80, 48:80].mean(dim=(0, 2, 3)).argmax() == 0
+
+
 def test_fork_draws_both_pictures_and_shares_their_beginning(engine: Engine) -> None:
     """A red apple, and a green one in its place; when the fork comes late, nearly the same twice."""
     said: list[str] = []

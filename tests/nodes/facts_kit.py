@@ -28,6 +28,7 @@ from graphgen_nodes import (
     Upscaler,
 )
 from graphgen_nodes.compositions import Composition
+from graphgen_nodes.imaging.cutouts import Cutout
 from graphgen_nodes.sampling.guiders import ClippedGuidance, ContrastGuidance, ThresholdedGuidance
 from graphgen_nodes.sampling.masked import MaskedSampler
 from graphgen_nodes.sockets import Path
@@ -92,6 +93,11 @@ def shown(beside: Tensor, batch: int) -> dict[str, object]:
     count, channels, rows, columns = beside.shape
     kind = {4: "picture", 5: "masked_picture"}[channels]
     return {"beside": kind, "batch": max(batch, count), "rows": rows, "columns": columns}
+
+
+@facts_of.register
+def _(value: Cutout) -> dict[str, object]:
+    return {}
 
 
 @facts_of.register

@@ -186,6 +186,29 @@ def test_every_other_wire_carries_what_was_foretold(machine: Engine, sampler: st
     assert_comes_as_foretold(machine, nodes)
 
 
+def test_every_wire_of_editing_carries_what_was_foretold(machine: Engine) -> None:
+    prompt = {"conditioning": "words.conditioning", "latent": "seen.latent"}
+    both = {"image": "photo.image", "mask": "mask.mask"}
+    nodes = {
+        "photo": N("images.load", {"path": "red.png"}),
+        "mask": N("masks.solid", {"width": 48, "height": 40, "value": 0.5}),
+        "model": N("models.load", {"path": "sd1"}),
+        "words": N("text.encode", {"text": "a red apple"}, encoder="model.text_encoder"),
+        "rest": N("editing.erase", **both),
+        "seen": N("autoencoder.encode", autoencoder="model.autoencoder", image="rest.image"),
+        "shown": N("editing.picture", **prompt),
+        "masked": N("editing.masked_picture", mask="mask.mask", **prompt),
+        "method": N("samplers.euler"),
+        "within": N("editing.inpaint", sampler="method.sampler", latent="seen.latent", mask="mask.mask"),
+        "wide": N("editing.extend", {"left": 8, "right": 3}, image="photo.image"),
+        "part": N("editing.cut_out", {"width": 16, "height": 24}, **both),
+        "whole": N("editing.stitch", image="part.image", over="photo.image", cutout="part.cutout", mask="mask.mask"),
+        "alike": N("editing.match_colors", image="part.image", reference="photo.image"),
+        "large": N("latents.resize", {"width": 96, "height": 80}, latent="seen.latent"),
+    }
+    assert_comes_as_foretold(machine, nodes)
+
+
 @pytest.mark.parametrize("name", ["dit", "ddpm", "ncsnpp"])
 def test_every_wire_of_a_model_without_text_carries_what_was_foretold(machine: Engine, name: str) -> None:
     """Run the workflows of DiT, DDPM and NCSN++, whose models are told a label or nothing."""

@@ -1,17 +1,18 @@
-"""Editing: painting within a mask, beyond a picture's edges, and by models that see a picture beside the latent."""
+"""Editing: within masks, in parts cut out, beyond edges, and by models that see a picture beside the latent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from graphgen import Facts, Known, Refusal, hookimpl, node
+from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.compositions import mapped
 from graphgen_nodes.facts import check_alike, check_known_size, count_of, joined_facts, kept, picture_facts, size_of
 from graphgen_nodes.families import families, family
+from graphgen_nodes.imaging.cutouts import Cutout
 from graphgen_nodes.imaging.geometry import Size
 from graphgen_nodes.sampling.masked import Grey, MaskedSampler
 from graphgen_nodes.sockets import Conditioning, Image, Latent, Mask, Sampler
@@ -179,13 +180,100 @@ def extend(
     return Extended(*masks.extend(image, masks.Border(left, top, right, bottom), feather))
 
 
+class Part(NamedTuple):
+    """What is cut out of a picture."""
+
+    image: Annotated[Image, Field(description="The part, in the size asked for.")]
+    mask: Annotated[Mask, Field(description="The part's mask, in the same size.")]
+    cutout: Annotated[Cutout, Field(description="Where it was cut out, for editing.stitch.")]
+
+
+def _cut(known: Known) -> dict[str, Facts]:
+    image, mask, size = known.inputs["image"], known.inputs["mask"], size_of(known.settings)
+    check_alike({"image": image, "mask": mask}, "mask")
+    check_known_size(size, count_of(image, "batch"), "width")
+    part = picture_facts(size, count_of(image, "batch"), count_of(image, "channels"))
+    return {"image": part, "mask": picture_facts(size, count_of(mask, "batch")), "cutout": {}}
+
+
+Side = Annotated[int, Field(ge=8, le=8192, description="Of the part, in pixels.")]
+
+
+@node(category="editing", title="Cut out", infer=_cut)
+def cut_out(
+    image: Annotated[Image, Field(description="The whole picture.")],
+    mask: Annotated[Mask, Field(description="1 where to work; of the picture's size.")],
+    *,
+    context: Annotated[
+        float,
+        Field(ge=0, le=4, description="How much around it, in times the longer side of what is marked."),
+        Slider(0.05),
+    ] = 0.25,
+    width: Side = 512,
+    height: Side = 512,
+) -> Part:
+    """Cut out what a mask marks with some of what is around it, and enlarge it to the size a model works best in.
+
+    So a small face in a large picture is painted in full detail; editing.stitch puts it back.
+    """
+    from graphgen_nodes.imaging import parts
+
+    return Part(*parts.cut_out(image, mask, context, Size(width, height)))
+
+
+def _stitched(known: Known) -> dict[str, Facts]:
+    image, over, mask = (known.inputs[name] for name in ("image", "over", "mask"))
+    check_alike({"over": over, "mask": mask}, "mask")
+    sizeless = kept(image, "batch")
+    return {"image": joined_facts(over, mask, sizeless, channels=count_of(over, "channels"))}
+
+
+@node(category="editing", title="Stitch", infer=_stitched)
+def stitch(
+    image: Annotated[Image, Field(description="The part, worked on; of any size.")],
+    over: Annotated[Image, Field(description="The whole picture that it was cut out of.")],
+    cutout: Annotated[Cutout, Field(description="Where it was cut out.")],
+    mask: Annotated[Mask, Field(description="Of the whole picture: where the part is seen. Blur it for soft edges.")],
+) -> Image:
+    """Put a part back where it was cut out; where the mask is 0 the picture stays exactly as it was."""
+    from graphgen_nodes.imaging import parts
+
+    return parts.stitch(image, over, cutout, mask)
+
+
+def _matched(known: Known) -> dict[str, Facts]:
+    image, reference = known.inputs["image"], known.inputs["reference"]
+    check_alike({"image": kept(image, "batch"), "reference": kept(reference, "batch")}, "reference")
+    return {"image": joined_facts(image, kept(reference, "batch"), channels=count_of(image, "channels"))}
+
+
+@node(category="editing", title="Match colours", infer=_matched)
+def match_colors(
+    image: Annotated[Image, Field(description="What to change.")],
+    reference: Annotated[Image, Field(description="Whose colours to take.")],
+    *,
+    method: Annotated[
+        Literal["statistics", "histogram", "wavelet"],
+        Field(
+            description="statistics: mean and deviation in Lab; histogram: the distribution of each channel; wavelet: "
+            "all but the details, place by place."
+        ),
+    ] = "statistics",
+    strength: Annotated[float, Field(ge=0, le=1, description="How much of it."), Slider(0.05)] = 1.0,
+) -> Image:
+    """Give pictures the colours of others: against the drift that models and autoencoders bring."""
+    from graphgen_nodes.imaging import colours
+
+    return colours.match(image, reference, method, strength)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute painting within masks and beyond edges, and what shows pictures to models."""
-    return [inpaint, extend, erase, picture, masked_picture]
+    return [inpaint, extend, erase, cut_out, stitch, match_colors, picture, masked_picture]
 
 
 @hookimpl
 def register_types() -> list[type]:
-    """Let a method that paints within a mask travel."""
-    return [MaskedSampler]
+    """Let a method that paints within a mask travel, and where a part was cut out."""
+    return [MaskedSampler, Cutout]

@@ -1,14 +1,14 @@
-"""Latents to begin with, and mixed ones."""
+"""Latents to begin with, mixed ones, and larger ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.facts import check_latent_size, count_of, denoiser_facts, latent_facts
+from graphgen_nodes.facts import check_latent_size, check_multiple, count_of, denoiser_facts, latent_facts
 from graphgen_nodes.sockets import Denoiser, Latent
 
 MOST_PIXELS = 2**28
@@ -83,7 +83,44 @@ def blend(
     return Latent((1 - share) * first.samples + share * second.samples, first.format)
 
 
+def _resized(known: Known) -> dict[str, Facts]:
+    latent, settings = known.inputs.get("latent", {}), known.settings
+    width, height, batch = count_of(settings, "width"), count_of(settings, "height"), count_of(latent, "batch")
+    told = latent.get("format")
+    _check_pixels(width, height, batch)
+    for name, pixels in (("width", width), ("height", height)):
+        cell = count_of(told, "downscale") if isinstance(told, Mapping) else None
+        if pixels is not None and cell is not None:
+            check_multiple(name, pixels, cell, name)
+    return {"latent": latent_facts(told, width, height, batch)}
+
+
+@node(category="latents", infer=_resized)
+def resize(
+    latent: Annotated[Latent, Field(description="What to make larger or smaller.")],
+    *,
+    width: Annotated[int, Field(ge=8, le=16384, description="Of its picture, in pixels."), Slider(step=8)] = 1024,
+    height: Annotated[int, Field(ge=8, le=16384, description="Of its picture, in pixels."), Slider(step=8)] = 1024,
+    method: Annotated[
+        Literal["nearest", "bilinear", "bicubic"], Field(description="How values between cells are found.")
+    ] = "bicubic",
+) -> Latent:
+    """Make latents larger or smaller, without decoding them.
+
+    What comes out is blurred or blocky: redraw it from the middle of a schedule on (hires fix). Enlarging the decoded
+    picture, by images.resize or images.upscale, keeps more.
+    """
+    from torch.nn.functional import interpolate
+
+    cell = latent.format.downscale
+    for name, pixels in (("width", width), ("height", height)):
+        check_multiple(name, pixels, cell, name)
+    _check_pixels(width, height, len(latent.samples))
+    size = (height // cell, width // cell)
+    return Latent(interpolate(latent.samples, size=size, mode=method), latent.format)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute empty and mixed latents."""
-    return [empty, blend]
+    """Contribute empty, mixed and resized latents."""
+    return [empty, blend, resize]

@@ -187,8 +187,8 @@ def test_every_other_wire_carries_what_was_foretold(machine: Engine, sampler: st
 
 
 def test_every_wire_of_editing_carries_what_was_foretold(machine: Engine) -> None:
-    prompt = {"conditioning": "words.conditioning", "latent": "seen.latent"}
-    both = {"image": "photo.image", "mask": "mask.mask"}
+    prompt: dict[str, Any] = {"conditioning": "words.conditioning", "latent": "seen.latent"}
+    both: dict[str, Any] = {"image": "photo.image", "mask": "mask.mask"}
     nodes = {
         "photo": N("images.load", {"path": "red.png"}),
         "mask": N("masks.solid", {"width": 48, "height": 40, "value": 0.5}),

@@ -31,15 +31,19 @@ class Account:
         self._leased: set[str] = set()
 
     @contextmanager
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> Iterator[object]:
+    def lease(self, handle: object, report: Callable[[int, int], None], room: int | None) -> Iterator[object]:
         """Lease weights; tell of their files, and count what getting them takes."""
         if stamps := self._stamps(handle):
             self._listen(Used(stamps))
         began = perf_counter()
-        with self._residency.lease(handle, report) as module:
+        with self._residency.lease(handle, report, room) as module:
             self._loading += perf_counter() - began
             self._leased.add(self._residency.identity(handle))
             yield module
+
+    def free(self) -> int:
+        """Let idle weights go; return their bytes."""
+        return self._residency.clear()
 
     def close(self) -> None:
         """Tell what came together."""

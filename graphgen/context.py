@@ -54,8 +54,16 @@ class Channel(Protocol):
     def path(self, root: RootName, name: str) -> Path:
         """Resolve a name inside a root."""
 
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
-        """Lease what a handle names."""
+    def adapted(self, words: str) -> None:
+        """Report what was done otherwise than asked."""
+
+    def lease(
+        self, handle: object, report: Callable[[int, int], None], room: int | None
+    ) -> AbstractContextManager[object]:
+        """Lease what a handle names, in a room of so many bytes."""
+
+    def free(self) -> int:
+        """Let go of weights that nobody uses; return the bytes."""
 
     def remembers(self) -> bool:
         """Tell whether partial work is kept."""
@@ -148,13 +156,26 @@ class Context:
         """
         return self._channel.path(root, name)
 
-    def resource(self, handle: object) -> AbstractContextManager[object]:
+    def adapted(self, words: str) -> None:
+        """Note in the run record that the work was done otherwise than asked (`in tiles of 512 pixels`).
+
+        For what may show in the result and neither inputs nor settings tell, such as what a lack of memory led to.
+        """
+        self._channel.adapted(words)
+
+    def free(self) -> int:
+        """Let go of all weights on the node's device that nobody uses; return their bytes."""
+        return self._channel.free()
+
+    def resource(self, handle: object, *, room: int | None = None) -> AbstractContextManager[object]:
         """Lease the loaded weights that a handle names: `with context.resource(handle) as module`.
+
+        They take at most `room` bytes of the device where their loader can stream them; with 0, as little as can be.
 
         Raises:
             ResourceError: no plugin can load the handle, its files are missing, or they do not fit.
         """
-        return self._channel.lease(handle, lambda done, total: self.progress(done, total, stage="loading"))
+        return self._channel.lease(handle, lambda done, total: self.progress(done, total, stage="loading"), room)
 
     @property
     def remembers(self) -> bool:
@@ -219,7 +240,18 @@ class _Detached:
     def path(self, root: RootName, name: str) -> Path:
         raise PathError(f"{root}: '{name}' cannot be found by a context outside a run; use graphgen.run")
 
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:  # noqa: ARG002
+    def adapted(self, words: str) -> None:
+        pass
+
+    def free(self) -> int:
+        return 0
+
+    def lease(
+        self,
+        handle: object,
+        report: Callable[[int, int], None],  # noqa: ARG002
+        room: int | None,  # noqa: ARG002
+    ) -> AbstractContextManager[object]:
         raise ResourceError(f"a {type(handle).__name__} cannot be loaded by a context outside a run; use graphgen.run")
 
     def remembers(self) -> bool:

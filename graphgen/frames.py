@@ -26,6 +26,7 @@ from graphgen.context import Preview
 from graphgen.errors import LaneError
 from graphgen.jsontypes import JSON
 from graphgen.tasks import (
+    Adapted,
     Asked,
     Expanded,
     Failed,
@@ -225,6 +226,8 @@ def report_frame(task: int, report: Report, **more: JSON) -> Frame:
             fields = {"report": "item", "value": send_value(value, images)}
         case Logged(level, message):
             fields = {"report": "logged", "level": level, "message": message}
+        case Adapted(words):
+            fields = {"report": "adapted", "words": words}
         case Used(stamps):
             fields = {"report": "used", "stamps": list(stamps)}
         case Measured(loading, working, weights):
@@ -266,6 +269,8 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
                 return Item(receive_value(said["value"], frame.images, codec))
             case "logged":
                 return Logged(said["level"], said["message"])
+            case "adapted":
+                return Adapted(str(said["words"]))
             case "used":
                 return Used(tuple(map(str, said["stamps"])))
             case "measured":

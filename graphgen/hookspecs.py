@@ -143,6 +143,15 @@ def describe_model(path: Path) -> Mapping[str, JSON] | None:
 
 
 @hookspec
+def convert_weights(source: Path, target: Path) -> str | None:
+    """Convert a file of weights that no node reads into one that nodes read; return in words what the new one holds.
+
+    None: the file is of no kind this plugin knows. For `graphgen convert`. Nothing may be written over, and nothing of
+    what the file holds may run.
+    """
+
+
+@hookspec
 def describe_environment() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return what this plugin's values depend on besides its own code: libraries' versions, ...; for run records.
 

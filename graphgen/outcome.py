@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphgen.errors import NodeError
 from graphgen.events import RunStatus
 from graphgen.plan import Plan
-from graphgen.tasks import Measured, Used
+from graphgen.tasks import Adapted, Measured, Used
 from graphgen.wavefront import Values
 
 
@@ -33,12 +33,16 @@ class Outcome:
     """The stamps of the model files that nodes which ran have used."""
     costs: dict[str, Measured] = field(default_factory=dict)
     """What else nodes have cost that ran on a device."""
+    adapted: dict[str, list[str]] = field(default_factory=dict)
+    """What nodes that ran did otherwise than asked, in words."""
     strayed: set[str] = field(default_factory=set)
     """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
 
-    def account(self, name: str, report: Used | Measured) -> None:
-        """Take in what a node tells of its costs."""
-        if isinstance(report, Used):
+    def account(self, name: str, report: Used | Measured | Adapted) -> None:
+        """Take in what a node tells of its costs, and of what it did otherwise than asked."""
+        if isinstance(report, Adapted):
+            self.adapted.setdefault(name, []).append(report.words)
+        elif isinstance(report, Used):
             self.weights.setdefault(name, set()).update(report.stamps)
         else:
             self.costs[name] = report

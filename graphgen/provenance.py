@@ -129,9 +129,12 @@ class Chronicle:
         environment: dict[str, str] = {}
         for type_ in sorted(_types_in(self.plan.graph.nodes[name])):
             environment |= self.archive.environment_of(type_)
-        stamps = set(self.outcome.weights.get(name, ()))
-        if self.plan.graph.nodes[name].zone is not None:  # what was used inside
-            stamps.update(*(used for label, used in self.outcome.weights.items() if label.startswith(f"{name}/")))
+        labels, weights, adapted = [name], self.outcome.weights, self.outcome.adapted
+        if self.plan.graph.nodes[name].zone is not None:  # what was used and done inside
+            labels += [label for label in {*weights, *adapted} if label.startswith(f"{name}/")]
+        stamps = set().union(*(weights.get(label, ()) for label in labels))
+        if words := sorted(set().union(*(adapted.get(label, ()) for label in labels))):
+            environment["adapted"] = "; ".join(words)
         return Made(self._values(name) or {}, tuple(sorted(stamps)), environment)
 
     def _values(self, name: str) -> dict[str, str] | None:

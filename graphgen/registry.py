@@ -100,6 +100,17 @@ class Registry:
                     return cast(Mapping[str, JSON], told)
         return {}
 
+    def convert(self, source: Path, target: Path) -> str | None:
+        """Have a plugin convert a file of weights; return what the new one holds, None if no plugin knows the kind.
+
+        Raises:
+            ResourceError: the file cannot be converted; says why.
+        """
+        for plugin in self.plugins:
+            for done in _hooks(plugin).convert_weights(source=source, target=target):
+                return cast(str, done)
+        return None
+
     def environment(self, type_: str) -> Mapping[str, str]:
         """Return what a node's values depend on besides its inputs: versions, as its run record names them."""
         return self._environments[type_.partition(".")[0]]

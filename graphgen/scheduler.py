@@ -37,7 +37,7 @@ from graphgen.ready import Ready
 from graphgen.scope import Job, Scope
 from graphgen.sources import Source, Sources
 from graphgen.streaming import Streams
-from graphgen.tasks import Asked, Expanded, Failed, Finished, Item, Measured, Report, Stopped, Used, new_id
+from graphgen.tasks import Adapted, Asked, Expanded, Failed, Finished, Item, Measured, Report, Stopped, Used, new_id
 from graphgen.turns import begin_zone
 from graphgen.wavefront import Values
 
@@ -238,7 +238,7 @@ class Execution:
             if isinstance(report, Finished | HandedOver):
                 self._sources.receive(task, report)
             return  # or a thread that a node has left behind still talks
-        if isinstance(report, Used | Measured):
+        if isinstance(report, Used | Measured | Adapted):
             self.outcome.account(job.label, report)
             self.used(report.stamps if isinstance(report, Used) else ())
         elif isinstance(report, Item):

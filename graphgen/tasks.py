@@ -95,6 +95,13 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Adapted:
+    """The task did its work otherwise than asked, which may show in what it gives; goes into the run record."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """The task is about to use model files, named by their stamps (see filedigests.py), which may have to be loaded."""
 
@@ -151,7 +158,7 @@ class Stopped:
     """The task stopped because it was cancelled."""
 
 
-Underway: TypeAlias = Started | Progress | Shown | Partial | Item | Logged | Used | Measured
+Underway: TypeAlias = Started | Progress | Shown | Partial | Item | Logged | Adapted | Used | Measured
 """Reports after which more will come; every other one is a task's last."""
 Report: TypeAlias = Underway | Finished | Asked | Expanded | Failed | Stopped
 Listener: TypeAlias = Callable[[int, Report], None]

@@ -31,6 +31,7 @@ from graphgen.registry import Registry
 from graphgen.residency import Residency
 from graphgen.spec import NodeSpec
 from graphgen.tasks import (
+    Adapted,
     Asked,
     Expanded,
     Failed,
@@ -132,12 +133,22 @@ class Job:
         """Resolve a name inside a root."""
         return self._workshop.path_of(root, name)
 
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
+    def adapted(self, words: str) -> None:
+        """Send what was done otherwise than asked."""
+        self.report(Adapted(words))
+
+    def free(self) -> int:
+        """Let go of weights that nobody uses."""
+        return self._account.free() if self._account else 0
+
+    def lease(
+        self, handle: object, report: Callable[[int, int], None], room: int | None
+    ) -> AbstractContextManager[object]:
         """Lease what a handle names from the lane's residency."""
         if self._account is None:
             cure = "mark the node @node(device='gpu')"
             raise ResourceError(f"weights ({type(handle).__name__}) are lent on device lanes only; {cure}")
-        return self._account.lease(handle, report)
+        return self._account.lease(handle, report, room)
 
     def remembers(self) -> bool:
         """Tell whether partial work is kept."""

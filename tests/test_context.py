@@ -43,7 +43,18 @@ class Recorder:
     def path(self, root: RootName, name: str) -> Path:
         return Path(root) / name
 
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:
+    def adapted(self, words: str) -> None:
+        raise AssertionError(words)
+
+    def free(self) -> int:
+        return 0
+
+    def lease(
+        self,
+        handle: object,
+        report: Callable[[int, int], None],
+        room: int | None,  # noqa: ARG002
+    ) -> AbstractContextManager[object]:
         report(1, 2)
         return nullcontext(f"the weights of {handle}")
 

@@ -165,6 +165,13 @@ class Plugin:
         return (lambda: 70) if device == "abacus:0" else None
 
     @hookimpl
+    def convert_weights(self, source: Path, target: Path) -> str | None:
+        if source.suffix != ".prose":
+            return None
+        target.write_text(source.read_text() + " in verse")
+        return "one verse"
+
+    @hookimpl
     def describe_environment(self) -> Mapping[str, str]:
         return {"beads": "7.1"}
 
@@ -225,6 +232,13 @@ def test_devices_and_diagnoses_are_heard(registry: Registry) -> None:
     assert choose_devices(Config.load(), registry) == (DeviceInfo("abacus:0", "float16"),)
     assert choose_devices(Config.load({"device": "cpu"}), registry) == (DeviceInfo("cpu", "float32"),)
     assert [line.cure for line in registry.diagnose()] == ["add beads"]
+
+
+def test_files_are_converted_by_the_plugin_that_knows_them(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "one.prose").write_text("a tale")
+    assert registry.convert(tmp_path / "one.prose", tmp_path / "one.txt") == "one verse"
+    assert (tmp_path / "one.txt").read_text() == "a tale in verse"
+    assert registry.convert(tmp_path / "one.txt", tmp_path / "two.txt") is None
 
 
 def test_what_a_plugin_computes_with_is_in_the_record(registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `graphgen run | serve | pin | unpin | verify | check | nodes | plugins | cache | doctor`.
+"""The command line: `graphgen run | serve | pin | unpin | verify | check | nodes | plugins | convert | cache | doctor`.
 
 Each command is a module with `execute(arguments) -> exit code`, imported when it is called. Exit codes: 0 done, 1 a
 node failed or something is amiss, 2 the workflow or the call is wrong, 70 a fault in graphgen, 130 cancelled.
@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "say what is wrong with a workflow, without running it",
     "nodes": "list the nodes, or show one of them",
     "plugins": "list the plugins, and why some are broken",
+    "convert": "take the tensors out of a pickled file",
     "cache": "show or clear the cache",
     "doctor": "look at this installation, and say how to mend it",
 }

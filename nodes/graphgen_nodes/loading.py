@@ -25,7 +25,7 @@ Report: TypeAlias = Callable[[int, int], None]
 class ModelLoader(Loader):
     """Loads denoisers, text encoders, autoencoders and ControlNets of every family."""
 
-    handles = (Denoiser, TextEncoder, Autoencoder, ControlNet)
+    handles: tuple[type, ...] = (Denoiser, TextEncoder, Autoencoder, ControlNet)
 
     def identity(self, handle: object) -> str:
         """Return what handles that can share weights have in common: file contents, part, family and precision."""

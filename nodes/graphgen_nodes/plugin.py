@@ -128,6 +128,14 @@ def describe_model(path: Path) -> Mapping[str, object] | None:
 
 
 @hookimpl
+def convert_weights(source: Path, target: Path) -> str:
+    """Take the tensors out of pickled files."""
+    from graphgen_nodes.checkpoints.converting import convert
+
+    return convert(source, target)
+
+
+@hookimpl
 def describe_environment() -> Mapping[str, str]:
     """Name the libraries that compute, and what they compute on."""
     return devices.describe()

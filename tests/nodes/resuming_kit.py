@@ -71,7 +71,18 @@ class Shelf(Room):
         self.kept[key, of] = made._replace(buffers=buffers)
         self.words.append(words)
 
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:  # noqa: ARG002
+    def adapted(self, words: str) -> None:
+        raise AssertionError(words)
+
+    def free(self) -> int:
+        return 0
+
+    def lease(
+        self,
+        handle: object,
+        report: Callable[[int, int], None],  # noqa: ARG002
+        room: int | None,  # noqa: ARG002
+    ) -> AbstractContextManager[object]:
         self.leased.append(handle)
         assert isinstance(handle, Denoiser)
         return self._patched(handle)

@@ -60,7 +60,18 @@ class Room:
     def path(self, root: str, name: str) -> Path:  # noqa: ARG002
         raise AssertionError(name)
 
-    def lease(self, handle: object, report: Callable[[int, int], None]) -> AbstractContextManager[object]:  # noqa: ARG002
+    def adapted(self, words: str) -> None:
+        raise AssertionError(words)
+
+    def free(self) -> int:
+        return 0
+
+    def lease(
+        self,
+        handle: object,
+        report: Callable[[int, int], None],  # noqa: ARG002
+        room: int | None,  # noqa: ARG002
+    ) -> AbstractContextManager[object]:
         self.leased.append(handle)
         return nullcontext(self.network)
 

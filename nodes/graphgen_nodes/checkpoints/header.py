@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ from graphgen import ResourceError
 
 MAX_HEADER = 100_000_000
 """The most bytes a header may have; the safetensors library draws the same line."""
+
+MAX_TENSORS = 100_000
+"""The most tensors a header may name; the largest models have a few thousand."""
+
+MAX_SIDES = 64
+"""The most dimensions a tensor may have; torch draws the same line."""
 
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
@@ -93,11 +100,8 @@ def refuse_pickle(path: Path) -> None:
     if path.suffix.lower() in PICKLES:
         raise CheckpointError(
             f"{path}: {path.suffix} files are pickles, and opening a pickle runs code from whoever made it; "
-            "graphgen reads .safetensors only. Get the model's .safetensors file, or convert this one where you "
-            'trust it: python -c "import torch, safetensors.torch as s; '
-            "w = torch.load('model.ckpt', weights_only=True); w = w.get('state_dict', w); "
-            "s.save_file({k: v.contiguous() for k, v in w.items() if torch.is_tensor(v)}, "
-            "'model.safetensors')\""
+            "graphgen reads .safetensors only. Get the model's .safetensors file, or take the tensors out of this one: "
+            f"graphgen convert {shlex.quote(str(path))}"
         )
 
 
@@ -135,10 +139,12 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
 
     try:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or a number of thousands of digits
         raise CheckpointError(f"{path}: its header is not JSON ({error}); download the file again") from error
     if not isinstance(entries, dict):
         raise CheckpointError(f"{path}: its header is not a JSON object; download the file again")
+    if len(entries) > MAX_TENSORS:
+        raise CheckpointError(f"{path}: names {len(entries)} tensors, and at most {MAX_TENSORS} are allowed")
     return entries
 
 
@@ -152,10 +158,10 @@ def _tensor(path: Path, name: str, entry: object) -> TensorInfo:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise CheckpointError(f"{path}: tensor {name!r} must have dtype, shape and data_offsets, and nothing else")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if dtype not in BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         raise CheckpointError(f"{path}: tensor {name!r} has the type {dtype!r}; known are {', '.join(BITS)}")
-    if not _counts(shape):
-        raise CheckpointError(f"{path}: tensor {name!r} has the shape {shape!r}; it must be a list of whole numbers")
+    if not _counts(shape) or len(shape) > MAX_SIDES:
+        raise CheckpointError(f"{path}: tensor {name!r} has no shape of at most {MAX_SIDES} whole numbers")
     if not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise CheckpointError(f"{path}: tensor {name!r} lies at {offsets!r}; that must be [begin, end], begin first")
     begin, end = offsets
@@ -169,7 +175,7 @@ def _tensor(path: Path, name: str, entry: object) -> TensorInfo:
 
 
 def _counts(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)
+    return isinstance(value, list) and all(type(item) is int and 0 <= item < 1 << 63 for item in value)
 
 
 def _check_places(path: Path, tensors: Mapping[str, TensorInfo], available: int) -> None:

@@ -11,14 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from graphgen import Context
 from graphgen_nodes.sockets import Image, Latent, LatentFormat
+from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory
 
 OVERLAP = 0.25
 """The share of a tile that it has in common with its neighbour."""
+
+SMALLER = (512, 256)
+"""Tiles, in pixels, that are tried where memory runs out."""
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 
@@ -77,6 +86,15 @@ def encode(
             mean = mean + deviation * torch.randn(mean.shape, generator=generator)
         latents.append((mean - target.shift) * target.scale)
     return Latent(torch.cat(latents), target)
+
+
+def in_smaller_tiles(context: Context, work: Callable[[int, int | None], T], tile: int, longest: int) -> T:
+    """Do `work(tile, room)` for a picture with a longest side, in smaller tiles where memory runs out."""
+    sizes = [size for size in SMALLER if size < (min(tile, longest) if tile else longest)]
+    ways: list[Way[T]] = [(f"in tiles of {size} pixels", partial(work, size, None)) for size in sizes]
+    last = sizes[-1] if sizes else tile
+    words = f"in tiles of {last} pixels, {BLOCKS}" if sizes else BLOCKS
+    return in_less_memory(context, ("", partial(work, tile, None)), *ways, (words, partial(work, last, 0)))
 
 
 def pixels_of(latent: Latent) -> Image:

@@ -64,8 +64,13 @@ def decode(
     coding.check_format(latent.format, autoencoder.latent)
     if autoencoder.weights is None:
         return coding.pixels_of(latent)
-    with context.resource(autoencoder) as module:
-        return coding.decode(cast("nn.Module", module), latent, tile, context.progress)
+
+    def decoded(size: int, room: int | None = None) -> Image:
+        with context.resource(autoencoder, room=room) as module:
+            return coding.decode(cast("nn.Module", module), latent, size, context.progress)
+
+    longest = max(latent.samples.shape[-2:]) * latent.format.downscale
+    return coding.in_smaller_tiles(context, decoded, tile, longest)
 
 
 @node(category="autoencoder", title="Encode picture", device="gpu", infer=_encoded)
@@ -85,10 +90,13 @@ def encode(
 
     if autoencoder.weights is None:
         return coding.latent_of(image, autoencoder.latent)
-    with context.resource(autoencoder) as module:
-        return coding.encode(
-            cast("nn.Module", module), image, autoencoder.latent, tile, context.progress, seed if draw else None
-        )
+
+    def encoded(size: int, room: int | None = None) -> Latent:
+        with context.resource(autoencoder, room=room) as module:
+            network, target = cast("nn.Module", module), autoencoder.latent
+            return coding.encode(network, image, target, size, context.progress, seed if draw else None)
+
+    return coding.in_smaller_tiles(context, encoded, tile, max(image.pixels.shape[-2:]))
 
 
 @hookimpl

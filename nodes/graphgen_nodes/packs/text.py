@@ -114,10 +114,15 @@ def encode(
     if not encoder.encoders:
         _refuse(encoder.family)
     silence = encoder.empty if empty == "auto" else empty
-    with context.resource(encoder) as loaded:
-        encoders = cast("PromptEncoder", loaded)
-        options = ReadingOptions(weighting, chunks, skip, length, silence)
-        return encoders.encode(text, warn, others=(text_2, text_3), options=options)
+    from graphgen_nodes.thrift import BLOCKS, in_less_memory
+
+    def read(room: int | None) -> Conditioning:
+        with context.resource(encoder, room=room) as loaded:
+            encoders = cast("PromptEncoder", loaded)
+            options = ReadingOptions(weighting, chunks, skip, length, silence)
+            return encoders.encode(text, warn, others=(text_2, text_3), options=options)
+
+    return in_less_memory(context, ("", lambda: read(None)), (BLOCKS, lambda: read(0)))
 
 
 @node(category="text", title="Distilled guidance", cheap=True, infer=_told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -20,6 +21,7 @@ from graphgen_nodes.sampling.preview import preview_png
 from graphgen_nodes.sampling.protocols import Network, State
 from graphgen_nodes.sampling.resuming import KeptStates, begin_of, due_steps, step_keys
 from graphgen_nodes.sockets import Denoiser, Guider, Latent, LatentFormat
+from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory
 
 
 def run(
@@ -36,25 +38,37 @@ def run(
         for handle in phase.guider.denoisers:
             _check(handle, what)
     kept = _kept_states(context, phases, what, keep_every)
-    state = kept.furthest() if kept else None
-    context.progress(state.step - schedule.start if state else 0, len(schedule.steps))
+    last = kept.furthest() if kept else None
+    context.progress(last.step - schedule.start if last else 0, len(schedule.steps))
 
     def report(state: State, *_: int) -> None:
+        nonlocal last
+        last = state
         if kept:
             kept.passed(state)
         show = _preview(state, what.latent.format) if preview else None
         context.progress(state.step - schedule.start, len(schedule.steps), preview=show)
 
+    def go(limit: int = what.batch_limit, room: int | None = None) -> State:
+        left = [phase for phase in phases if not last or phase.stop > last.step]
+        return _go_through(context, left, replace(what, batch_limit=limit), last, report, room)
+
     try:
-        end = _go_through(
-            context, [phase for phase in phases if not state or phase.stop > state.step], what, state, report
-        )
+        end = in_less_memory(context, ("", go), *_thrifty_ways(what, go))
     except BaseException:  # cancelled, out of memory, or the network's own mistake: what is done is done
         if kept:
             kept.rescue()
         raise
     samples, denoised = result(schedule, end)
     return Latent(samples.cpu(), what.latent.format), Latent(denoised.cpu(), what.latent.format)
+
+
+def _thrifty_ways(what: Sampling, go: Callable[[int, int | None], State]) -> list[Way[State]]:
+    """Return how to go on from the last step where memory runs out: with smaller calls, then block by block too."""
+    one = "with one image in a call"
+    if what.batch_limit == 1:
+        return [(BLOCKS, partial(go, 1, 0))]
+    return [(one, partial(go, 1, None)), (f"{one}, {BLOCKS}", partial(go, 1, 0))]
 
 
 def _check(handle: Denoiser, what: Sampling) -> None:
@@ -78,11 +92,11 @@ def _kept_states(context: Context, phases: Sequence[Phase], what: Sampling, ever
 
 
 def _go_through(
-    context: Context, phases: Sequence[Phase], what: Sampling, state: State | None, report: OnStep
+    context: Context, phases: Sequence[Phase], what: Sampling, state: State | None, report: OnStep, room: int | None
 ) -> State:
     """Take the steps left, from a state or from the beginning; return the last state."""
     source: NoiseSource | None = None
-    with closing(_networks(context, phases)) as networks:
+    with closing(_networks(context, phases, room)) as networks:
         for phase, leased in networks:
             device = leased[0].device
             source = source or NoiseSource(what.noise, what.latent.samples.shape, what.schedule.path, device)
@@ -104,7 +118,9 @@ def _go_through(
     return state
 
 
-def _networks(context: Context, phases: Sequence[Phase]) -> Generator[tuple[Phase, tuple[Network, ...]]]:
+def _networks(
+    context: Context, phases: Sequence[Phase], room: int | None
+) -> Generator[tuple[Phase, tuple[Network, ...]]]:
     """Yield each phase with the networks of its denoisers, which are leased again only where they change."""
     with ExitStack() as stack:
         handles: tuple[Denoiser, ...] = ()
@@ -113,7 +129,8 @@ def _networks(context: Context, phases: Sequence[Phase]) -> Generator[tuple[Phas
             if not networks or not unchanged(handles, phase.guider.denoisers):
                 stack.close()
                 handles = phase.guider.denoisers
-                networks = tuple(cast(Network, stack.enter_context(context.resource(handle))) for handle in handles)
+                leases = (context.resource(handle, room=room) for handle in handles)
+                networks = tuple(cast(Network, stack.enter_context(lease)) for lease in leases)
             yield phase, networks
 
 

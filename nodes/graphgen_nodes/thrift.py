@@ -1,0 +1,52 @@
+"""Work that finds no memory: what is idle is let go, then ways are tried that take less, and each is told.
+
+In: ways to do the same work. Out: what the first of them gives that fits. The person who runs the workflow reads of it,
+and the run record says it, for some ways show in the last bits of a picture, or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+from graphgen import Context, ResourceError
+from graphgen_nodes.weights import memory_errors
+
+T = TypeVar("T")
+
+Way: TypeAlias = tuple[str, Callable[[], T]]
+"""How the work is done otherwise than asked, in words (`in tiles of 512 pixels`; empty: as asked), and the work."""
+
+BLOCKS = "with weights that come block by block"
+"""The words for what is done with `context.resource(..., room=0)`, which changes no number."""
+
+
+def in_less_memory(context: Context, *ways: Way[T]) -> T:
+    """Return what the first way gives that does not run out of memory; each is tried again where something was idle.
+
+    A way must hold nothing outside itself, and lease what it needs: what it has made is gone when the next one begins.
+
+    Raises:
+        ResourceError: none fits; says what would help.
+    """
+    problem = ""
+    for words, work in ways:
+        if words:
+            context.log(f"out of memory; tries again {words}", warning=True)
+        for _ in range(2):
+            try:
+                with memory_errors():
+                    found = work()
+            except MemoryError as error:
+                problem = str(error).partition("\n")[0]
+            else:
+                if words:
+                    context.adapted(words)
+                return found
+            if not context.free():  # stands outside, so that the error's frames and what they hold are gone by then
+                break
+    raise ResourceError(
+        f"{context.device}: the memory is not enough ({problem or 'no more is told'}), even with idle weights let go "
+        "and in the ways that take less; make the picture or the batch smaller, choose a lower precision, close what "
+        "else uses the device, or run on the CPU"
+    )

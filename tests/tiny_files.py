@@ -105,6 +105,7 @@ def _write_flux(pipeline: Any, seed: int) -> dict[str, Tensor]:
 WRITERS: Mapping[Arch, Callable[[Any, int], dict[str, Tensor]]] = {
     "sd1": _write_sd1,
     "pix2pix": _write_sd1,
+    "depth": _write_sd2,
     "inpainting": _write_sd1,
     "sdxl_inpainting": _write_sdxl,
     "flux_fill": _write_flux,

@@ -19,7 +19,7 @@ from torch import nn
 
 Arch = Literal[
     "sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", "schnell", "dit", "ddpm", "ncsnpp",
-    "pix2pix", "inpainting", "sdxl_inpainting", "flux_fill",
+    "pix2pix", "inpainting", "sdxl_inpainting", "flux_fill", "depth",
 ]  # fmt: skip
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
@@ -70,13 +70,17 @@ def _flux_fill() -> Any:
     return FluxFillPipeline(**{name: part for name, part in parts.items() if part is not None})
 
 
-def _sd2() -> Any:
+def _sd2(**network: object) -> Any:
     from diffusers import DDIMScheduler, StableDiffusionPipeline
     from transformers import CLIPTextModel
 
     return StableDiffusionPipeline(
         unet=_unet(
-            block_out_channels=(64, 128), attention_head_dim=(1, 2), cross_attention_dim=64, use_linear_projection=True
+            block_out_channels=(64, 128),
+            attention_head_dim=(1, 2),
+            cross_attention_dim=64,
+            use_linear_projection=True,
+            **network,
         ),
         text_encoder=CLIPTextModel(_clip(layers=2, act="gelu")),
         tokenizer=_clip_tokenizer("!"),
@@ -88,6 +92,10 @@ def _sd2() -> Any:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def _depth() -> Any:
+    return _sd2(in_channels=5)
 
 
 def _sdxl(**network: object) -> Any:
@@ -282,6 +290,7 @@ MAKERS: Mapping[Arch, Callable[[], Any]] = {
     "ddpm": _ddpm,
     "ncsnpp": _ncsnpp,
     "pix2pix": _pix2pix,
+    "depth": _depth,
     "inpainting": _inpainting,
     "sdxl_inpainting": _sdxl_inpainting,
     "flux_fill": _flux_fill,

@@ -7,6 +7,7 @@ from graphgen import Facts, Refusal
 _SEEN = {
     "nothing": ("nothing", "take the prompt as it was before, or load a model that sees a picture"),
     "picture": ("a picture", "put editing.picture between the prompt and the guider"),
+    "depth": ("depths", "put editing.depth between the prompt and the guider"),
     "masked_picture": ("a mask and a masked picture", "put editing.masked_picture between the prompt and the guider"),
 }
 """What a denoiser sees, in words, and how to show it."""

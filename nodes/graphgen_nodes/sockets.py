@@ -31,7 +31,7 @@ Precision = Literal["auto", "float32", "float16", "bfloat16"]
 AdapterKind = Literal["plain", "plus", "full", "faceid"]
 EmptyPrompt = Literal["encoded", "zeros"]
 Reads = Literal["pixels", "latents", "unshifted latents"]
-Beside = Literal["nothing", "picture", "masked_picture"]
+Beside = Literal["nothing", "picture", "masked_picture", "depth"]
 """What a denoising network sees beside the noisy latent, as further channels of its input."""
 
 

@@ -91,7 +91,7 @@ def _(value: TextConditioning) -> dict[str, object]:
 def shown(beside: Tensor, batch: int) -> dict[str, object]:
     """Return what is shown beside a latent of four channels: a picture, or a mask before one."""
     count, channels, rows, columns = beside.shape
-    kind = {4: "picture", 5: "masked_picture"}[channels]
+    kind = {1: "depth", 4: "picture", 5: "masked_picture"}[channels]
     return {"beside": kind, "batch": max(batch, count), "rows": rows, "columns": columns}
 
 

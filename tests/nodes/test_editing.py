@@ -24,7 +24,7 @@ from torch import Tensor
 import graphgen
 from graphgen.errors import WorkflowError
 from graphgen.jsontypes import JSON
-from graphgen_nodes import Conditioning, Image, SizedConditioning, TextConditioning
+from graphgen_nodes import Conditioning, Image, Latent, SizedConditioning, TextConditioning
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.compositions import Composition, Region, parts_of, restricted
 from graphgen_nodes.families import family
@@ -310,4 +310,53 @@ def test_sizes_and_latents_must_agree() -> None:
     plan["nodes"]["encoded"]["inputs"]["autoencoder"] = "other.autoencoder"
     assert "yes.latent: is a latent of sdxl, but sd1, which the prompt is for, has sd" in problems_of(
         plan, model="inpainting", mask="mask.png"
+    )
+
+
+# --- depths ----------------------------------------------------------------------------------------------------------
+
+
+def test_depths_are_shown_as_the_pipeline_s_loop_does() -> None:
+    """StableDiffusionDepth2ImgPipeline draws for the picture before the noise, so its loop is written out here."""
+    shared_tiny("depth")
+    plan = workflow("sd2")
+    nodes = plan["nodes"]
+    nodes["photo"] = {"type": "images.load", "settings": {"path": "picture.png"}}
+    nodes["encoded"] = {
+        "type": "autoencoder.encode",
+        "inputs": {"autoencoder": "model.autoencoder", "image": "photo.image"},
+    }
+    nodes["near"] = {"type": "masks.from_image", "inputs": {"image": "photo.image"}, "settings": {"channel": "green"}}
+    for name in ("positive", "negative"):
+        inputs = {"conditioning": f"{name}.conditioning", "latent": "encoded.latent", "depths": "near.mask"}
+        nodes[f"deep_{name}"] = {"type": "editing.depth", "inputs": inputs}
+        nodes["guider"]["inputs"][name] = f"deep_{name}.conditioning"
+    inputs = {"schedule": "schedule.schedule"}
+    nodes["part"] = {"type": "schedules.slice", "inputs": inputs, "settings": {"start": 0.4}}
+    nodes["sample"]["inputs"] |= {"schedule": "part.schedule", "latent": "encoded.latent"}
+    plan["outputs"]["begin"] = {"from": "encoded.latent"}
+    values = {name: USUAL[name] for name in ("prompt", "negative", "seed", "steps", "guidance")}
+    found = graphgen.run(plan, **values, model="depth")  # type: ignore[arg-type]
+    drawn, begin = found["picture"], found["begin"]
+    assert isinstance(drawn, Image)
+    assert isinstance(begin, Latent)
+    parts = make_pipeline("depth", seed=0)
+    near = torch.tensor(np.asarray(picture()))[None, None, :, :, 1].float() / 255
+    deep = torch.nn.functional.interpolate(near, size=(8, 12), mode="bicubic", align_corners=False)
+    deep = 2 * (deep - deep.min()) / (deep.max() - deep.min()) - 1  # as its prepare_depth_map
+    words = parts.tokenizer([NEGATIVE, PROMPT], padding="max_length", max_length=77, return_tensors="pt")
+    parts.scheduler.set_timesteps(STEPS)
+    timesteps = parts.scheduler.timesteps[STEPS * 2 // 5 :]
+    noise = torch.randn(begin.samples.shape, generator=torch.Generator().manual_seed(SEED))
+    x = parts.scheduler.add_noise(begin.samples, noise, timesteps[:1])
+    with torch.no_grad():
+        states = parts.text_encoder(words.input_ids).last_hidden_state
+        for timestep in timesteps:
+            seen = torch.cat([torch.cat([x, deep], dim=1)] * 2)
+            without, along = parts.unet(seen, timestep, states).sample.chunk(2)
+            x = parts.scheduler.step(without + GUIDANCE * (along - without), timestep, x).prev_sample
+        expected = (parts.vae.decode(x / parts.vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)
+    assert_close(drawn.pixels, expected, "depths")
+    assert "put editing.depth between the prompt and the guider" in problems_of(
+        workflow("sd2"), model="depth", picture=None
     )

@@ -198,6 +198,7 @@ def test_every_wire_of_editing_carries_what_was_foretold(machine: Engine) -> Non
         "seen": N("autoencoder.encode", autoencoder="model.autoencoder", image="rest.image"),
         "shown": N("editing.picture", **prompt),
         "masked": N("editing.masked_picture", mask="mask.mask", **prompt),
+        "deep": N("editing.depth", depths="mask.mask", **prompt),
         "method": N("samplers.euler"),
         "within": N("editing.inpaint", sampler="method.sampler", latent="seen.latent", mask="mask.mask"),
         "wide": N("editing.extend", {"left": 8, "right": 3}, image="photo.image"),

@@ -161,12 +161,13 @@ class Family(ABC):
     def beside(self, config: Config) -> Beside | None:
         """Return what a denoiser sees beside the latent, from its configuration; None where that is not known.
 
-        Inpainting networks take a mask and the latent of a masked picture, editing ones that of a picture.
+        Inpainting networks take a mask and the latent of a masked picture, editing ones that of a picture, and others
+        how far away each cell is.
         """
         taken, given = self.channels(config)
         if given and given in (taken, 2 * taken):  # twice as many are the prediction and a learned variance
             return "nothing"
-        kinds: Mapping[int, Beside] = {given + self.mask_channels: "masked_picture", given: "picture"}
+        kinds: Mapping[int, Beside] = {given + self.mask_channels: "masked_picture", given: "picture", 1: "depth"}
         return kinds.get(taken - given) if self.texts and given else None
 
     @abstractmethod

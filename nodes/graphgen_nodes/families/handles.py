@@ -64,7 +64,7 @@ def denoiser_handle(checkpoint: Checkpoint, asked: Asked = "auto", precision: Pr
     if beside is None:
         raise CheckpointError(
             f"{part}: takes {taken} channels and gives {given}; graphgen can run networks of {found.title} that take "
-            "the latent alone, or beside it a picture (editing) or a mask and a masked picture (inpainting)"
+            "the latent alone, or beside it a picture, a mask and a masked picture, or depths"
         )
     prediction: Prediction = found.prediction(checkpoint, part) if asked == "auto" else asked
     latent = found.latent_format(find_part(checkpoint, found.autoencoder), taken if beside == "nothing" else given)

@@ -155,6 +155,13 @@ def of_cells(mask: Mask, latent: Latent) -> Tensor:
     return functional.interpolate(mask.values[:, None], size=latent.samples.shape[-2:], mode="area")
 
 
+def depths(mask: Mask, rows: int, columns: int) -> Tensor:
+    """Return `[batch, 1, rows, columns]`: a map brought to cells, from -1 at its least to 1 at its greatest."""
+    cells = functional.interpolate(mask.values[:, None], size=(rows, columns), mode="bicubic", align_corners=False)
+    low, high = cells.amin(dim=(1, 2, 3), keepdim=True), cells.amax(dim=(1, 2, 3), keepdim=True)
+    return 2 * (cells - low) / (high - low).clamp(min=1e-6) - 1
+
+
 def extend(image: Image, border: Border, feather: int) -> tuple[Image, Mask]:
     """Add a border to pictures, in the colours of their edges; return them and a mask of what is new.
 

@@ -111,6 +111,29 @@ def masked_picture(
     return mapped(conditioning, lambda prompt: replace(prompt, beside=seen))
 
 
+def _deep(known: Known) -> dict[str, Facts]:
+    prompt, latent, depths = (known.inputs.get(name, {}) for name in ("conditioning", "latent", "depths"))
+    _check_latent(prompt.get("family"), latent.get("family"))
+    return {"conditioning": _beside_facts(prompt, "depth", kept(latent, "rows", "columns"), kept(depths, "batch"))}
+
+
+@node(category="editing", title="Show depths", infer=_deep)
+def depth(
+    conditioning: Prompt,
+    latent: Annotated[Latent, Field(description="What will be sampled, for its size: empty, or a picture's.")],
+    depths: Annotated[Mask, Field(description="How near each place is: 1 nearest. A grey picture will do.")],
+) -> Conditioning:
+    """Show Stable Diffusion 2's depth model how near each place of the picture is, beside the prompt.
+
+    The map is a picture that an estimator of depth made; its size and range do not matter.
+    """
+    from graphgen_nodes.imaging import masks
+
+    _check_latent(conditioning.family, latent.format.family)
+    seen = masks.depths(depths, *latent.samples.shape[-2:])
+    return mapped(conditioning, lambda prompt: replace(prompt, beside=seen))
+
+
 def _inpainted(known: Known) -> dict[str, Facts]:
     sampler, latent, mask = (known.inputs.get(name, {}) for name in ("sampler", "latent", "mask"))
     check_alike({"latent": kept(latent, "width", "height", "batch"), "mask": mask}, "mask")
@@ -270,7 +293,7 @@ def match_colors(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute painting within masks and beyond edges, and what shows pictures to models."""
-    return [inpaint, extend, erase, cut_out, stitch, match_colors, picture, masked_picture]
+    return [inpaint, extend, erase, cut_out, stitch, match_colors, picture, masked_picture, depth]
 
 
 @hookimpl

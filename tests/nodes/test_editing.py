@@ -336,7 +336,7 @@ def test_depths_are_shown_as_the_pipeline_s_loop_does() -> None:
     nodes["sample"]["inputs"] |= {"schedule": "part.schedule", "latent": "encoded.latent"}
     plan["outputs"]["begin"] = {"from": "encoded.latent"}
     values = {name: USUAL[name] for name in ("prompt", "negative", "seed", "steps", "guidance")}
-    found = graphgen.run(plan, **values, model="depth")  # type: ignore[arg-type]
+    found = graphgen.run(plan, **values, model="depth")
     drawn, begin = found["picture"], found["begin"]
     assert isinstance(drawn, Image)
     assert isinstance(begin, Latent)

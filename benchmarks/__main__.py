@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import Measurement, table
 
-GROUPS = ("overhead", "steering", "again", "handover", "sweep", "server", "picture", "sampling")
+GROUPS = ("overhead", "steering", "again", "handover", "sweep", "server", "picture", "sampling", "loading")
 RESULTS = Path(__file__).parent / "results"
 
 

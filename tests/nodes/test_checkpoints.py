@@ -7,14 +7,18 @@ import os
 import pickle
 import struct
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from graphgen_nodes.checkpoints import CheckpointError, identity, joint_identity, open_checkpoint, read_header
-from graphgen_nodes.checkpoints.header import MAX_HEADER
+from graphgen_nodes.checkpoints.header import MAX_HEADER, MAX_TENSORS
 from graphgen_nodes.checkpoints.identity import find_place, remember_place
 from graphgen_nodes.checkpoints.keys import Rule, translate
 
@@ -47,6 +51,15 @@ BAD_HEADERS: dict[str, tuple[object, bytes, str]] = {
     "not an object": ([1], b"", "not a JSON object"),
     "metadata": ({"__metadata__": {"a": 1}}, b"", "__metadata__ must map"),
     "no dtype": ({"x": {"shape": [2], "data_offsets": [0, 8]}}, b"\0" * 8, "must have dtype"),
+    "a list for a type": ({"x": {**FLOATS, "dtype": []}}, b"\0" * 8, "type"),
+    "many dimensions": ({"x": {**FLOATS, "shape": [1] * 65}}, b"\0" * 8, "at most 64 whole numbers"),
+    "a number without end": (b'{"x": ' + b"9" * 5000 + b"}", b"", "not JSON"),
+    "half a character": (b'{"\\ud800": {}}', b"", "not JSON"),
+    "nothing inside something": (
+        {"x": FLOATS, "y": {"dtype": "F32", "shape": [0], "data_offsets": [4, 4]}},
+        b"\0" * 8,
+        "overlaps",
+    ),
     "unknown dtype": ({"x": {**FLOATS, "dtype": "Q9"}}, b"\0" * 8, "type 'Q9'"),
     "negative shape": ({"x": {**FLOATS, "shape": [-2]}}, b"\0" * 8, "whole numbers"),
     "truth as shape": ({"x": {**FLOATS, "shape": [True, 2]}}, b"\0" * 8, "whole numbers"),
@@ -70,6 +83,64 @@ def test_damaged_header(case: str, tmp_path: Path) -> None:
     header, data, message = BAD_HEADERS[case]
     with pytest.raises(CheckpointError, match=message):
         read_header(write(tmp_path / "bad.safetensors", header, data))
+
+
+def test_too_many_tensors(tmp_path: Path) -> None:
+    none = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = {f"{index}": none for index in range(MAX_TENSORS + 1)}
+    with pytest.raises(CheckpointError, match="100001 tensors, and at most 100000"):
+        read_header(write(tmp_path / "many.safetensors", header, b""))
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.lists(st.integers(), max_size=3)
+)
+ENTRIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "dtype": st.one_of(st.sampled_from(["F32", "F16", "U8", "Q9"]), ODD),
+        "shape": st.one_of(st.lists(st.integers(0, 3), max_size=3), ODD),
+        "data_offsets": st.one_of(st.tuples(st.integers(0, 16), st.integers(0, 16)), ODD),
+        "more": ODD,
+    },
+)
+SOUND = st.builds(
+    lambda k, n: {"dtype": "U8", "shape": [n], "data_offsets": [k, k + n]}, st.integers(0, 8), st.integers(0, 8)
+)
+HEADERS = st.dictionaries(st.text(max_size=3), st.one_of(SOUND, ENTRIES, ODD), max_size=3)
+
+
+@given(st.one_of(HEADERS.map(lambda header: json.dumps(header).encode()), st.binary(max_size=80)), st.integers(0, 16))
+@settings(max_examples=300)
+def test_whatever_a_header_says_is_read_as_safetensors_reads_it_or_refused(text: bytes, size: int) -> None:
+    """What is accepted, the library accepts as well, with the same tensors; all else is one kind of error."""
+    with TemporaryDirectory() as folder:
+        path = write(Path(folder) / "any.safetensors", text, b"\0" * size)
+        try:
+            header = read_header(path)
+        except CheckpointError:
+            return
+        with safe_open(path, framework="pt") as file:
+            assert set(file.keys()) == set(header.tensors)
+            for name, info in header.tensors.items():
+                assert tuple(file.get_tensor(name).shape) == info.shape
+
+
+@given(st.integers(0, 400), st.integers(0, 255), st.integers(0, 400))
+@settings(max_examples=150)
+def test_a_damaged_file_is_read_the_same_or_refused(place: int, byte: int, cut: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.safetensors"
+        save_file({"x": torch.zeros(2, 3), "half": torch.ones(5).half()}, path, {"key": "value"})
+        data = bytearray(path.read_bytes())
+        data[place % len(data)] = byte
+        path.write_bytes(data[: len(data) - cut] if cut < 40 else data)
+        try:
+            header = read_header(path)
+        except CheckpointError:
+            return
+        with safe_open(path, framework="pt") as file:
+            assert set(file.keys()) == set(header.tensors)
 
 
 def test_lengths_that_lie(tmp_path: Path) -> None:

@@ -213,6 +213,28 @@ def test_folder_of_another_class(tmp_path: Path) -> None:
         handles(folder)
 
 
+def test_settings_that_lead_elsewhere_are_not_followed(tmp_path: Path) -> None:
+    """A config.json can name code and kernels for transformers to fetch (CVE-2026-4372); graphgen hands none on."""
+    folder = shutil.copytree(shared_tiny("sd1").folder, tmp_path / "sd1")
+    for part in ("unet", "text_encoder", "vae"):
+        config = folder / part / "config.json"
+        away = {
+            "auto_map": {"AutoModel": "stranger/repository--modeling.Network"},
+            "_attn_implementation_internal": "stranger/kernels",
+            "_attn_implementation": "stranger/kernels",
+            "attn_implementation": "stranger/kernels",
+            "trust_remote_code": True,
+            "_name_or_path": "stranger/repository",
+            "quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True},
+        }
+        config.write_text(json.dumps({**json.loads(config.read_text()), **away}))
+    plain = networks(shared_tiny("sd1").folder)
+    for part, module in networks(folder).items():
+        assert "stranger" not in str(module.config)
+        expected = plain[part].state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in module.state_dict().items())
+
+
 def test_a_changed_file_is_not_loaded(tmp_path: Path) -> None:
     path = damaged(tmp_path)
     denoiser, _, _ = handles(path)

@@ -134,6 +134,7 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
         for name, value in pairs:
             if name in found:
                 raise CheckpointError(f"{path}: its header names {name!r} twice; the file is damaged or forged")
+            name.encode()  # half a character, which JSON can write, is no text
             found[name] = value
         return found
 

@@ -26,6 +26,9 @@ SAME = Rule("", "")
 SCALES = ("scaled_fp8", "scale_weight", "weight_scale", "scale_input", "input_scale")
 """How tensors are called that hold the scales of weights in eight bits."""
 
+LEADING_AWAY = ("auto_map", "trust_remote_code", "custom_pipelines", "quantization_config", "_name_or_path")
+"""Settings of a config.json that are never handed on: by them libraries find code or files elsewhere."""
+
 
 class Incomplete(Exception):
     """Tensors are missing between others; whoever knows the file says which file it is."""
@@ -77,7 +80,7 @@ class Architecture(ABC):
         """
         if part.config is not None:
             self._check_class(part)
-            return part.config
+            return {name: value for name, value in part.config.items() if not _leads_away(name)}
         try:
             return self.config({name: source.shape for name, source in sources.items()})
         except (KeyError, IndexError) as error:
@@ -101,6 +104,11 @@ class Architecture(ABC):
                 f"{part.path / 'config.json'}: is for {', '.join(map(str, names))}; {' or '.join(self.classes)} is "
                 "expected in this place"
             )
+
+
+def _leads_away(name: str) -> bool:
+    """Tell whether a setting names code or kernels for a library to fetch and run, instead of a network's shape."""
+    return name in LEADING_AWAY or "attn_implementation" in name
 
 
 def _refuse_scaled(part: Part) -> None:

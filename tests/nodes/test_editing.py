@@ -18,7 +18,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import EDITING, Arch, make_pipeline, shared_tiny
+from tiny import EDITING, Arch, make_control, make_pipeline, shared_tiny
 from torch import Tensor
 
 import graphgen
@@ -138,6 +138,28 @@ def test_inpainting_is_the_pipeline_s() -> None:
     assert_close(found, expected, "inpainting")
     single = ours(workflow("inpainting"), "painted", model="inpainting.safetensors", mask="mask.png")
     assert_close(single, found, "single file", 1e-5)
+
+
+def test_inpainting_that_follows_a_picture_is_the_pipeline_s() -> None:
+    """A ControlNet sees the latent alone, not what the denoiser sees beside it."""
+    from diffusers import StableDiffusionControlNetInpaintPipeline
+
+    shared_tiny("inpainting"), shared_tiny("sd1")
+    plan = workflow("inpainting")
+    plan["nodes"]["net"] = {"type": "controlnet.load", "settings": {"path": "sd1_controlnet"}}
+    wires = {"denoiser": "model.denoiser", "controlnet": "net.controlnet", "image": "fitted.image"}
+    plan["nodes"]["follow"] = {"type": "controlnet.apply", "inputs": wires}
+    plan["nodes"]["guider"]["inputs"]["denoiser"] = "follow.denoiser"
+    found = ours(plan, "painted", model="inpainting", mask="mask.png")
+    net = make_control(make_pipeline("sd1", seed=0), 0)
+    parts = {**make_pipeline("inpainting", seed=0).components, "controlnet": net}
+    pipeline = StableDiffusionControlNetInpaintPipeline(**parts, requires_safety_checker=False)
+    pipeline.set_progress_bar_config(disable=True)
+    given = {"mask_image": mask(), "control_image": picture(), "width": WIDTH, "height": HEIGHT}
+    expected = theirs(pipeline, **given, controlnet_conditioning_scale=1.0)
+    assert_close(found, expected, "inpainting that follows a picture")
+    without = ours(workflow("inpainting"), "painted", model="inpainting", mask="mask.png")
+    assert float((found - without).abs().max()) > 1e-3
 
 
 def test_inpainting_with_sdxl_is_the_pipeline_s() -> None:

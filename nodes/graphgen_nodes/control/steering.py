@@ -17,7 +17,7 @@ from graphgen import Lease
 from graphgen_nodes.checkpoints.layouts.control import Hint
 from graphgen_nodes.control.handles import architecture_of, slot_of
 from graphgen_nodes.control.patch import Control
-from graphgen_nodes.sampling.protocols import Network
+from graphgen_nodes.sampling.standing_in import StandIn
 from graphgen_nodes.sockets import Conditioning
 
 
@@ -30,27 +30,16 @@ def steered(control: Control, network: Any, lease: Lease) -> Iterator[Steered]:
         yield made
 
 
-class Steered:
-    """A network with a ControlNet beside it, as sampling sees it (`sampling.protocols.Network`)."""
+class Steered(StandIn):
+    """A network with a ControlNet beside it."""
 
-    def __init__(self, control: Control, network: Network, beside: nn.Module) -> None:
+    def __init__(self, control: Control, network: Any, beside: nn.Module) -> None:
+        super().__init__(network)
         self.control = control
-        self.network = network
-        self.module: nn.Module = network.module  # type: ignore[attr-defined]  # what patches are given has one
         self.beside = beside
         self.architecture = architecture_of(slot_of(control.network))
         self.picture = control.picture.to(next(beside.parameters()))
         self.acting = True
-
-    @property
-    def device(self) -> torch.device:
-        """Return where the weights are."""
-        return self.network.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Return the number format the network computes in."""
-        return self.network.dtype
 
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the network's output, steered if it is for a prompt that the ControlNet acts for.
@@ -61,7 +50,7 @@ class Steered:
         self.acting = not self.control.mark or self.control.mark in conditioning.marks
         if self.acting:
             self._check(x)
-        return self.network(x, timestep, conditioning)
+        return super().__call__(x, timestep, conditioning)
 
     def before(
         self, module: nn.Module, args: tuple[Any, ...], given: Mapping[str, Any]

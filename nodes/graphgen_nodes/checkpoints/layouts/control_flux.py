@@ -90,8 +90,9 @@ class ControlFlux(ControlArchitecture):
         picture = hint.picture * 2 - 1
         if not pixels:
             picture = torch.nn.functional.pixel_unshuffle(hint.picture, 2).flatten(2).transpose(1, 2)
+        latent = args[0][..., : config.in_channels]  # without what editing models see beside it
         doubles, singles = network(
-            args[0], controlnet_cond=picture, conditioning_scale=hint.strength, **told, return_dict=False
+            latent, controlnet_cond=picture, conditioning_scale=hint.strength, **told, return_dict=False
         )
         parts: Any = denoiser
         added = {

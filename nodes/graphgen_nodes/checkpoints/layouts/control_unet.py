@@ -88,8 +88,9 @@ class ControlUNet(ControlArchitecture):
             kinds = hint.picture.new_zeros(len(hint.picture), total)
             kinds[:, hint.mode] = 1
             told |= {"controlnet_cond": [hint.picture], "control_type": kinds, "control_type_idx": [hint.mode]}
+        latent = args[0][:, : network.config.in_channels]  # type: ignore[union-attr]  # not what is seen beside it
         down, middle = network(
-            *args, **told, conditioning_scale=hint.strength, guess_mode=hint.guess, return_dict=False
+            latent, *args[1:], **told, conditioning_scale=hint.strength, guess_mode=hint.guess, return_dict=False
         )
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
 

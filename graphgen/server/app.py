@@ -22,7 +22,19 @@ from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
 from graphgen.server.problems import tell_problems
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.routes import description, events, models, nodes, outputs, page, runs, system, uploads, workflows
+from graphgen.server.routes import (
+    description,
+    events,
+    images,
+    models,
+    nodes,
+    outputs,
+    page,
+    runs,
+    system,
+    uploads,
+    workflows,
+)
 from graphgen.server.runner import Runner
 from graphgen.server.security import GUARD, PAGE, Guard, add_headers, answer_preflight
 from graphgen.server.settings import Settings
@@ -38,6 +50,7 @@ ROUTES: list[Route] = [
     *uploads.ROUTES,
     *models.ROUTES,
     *events.ROUTES,
+    *images.ROUTES,
     *description.ROUTES,
 ]
 
@@ -70,11 +83,12 @@ async def _work(app: web.Application, engine: Engine, settings: Settings, folder
     """Open what the handlers work with, begin with the runs that wait, and close all of it in the end."""
     store = await asyncio.to_thread(Store, folder)
     await asyncio.wrap_future(store.write(records.recover))
+    await asyncio.wrap_future(store.write(records.prune))
     closing = Event()
     hub = await asyncio.to_thread(Hub, store, asyncio.get_running_loop(), settings.limits.watchers)
     dispatcher = Dispatcher(Runner(engine, store, hub, closing), settings.at_once)
     dispatcher.start(await asyncio.wrap_future(store.read(records.waiting)))
-    with ThreadPoolExecutor(4, "graphgen-aside") as threads:
+    with ThreadPoolExecutor(2, "graphgen-check") as threads:
         app[SERVICE] = Service(engine, store, hub, dispatcher, settings, threads)
         yield
         closing.set()

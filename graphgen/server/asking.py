@@ -50,7 +50,7 @@ async def read_document(request: web.Request) -> JSON:
         data += piece
     try:
         text = data.decode("utf-8")
-        return read_json(text) if len(text) < _SMALL else await service.aside(read_json, text)
+        return read_json(text) if len(text) < _SMALL else await service.checked(read_json, text)
     except UnicodeDecodeError as error:
         raise Trouble(400, "not-json", f"the body is not UTF-8 text (byte {error.start})") from error
     except WorkflowError as error:

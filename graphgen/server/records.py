@@ -21,6 +21,9 @@ ENDED: tuple[Status, ...] = ("done", "failed", "cancelled")
 ATTEMPTS = 3
 """How often a run keeps its place that the server did not survive; then those behind it come first."""
 
+KEPT = 50_000
+"""The runs that are remembered at least; older ones are forgotten when a server starts."""
+
 
 class Entry(NamedTuple):
     """An event that is written down: its number, its run, and its JSON without the number."""
@@ -227,6 +230,13 @@ def recover(connection: sqlite3.Connection) -> None:
         if attempts >= ATTEMPTS:
             question = "UPDATE runs SET place = (SELECT max(place) + 1 FROM runs) WHERE id = ?"
             connection.execute(question, (run,))
+
+
+def prune(connection: sqlite3.Connection, keep: int = KEPT) -> None:
+    """Forget the oldest of very many runs that are over, and their events; the files they gave stay."""
+    old = "SELECT id FROM runs WHERE ended IS NOT NULL AND number <= (SELECT max(number) FROM runs) - ?"
+    connection.execute(f"DELETE FROM events WHERE run IN ({old})", (keep,))  # noqa: S608 - no part of it is given
+    connection.execute(f"DELETE FROM runs WHERE id IN ({old})", (keep,))  # noqa: S608
 
 
 def move(connection: sqlite3.Connection, run: str, priority: int | None, before: str | None) -> Run:

@@ -60,7 +60,11 @@ class Service:
         return body, digest(body)
 
     async def aside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Do what takes a while in a thread, so that others are answered meanwhile."""
+        """Do what waits for a disk in a thread, so that others are answered meanwhile."""
+        return await asyncio.to_thread(work, *arguments, **named)
+
+    async def checked(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Do what may take long, such as checking a large workflow: in a few threads that nobody else needs."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(work, *arguments, **named))
 
     async def read(self, act: Act[T]) -> T:

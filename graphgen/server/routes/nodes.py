@@ -35,7 +35,7 @@ async def check(request: web.Request) -> web.StreamResponse:
     asked = await read_body(request, Checking)
     document = await workflow_named(service, asked.workflow)
     most = service.settings.limits.nodes
-    return web.json_response(await service.aside(_check, service.engine, document, asked, most))
+    return web.json_response(await service.checked(_check, service.engine, document, asked, most))
 
 
 def _check(engine: Engine, document: dict[str, object], asked: Checking, most: int) -> dict[str, JSON]:

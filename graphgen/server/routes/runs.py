@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from secrets import token_hex
-from time import time
 
 from aiohttp import web
 
-from graphgen.jsontypes import json_digest
 from graphgen.server import records
 from graphgen.server.asking import number_in, read_body
-from graphgen.server.checking import check_submission
-from graphgen.server.library import workflow_named
 from graphgen.server.problems import Trouble
-from graphgen.server.records import Run, Waiting
+from graphgen.server.records import Run
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.shapes import EventsPage, Moving, QueueView, RunsPage, RunView, Submission
+from graphgen.server.submitting import put_in_line
 from graphgen.server.views import run_view
 
 _LONGEST_KEY = 255
@@ -27,7 +23,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     """Put a run in line. The same Idempotency-Key with the same body gives the run that was put in line first."""
     service = request.app[SERVICE]
     asked = await read_body(request, Submission)
-    return await _put_in_line(request, service, asked)
+    return await _submit(request, service, asked)
 
 
 async def again(request: web.Request) -> web.StreamResponse:
@@ -39,42 +35,18 @@ async def again(request: web.Request) -> web.StreamResponse:
     asked = Submission.model_validate(
         {**call, "workflow": json.loads(workflow), "priority": run.priority, "client": run.client}
     )
-    return await _put_in_line(request, service, asked, run.call["saved"])
+    return await _submit(request, service, asked, run.call["saved"])
 
 
-async def _put_in_line(
+async def _submit(
     request: web.Request, service: Service, asked: Submission, saved: str | None = None
 ) -> web.StreamResponse:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise Trouble(400, "bad-key", f"an Idempotency-Key has 1 to {_LONGEST_KEY} characters")
-    document = await workflow_named(service, asked.workflow)
-    new = await service.aside(_prepare, service, asked, document, saved)
-    limits = service.settings.limits
-    run, fresh = await service.write(partial(records.insert, new={**new, "key": key}, most=limits.queued))
-    if fresh:
-        service.dispatcher.add(Waiting(run.id, run.client, run.priority))
+    run, fresh = await put_in_line(service, asked, key=key, saved=saved)
     headers = {"Location": f"/api/runs/{run.id}"}
     return web.json_response(_shown(service, run), status=201 if fresh else 200, headers=headers)
-
-
-def _prepare(
-    service: Service, asked: Submission, document: dict[str, object], saved: str | None
-) -> dict[str, str | int | float]:
-    """Check a run that is asked for, and return its row."""
-    check_submission(service.engine, document, asked, service.settings.limits.nodes)
-    call = asked.model_dump(mode="json", exclude={"workflow", "priority", "client"})
-    name = document.get("name")
-    return {
-        "id": token_hex(8),
-        "request": json_digest(asked.model_dump(mode="json")),
-        "priority": asked.priority,
-        "client": asked.client,
-        "name": name if isinstance(name, str) else "",
-        "created": time(),
-        "asked": json.dumps({**call, "saved": asked.workflow if isinstance(asked.workflow, str) else saved}),
-        "workflow": json.dumps(document, separators=(",", ":")),
-    }
 
 
 async def listed(request: web.Request) -> web.StreamResponse:

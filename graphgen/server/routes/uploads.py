@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -18,7 +19,7 @@ from graphgen.server.asking import pieces
 from graphgen.server.contents import media_type_of
 from graphgen.server.problems import Trouble
 from graphgen.server.records import FileRow, add_files
-from graphgen.server.route import SERVICE, Route
+from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes.outputs import find, read_carried, send, send_small
 from graphgen.server.shapes import Carried, UploadView
 
@@ -36,25 +37,31 @@ async def take_in(request: web.Request) -> web.StreamResponse:
         raise Trouble(
             400, "bad-query", "the name must end in a dot and up to 12 letters or digits, as 'photo.png' does"
         )
+    row = await store_upload(service, pieces(request, limits.upload_bytes, limits), suffix)
+    return web.json_response(_view(row, service.engine.registry.formats), status=201)
+
+
+async def store_upload(service: Service, data: AsyncIterator[bytes], suffix: str) -> FileRow:
+    """Keep a file that comes piece by piece, under the digest of its content, and index it."""
     folder = service.engine.config.roots.inputs / FOLDER
     await service.aside(folder.mkdir, parents=True, exist_ok=True)
     part, hasher = folder / f".{token_hex(8)}.part", blake2b(digest_size=20)
     try:
         with part.open("wb") as file:
-            async for piece in pieces(request, limits.upload_bytes, limits):
+            async for piece in data:
                 hasher.update(piece)
                 await service.aside(file.write, piece)
-            await service.aside(_settle, file.fileno(), file.flush)
+            await service.aside(_settle, file)
         row = await service.aside(_place, part, hasher.hexdigest(), suffix, service.engine)
     finally:
         part.unlink(missing_ok=True)
     await service.write(partial(add_files, files=[row]))
-    return web.json_response(_view(row, service.engine.registry.formats), status=201)
+    return row
 
 
-def _settle(descriptor: int, flush: object) -> None:
-    flush()  # type: ignore[operator]
-    os.fsync(descriptor)
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _place(part: Path, digest: str, suffix: str, engine: Engine) -> FileRow:

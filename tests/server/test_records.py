@@ -1,0 +1,90 @@
+"""Rows of runs: what is forgotten, and who comes first after many interruptions."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from time import time
+from typing import Any
+
+import pytest
+
+from graphgen.errors import ConfigError
+from graphgen.server import records
+from graphgen.server.problems import Trouble
+from graphgen.server.store import Store
+
+
+def new(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": name, "key": None, "request": "", "priority": 0, "client": "", "name": name, "created": time(),
+        "asked": "{}", "workflow": "{}", **more,
+    }  # fmt: skip
+
+
+def put(store: Store, name: str, **more: Any) -> records.Run:
+    return store.write(partial(records.insert, new=new(name, **more), most=100)).result()[0]
+
+
+def order(store: Store) -> list[str]:
+    return [run.id for run in store.read(records.waiting).result()]
+
+
+def test_a_run_that_is_interrupted_often_lets_others_go_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in ("first", "second"):
+        put(store, name)
+    for _ in range(records.ATTEMPTS):
+        assert order(store) == ["first", "second"]
+        store.write(partial(records.begin, run="first")).result()
+        store.write(records.recover).result()
+    assert order(store) == ["second", "first"]
+    store.close()
+
+
+def test_old_runs_that_are_over_are_forgotten_with_their_events(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(6):
+        put(store, f"run{number}")
+    for number in (0, 2, 5):
+        store.write(partial(records.cancel, run=f"run{number}")).result()
+    store.write(partial(records.prune, keep=3)).result()
+    found = store.read(partial(records.page, before=None, limit=10, status=None)).result()
+    assert [run.id for run in found] == ["run5", "run4", "run3", "run1"]
+    assert store.read(partial(records.events_after, after=0, run="run0", limit=10)).result() == []
+    last = store.read(records.last_event).result()
+    store.close()
+    again = Store(tmp_path)
+    assert again.read(records.last_event).result() == last
+    again.close()
+
+
+def test_what_raises_is_undone_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def half(connection: Any) -> None:
+        records.insert(connection, new("half"), 100)
+        raise Trouble(409, "no", "no")
+
+    failing, right = store.write(half), store.write(partial(records.insert, new=new("whole"), most=100))
+    with pytest.raises(Trouble):
+        failing.result()
+    assert right.result()[1]
+    assert order(store) == ["whole"]
+    store.close()
+
+
+def test_a_folder_is_held_by_one_and_let_go(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(ConfigError, match="another server works here"):
+        Store(tmp_path)
+    store.close()
+    Store(tmp_path).close()
+
+
+def test_a_store_of_a_newer_graphgen_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(lambda connection: connection.execute("PRAGMA user_version = 99")).result()
+    store.close()
+    with pytest.raises(ConfigError, match="newer graphgen"):
+        Store(tmp_path)

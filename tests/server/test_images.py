@@ -63,6 +63,12 @@ def test_a_picture_is_edited(library: openai.OpenAI) -> None:
     assert texts(answer) == ["what the picture holds"]
 
 
+def test_an_edit_fits_a_workflow_that_calls_it_a_picture(served: Client, library: openai.OpenAI) -> None:
+    renamed = {**EDIT, "parameters": {"prompt": {"sets": ["save.name"]}, "picture": {"sets": ["file.path"]}}}
+    served.call("PUT", "/api/workflows/renamed", renamed)
+    assert texts(library.images.edit(model="renamed", prompt="p", image=("a.txt", b"words"))) == ["words"]
+
+
 def test_workflows_with_a_prompt_are_models(library: openai.OpenAI) -> None:
     names = [model.id for model in library.models.list()]
     assert {"words", "edit", "text_to_image"} <= set(names)

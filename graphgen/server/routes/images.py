@@ -1,9 +1,9 @@
 """Pictures as OpenAI's client libraries ask for them, made by saved workflows.
 
 In: POST /v1/images/generations and /v1/images/edits, whose `model` is the name of a workflow. Out: its files, as
-base64. `prompt` becomes the workflow's parameter of that name, `size` its `width` and `height`, an edit's `image` and
-`mask` those; whatever else is given, such as `seed` or `steps`, the parameter of its name. Errors are told as those
-libraries expect. Source: OpenAI API reference, "Images".
+base64. `prompt` becomes the workflow's parameter of that name, `size` its `width` and `height`, an edit's `image` the
+parameter `image` or `picture`, its `mask` that of its name, and whatever else is given, such as `seed` or `steps`, the
+parameter of its name. Errors are told as those libraries expect. Source: OpenAI API reference, "Images".
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ MODEL = "text_to_image"
 """The workflow that is run where no model is named."""
 _MOST_FIELDS = 64
 _LONGEST_FIELD = 100_000
-_OURS = ("image", "mask")
+_OURS = {"image": ("image", "picture"), "mask": ("mask",)}
+"""The files of a form, and the parameters that may take them, by their names."""
 _IGNORED = frozenset(
     ("background", "input_fidelity", "moderation", "output_compression", "output_format", "partial_images", "quality",
      "response_format", "stream", "style", "user")
@@ -122,7 +123,9 @@ def _submission(name: str, asked: ImagesAsked, files: Mapping[str, str], known: 
     """Lay what is asked for onto a workflow's parameters; a seed that is not given is chosen by chance."""
     extra = asked.model_extra or {}
     given: dict[str, Any] = {key: value for key, value in extra.items() if key in known or key not in _IGNORED}
-    given |= {"prompt": asked.prompt, **files}
+    given["prompt"] = asked.prompt
+    for key, path in files.items():
+        given[next((alias for alias in _OURS[key] if alias in known), key)] = path
     if asked.size and asked.size != "auto":
         width, _, height = asked.size.partition("x")
         given |= {"width": int(width), "height": int(height)}

@@ -220,6 +220,15 @@ def test_fork_draws_both_pictures_and_shares_their_beginning(engine: Engine) -> 
     assert 0 < np.abs(late[1] - late[0]).mean() < 0.02
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_regions_draw_each_thing_in_its_half(engine: Engine, *, alone: bool) -> None:
+    """A red apple on the left and a blue heart on the right."""
+    both = picture(engine.run(TEXT_TO_IMAGE.with_name("regions.json"), {"alone": alone, "steps": 12}))
+    assert both.shape == (1, 3, 256, 512)
+    left, right = both[0, :, 96:160, 96:160].mean(axis=(1, 2)), both[0, :, 96:160, 352:416].mean(axis=(1, 2))
+    assert (left.argmax(), right.argmax()) == (0, 2)
+
+
 def test_seeds_draw_a_picture_each_and_more_seeds_draw_only_the_new_ones(engine: Engine) -> None:
     first = engine.run(WORKFLOWS[0].with_name("seeds.json"), {"count": 2})
     assert first.status == "done"

@@ -95,4 +95,11 @@ def _window(slot: Slot, part: Part, config: Config | None) -> Facts:
         "stretches": slot.stretches,
         "chunks": slot.chunks,
         "layers": whole(config, "num_hidden_layers"),
+        "part": slot.part,
+        "width": embedding_width(config),
     }
+
+
+def embedding_width(config: Config | None) -> int:
+    """Return how many numbers a text encoder has for a token, from its configuration; 0 where it is not known."""
+    return whole(config, "hidden_size") or whole(config, "d_model")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, Known, Refusal, Slider, TextArea, hookimpl, node
+from graphgen import Context, Facts, File, Known, Refusal, Slider, TextArea, hookimpl, node
+from graphgen_nodes.checkpoints.identity import identity, remember_place
 from graphgen_nodes.compositions import mapped
-from graphgen_nodes.facts import count_of, kept, number_of, refusing
-from graphgen_nodes.families import families
-from graphgen_nodes.families.family import READS_NONE
+from graphgen_nodes.facts import count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.families import families, family
+from graphgen_nodes.families.family import READS_NONE, Slot
+from graphgen_nodes.families.handles import read_config, reopen
+from graphgen_nodes.families.known import embedding_width
 from graphgen_nodes.sockets import Conditioning, GuidedConditioning, TextEncoder
 from graphgen_nodes.text.chunks import MOST_CHUNKS
+from graphgen_nodes.text.embeddings import Learned, LearnedWord, learned_by, usual_word
 from graphgen_nodes.text.options import ReadingOptions, Weighting
-from graphgen_nodes.text.windows import foreseen
+from graphgen_nodes.text.windows import foreseen, windows_of
 
 if TYPE_CHECKING:
     from graphgen_nodes.text.encode import PromptEncoder
@@ -152,10 +156,104 @@ def guidance(
     return mapped(conditioning, guided)
 
 
+class Taught(NamedTuple):
+    """A text encoder that knows another word."""
+
+    text_encoder: Annotated[TextEncoder, Field(description="The text encoder, which knows the word.")]
+
+
+def _taught(known: Known) -> dict[str, Facts]:
+    encoder, path, word = known.inputs.get("encoder", {}), file_of(known, "models"), known.settings.get("word")
+    windows, name = windows_of(encoder), encoder.get("family")
+    if path is None or not isinstance(word, str) or not windows or not all(window.width for window in windows):
+        rest = {fact: value for fact, value in encoder.items() if fact not in ("windows", "tokens")}
+        return {"text_encoder": rest}
+    slots = {slot.part: slot for slot in family(str(name)).texts}
+    with refusing("path"):
+        found = learned_by(path, [(slots[window.part], window.width) for window in windows])
+    spoken, told = word or usual_word(path), encoder.get("windows")
+    counts = {part: learned.vectors for part, learned in found.items()}
+    taught = [
+        {**window, "words": {**_words(window), spoken: counts.get(str(window.get("part")), 0)}}
+        for window in (told if isinstance(told, Sequence) else ())
+        if isinstance(window, Mapping)
+    ]
+    return {"text_encoder": {**encoder, "windows": taught, **_note(spoken, found, len(windows))}}
+
+
+def _words(window: Facts) -> Facts:
+    words = window.get("words")
+    return words if isinstance(words, Mapping) else {}
+
+
+def _note(word: str, found: Mapping[str, Learned], encoders: int) -> Facts:
+    if len(found) == encoders:
+        return {}
+    return {"note": f"{word} has vectors for {', '.join(found)} alone; the others do not read it"}
+
+
+def _embedding_identity(known: Known) -> str:
+    path = file_of(known, "models")
+    if path is None:
+        return ""
+    with refusing("path"):
+        digest = identity(path)
+    remember_place(digest, path)  # so that a handle cached before the file moved still finds it
+    return digest
+
+
+def _widths(encoder: TextEncoder) -> list[tuple[Slot, int]]:
+    slots = {slot.part: slot for slot in family(encoder.family).texts}
+    parts = [(slots[weights.part], reopen(weights, slots[weights.part])) for weights in encoder.encoders]
+    return [(slot, embedding_width(read_config(slot, part))) for slot, part in parts]
+
+
+@node(category="text", title="Load embedding", infer=_taught, fingerprint=_embedding_identity)
+def load_embedding(
+    context: Context,
+    encoder: Annotated[TextEncoder, Field(description="The text encoder to teach a word.")],
+    *,
+    path: Annotated[
+        str,
+        File("models", (".safetensors",)),
+        Field(min_length=1, description="The embedding's file, in the models folder."),
+    ],
+    word: Annotated[
+        str,
+        Field(
+            max_length=200,
+            pattern=r"^[^\s()\[\]\\:]*$",
+            description="How prompts call it, in one word; empty: by the name of its file.",
+        ),
+    ] = "",
+) -> Taught:
+    """Teach a text encoder a word by textual inversion (Gal et al. 2022), besides those before it.
+
+    Prompts use it like any other word, or as `embedding:word`; it may be several vectors. Reads A1111's and diffusers'
+    safetensors files, and those for both encoders of SDXL. A file for another family is refused.
+    """
+    file = context.path("models", path)
+    with refusing("path"):
+        found = learned_by(file, _widths(encoder))
+    spoken, digest = word or usual_word(file), identity(file)
+    for note in _note(spoken, found, len(encoder.encoders)).values():
+        context.log(str(note), warning=True)
+    remember_place(digest, file)
+    tensors = tuple((part, learned.tensor) for part, learned in found.items())
+    patch = LearnedWord(spoken, digest, str(file), tensors)
+    return Taught(replace(encoder, patches=(*encoder.patches, patch)))
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the encoder, and what is told beside a prompt."""
-    return [encode, guidance]
+    """Contribute the encoder, what is told beside a prompt, and words that were learned."""
+    return [encode, guidance, load_embedding]
+
+
+@hookimpl
+def register_types() -> list[type]:
+    """Contribute the patch that travels inside handles."""
+    return [LearnedWord]
 
 
 @hookimpl

@@ -6,10 +6,10 @@ In: a prompt. Out: a conditioning of the family's own class, on the CPU in float
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graphgen_nodes.conditionings import on_cpu, tensors_of, with_tensors, zeros_like
 from graphgen_nodes.families.family import Family, Slot
@@ -24,11 +24,15 @@ from graphgen_nodes.text.windows import Window, check_options, seen, too_long, w
 
 @dataclass(frozen=True)
 class PromptEncoder:
-    """A family's loaded text encoders with their tokenizers, by the parts they are."""
+    """A family's loaded text encoders with their tokenizers, by the parts they are.
+
+    `words` are those that were learned, each with its vectors `[vectors, width]` by the parts that know it.
+    """
 
     family: Family
     encoders: Mapping[str, nn.Module]
     tokenizers: Mapping[str, PromptTokenizer]
+    words: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
@@ -85,7 +89,10 @@ class PromptEncoder:
             slot, nothing = slots[part], empty(self.tokenizers[part], len(own[0].ids))
             padded = [*own, *[nothing] * (most - len(own))] if slot.chunks else own
             skip = options.skip if slot.chunks else 0
-            found[part] = read(self.encoders[part], slot, padded, nothing, weighting=options.weighting, skip=skip)
+            words = {word: vectors[part] for word, vectors in self.words.items() if part in vectors}
+            found[part] = read(
+                self.encoders[part], slot, padded, nothing, weighting=options.weighting, skip=skip, words=words
+            )
         return found
 
     def _windows(self) -> list[Window]:
@@ -94,4 +101,5 @@ class PromptEncoder:
 
     def _window(self, slot: Slot) -> Window:
         layers = getattr(self.encoders[slot.part].config, "num_hidden_layers", 0)
-        return Window(self.tokenizers[slot.part], slot.length, slot.stretches, slot.chunks, layers)
+        words = {word: len(vectors.get(slot.part, ())) for word, vectors in self.words.items()}
+        return Window(self.tokenizers[slot.part], slot.length, slot.stretches, slot.chunks, layers, words=words)

@@ -5,8 +5,10 @@ In: a loaded encoder and `Chunk`s. Out: a `Reading`: states of all chunks side b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,11 @@ from torch import Tensor, nn
 from graphgen_nodes.families.family import Slot
 from graphgen_nodes.text.chunks import Chunk
 from graphgen_nodes.text.options import Weighting
+
+NO_VECTORS: Mapping[str, Tensor] = MappingProxyType({})
+
+TABLES = ("token_embedding", "embed_tokens", "shared")
+"""What CLIP and T5 call the module that makes vectors of token ids."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +32,58 @@ class Reading:
 
 
 def read(
-    module: nn.Module, slot: Slot, chunks: Sequence[Chunk], nothing: Chunk, *, weighting: Weighting, skip: int = 0
+    module: nn.Module,
+    slot: Slot,
+    chunks: Sequence[Chunk],
+    nothing: Chunk,
+    *,
+    weighting: Weighting,
+    skip: int = 0,
+    words: Mapping[str, Tensor] = NO_VECTORS,
 ) -> Reading:
     """Read chunks one by one, so that each says what it would say by itself.
 
     `nothing` is the chunk of no words, which interpolation is against. `skip` takes the states of a layer so many
-    before the usual one; the pooled ones stay those of the last.
+    before the usual one; the pooled ones stay those of the last. `words` are the vectors of learned words, for which
+    the module must be the caller's own.
     """
-    said: dict[tuple[int, ...], Reading] = {}
+    said: dict[object, Reading] = {}
 
     def of(chunk: Chunk) -> Reading:
-        if chunk.ids not in said:
-            said[chunk.ids] = _read(module, slot, chunk.ids, skip)
-        return said[chunk.ids]
+        key = chunk.ids, chunk.learned
+        if key not in said:
+            with _standing_in(module, chunk, words):
+                said[key] = _read(module, slot, chunk.ids, skip)
+        return said[key]
 
     states = [
         _weighed(of(chunk).states, chunk, weighting, lambda: of(nothing).states) if chunk.weighed else of(chunk).states
         for chunk in chunks
     ]
     return Reading(torch.cat(states, dim=1), of(chunks[0]).pooled)
+
+
+@contextmanager
+def _standing_in(module: nn.Module, chunk: Chunk, words: Mapping[str, Tensor]) -> Iterator[None]:
+    """Put the vectors of learned words where the embeddings of placeholders are."""
+    if not chunk.learned:
+        yield
+        return
+    places = [place for place, _, _ in chunk.learned]
+    vectors = torch.stack([words[word][number] for _, word, number in chunk.learned])
+
+    def replaced(_module: nn.Module, _given: object, embedded: Tensor) -> Tensor:
+        changed = embedded.clone()
+        changed[:, places] = vectors.to(embedded)
+        return changed
+
+    tables = [table for name, table in module.named_modules() if name.rpartition(".")[2] in TABLES]
+    hooks = [table.register_forward_hook(replaced) for table in tables]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _read(module: nn.Module, slot: Slot, ids: Sequence[int], skip: int) -> Reading:

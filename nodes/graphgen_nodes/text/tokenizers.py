@@ -35,12 +35,16 @@ class TokenizerError(ValueError):
 
 
 class Token(NamedTuple):
-    """A token of a text: its id, the letters from `start` up to `end`, and which word it is of."""
+    """A token of a text: its id, the letters from `start` up to `end`, and which word it is of.
+
+    `learned` is a word that is not in the vocabulary, and which of its vectors stands here.
+    """
 
     id: int
     start: int
     end: int
     word: int | None
+    learned: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)

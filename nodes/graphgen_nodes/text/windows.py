@@ -6,12 +6,12 @@ A workflow's check and the encoder itself say the same words about it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphgen import Facts, Refusal
-from graphgen_nodes.text.chunks import MOST_CHUNKS, Chunked, chunked
+from graphgen_nodes.text.chunks import MOST_CHUNKS, Chunked, chunked, mentioned
 from graphgen_nodes.text.options import ReadingOptions
 from graphgen_nodes.text.prompts import prompt_of_each
 from graphgen_nodes.text.syntax import Prompt, parse, plain
@@ -28,7 +28,8 @@ class Window:
     """What a text encoder reads at a time: `length` tokens, which can be another number where it `stretches`.
 
     `chunks` tells whether it can read several of those, and `layers` how many layers it has, 0 where that is not known.
-    The tokenizer may be named by its kind or folder.
+    The tokenizer may be named by its kind or folder. `part` is the encoder's, `width` that of its vectors, and `words`
+    are those it learned besides, with their numbers of vectors.
     """
 
     tokenizer: PromptTokenizer | str
@@ -36,6 +37,9 @@ class Window:
     stretches: bool = False
     chunks: bool = False
     layers: int = 0
+    part: str = ""
+    width: int = 0
+    words: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def reader(self) -> PromptTokenizer:
@@ -65,8 +69,8 @@ def seen(prompt: Prompt, window: Window, options: ReadingOptions) -> Chunked:
     """
     length = options.length if options.length and window.stretches else window.length
     if not window.chunks:
-        return chunked(window.reader, prompt.joined(), length, 1)
-    return chunked(window.reader, prompt, length, options.chunks or MOST_CHUNKS)
+        return chunked(window.reader, prompt.joined(), length, 1, window.words)
+    return chunked(window.reader, prompt, length, options.chunks or MOST_CHUNKS, window.words)
 
 
 def foreseen(prompts: Sequence[str], encoder: Facts, options: ReadingOptions) -> Facts:
@@ -144,6 +148,7 @@ def _foreseen(prompt: Prompt, window: Window, options: ReadingOptions) -> tuple[
     texts = prompt.texts if window.chunks else prompt.joined().texts
     # a token is a letter at least; this spares the vocabulary
     short = all(text.isascii() and len(text) + MARKS <= length for text in texts)
+    short = short and not any(next(mentioned(text, window.words), None) for text in texts)
     if short and len(texts) <= (options.chunks or MOST_CHUNKS):
         return len(texts), ""
     found = seen(prompt, window, options)

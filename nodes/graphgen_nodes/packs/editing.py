@@ -114,7 +114,8 @@ def masked_picture(
 def _deep(known: Known) -> dict[str, Facts]:
     prompt, latent, depths = (known.inputs.get(name, {}) for name in ("conditioning", "latent", "depths"))
     _check_latent(prompt.get("family"), latent.get("family"))
-    return {"conditioning": _beside_facts(prompt, "depth", kept(latent, "rows", "columns"), kept(depths, "batch"))}
+    shown = {**kept(latent, "rows", "columns"), **kept(depths, "batch")}
+    return {"conditioning": _beside_facts(prompt, "depth", shown)}
 
 
 @node(category="editing", title="Show depths", infer=_deep)

@@ -168,6 +168,8 @@ class Store:
             try:
                 outcomes.append(job.act(self._writer))
             except Exception as error:  # whatever it is, it is for whoever asked
+                if not self._writer.in_transaction:  # SQLite itself has undone all of it, as where the disk is full
+                    raise
                 self._writer.execute("ROLLBACK TO job")
                 outcomes.append(error)
             self._writer.execute("RELEASE job")

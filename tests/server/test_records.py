@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from functools import partial
 from pathlib import Path
 from time import time
@@ -88,3 +89,21 @@ def test_a_store_of_a_newer_graphgen_is_left_alone(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(ConfigError, match="newer graphgen"):
         Store(tmp_path)
+
+
+def test_27_a_full_disk_is_told_and_nothing_is_half_written(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "before")
+    pages = store.read(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0]).result()
+    store.write(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages + 1}").fetchone()).result()
+    beside = store.write(records.last_event)
+    full = store.write(partial(records.insert, new=new("during", workflow="x" * 100_000), most=100))
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        full.result()
+    beside.exception()  # what was in the same transaction may have been undone with it, and was told so
+    store.write(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchone()).result()
+    put(store, "after", workflow="x" * 100_000)
+    assert order(store) == ["before", "after"]
+    events = store.read(partial(records.events_after, after=0, run=None, limit=10)).result()
+    assert [entry.run for entry in events] == ["before", "after"]
+    store.close()

@@ -43,6 +43,12 @@ def _forked(known: Known) -> dict[str, Facts]:
     return {"latent": latent, "denoised": latent}
 
 
+def _inverted(known: Known) -> dict[str, Facts]:
+    guider, schedule, latent = (known.inputs.get(name, {}) for name in ("guider", "schedule", "latent"))
+    check_run(guider, {}, schedule, latent)
+    return {"latent": latent}
+
+
 def _check_step(step: int, steps: int) -> None:
     if step >= steps:
         raise Refusal(
@@ -127,7 +133,29 @@ def fork(
     return Sampled(*run(context, forked, what, preview=preview, keep_every=keep_every))
 
 
+@node(category="sampling", device="gpu", infer=_inverted)
+def invert(
+    context: Context,
+    guider: Annotated[Guider, Field(description="The model, and the prompt that says what the picture shows.")],
+    schedule: Annotated[Schedule, Field(description="The noise levels to go back through, last to first.")],
+    latent: Annotated[Latent, Field(description="A picture's latent.")],
+    *,
+    looks: Annotated[
+        int, Field(ge=1, le=50, description="Looks at the network a step: 1 is DDIM inversion, more are more exact.")
+    ] = 5,
+    batch_limit: BatchLimit = 0,
+) -> Latent:
+    """Find the noise that a picture would be drawn from, by the steps of DDIM and Euler taken backwards.
+
+    Sample from it with `add_noise` off, the same schedule and samplers.euler or samplers.ddim to come back. Guide it as
+    that sampling will be, best by guiders.none: with a guidance scale steps are hard to take back.
+    """
+    from graphgen_nodes.sampling.inverting import invert
+
+    return invert(context, guider, schedule, latent, looks=looks, batch_limit=batch_limit)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute sampling."""
-    return [sample, fork]
+    return [sample, fork, invert]

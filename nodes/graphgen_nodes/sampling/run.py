@@ -18,7 +18,7 @@ from graphgen_nodes.sampling.guidance import guided, together
 from graphgen_nodes.sampling.noise import NoiseSource
 from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
 from graphgen_nodes.sampling.preview import preview_png
-from graphgen_nodes.sampling.protocols import Network, State
+from graphgen_nodes.sampling.protocols import Denoise, Network, State
 from graphgen_nodes.sampling.resuming import KeptStates, begin_of, due_steps, step_keys
 from graphgen_nodes.sockets import Denoiser, Guider, Latent, LatentFormat
 from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory
@@ -35,8 +35,7 @@ def run(
     """
     schedule, phases = what.schedule, phases_of(guider, what.schedule)
     for phase in phases:
-        for handle in phase.guider.denoisers:
-            _check(handle, what)
+        check(phase.guider, what)
     kept = _kept_states(context, phases, what, keep_every)
     last = kept.furthest() if kept else None
     context.progress(last.step - schedule.start if last else 0, len(schedule.steps))
@@ -71,6 +70,16 @@ def _thrifty_ways(what: Sampling, go: Callable[[int, int | None], State]) -> lis
     return [(one, partial(go, 1, None)), (f"{one}, {BLOCKS}", partial(go, 1, 0))]
 
 
+def check(guider: Guider, what: Sampling) -> None:
+    """Refuse a latent or a schedule that was made for another model than those a guider asks.
+
+    Raises:
+        ValueError: says which, and what to make it with.
+    """
+    for handle in guider.denoisers:
+        _check(handle, what)
+
+
 def _check(handle: Denoiser, what: Sampling) -> None:
     if what.latent.format != handle.latent:
         raise ValueError(
@@ -96,16 +105,12 @@ def _go_through(
 ) -> State:
     """Take the steps left, from a state or from the beginning; return the last state."""
     source: NoiseSource | None = None
-    with closing(_networks(context, phases, room)) as networks:
+    with closing(networks_of(context, phases, room)) as networks:
         for phase, leased in networks:
             device = leased[0].device
             source = source or NoiseSource(what.noise, what.latent.samples.shape, what.schedule.path, device)
-            denoisers = [
-                NetworkDenoiser(network, handle, what.schedule, batch_limit=what.batch_limit)
-                for network, handle in zip(leased, phase.guider.denoisers, strict=True)
-            ]
             state = sample(
-                guided(together(denoisers), phase.guider.guidance()),
+                denoise_of(phase, leased, what),
                 what.sampler,
                 replace(what.schedule, stop=phase.stop),
                 source,
@@ -118,8 +123,17 @@ def _go_through(
     return state
 
 
-def _networks(
-    context: Context, phases: Sequence[Phase], room: int | None
+def denoise_of(phase: Phase, leased: Sequence[Network], what: Sampling) -> Denoise:
+    """Return the guided denoiser of a phase, by the networks of its guider's denoisers."""
+    denoisers = [
+        NetworkDenoiser(network, handle, what.schedule, batch_limit=what.batch_limit)
+        for network, handle in zip(leased, phase.guider.denoisers, strict=True)
+    ]
+    return guided(together(denoisers), phase.guider.guidance())
+
+
+def networks_of(
+    context: Context, phases: Sequence[Phase], room: int | None = None
 ) -> Generator[tuple[Phase, tuple[Network, ...]]]:
     """Yield each phase with the networks of its denoisers, which are leased again only where they change."""
     with ExitStack() as stack:

@@ -97,7 +97,8 @@ class Openings:
     def close(self, job: Job, values: Values, left_out: Sequence[str]) -> None:
         """Give a zone its values; `left_out` are items that failed, each with the reason."""
         if left_out and self._host.listen:
-            message = f"{len(left_out)} items failed and were left out; {left_out[0]}"
+            failed = "1 item failed and was" if len(left_out) == 1 else f"{len(left_out)} items failed and were"
+            message = f"{failed} left out; {left_out[0]}"
             self._host.listen(events.NodeLog(job.label, "warning", message))
         job.fleeting |= bool(left_out)  # the next run tries them again
         self._conclude(job, values)

@@ -146,7 +146,8 @@ class MapTurns:
         if self._open or not self.job.whole:
             return
         if stops:
-            self._opener.give_up(self.job, f"{len(self._failed)} of {self._total} items failed: {self._failed[0]}")
+            items = "item" if self._total == 1 else "items"
+            self._opener.give_up(self.job, f"{len(self._failed)} of {self._total} {items} failed: {self._failed[0]}")
         else:
             self._opener.close(self.job, self._collected(), self._failed)
 

@@ -33,6 +33,7 @@ from graphgen.cache import Cache, CacheInfo, Result, StoredValue
 from graphgen.cache.stored import MAPPED
 from graphgen.codec import ValueCodec
 from graphgen.errors import CacheError, DefinitionError
+from graphgen.novalue import NoValue
 from graphgen.types import build_table
 
 BIG = MAPPED * 2
@@ -659,6 +660,8 @@ def test_a_summary_says_it_in_a_few_words() -> None:
     assert summary(Picture(Array(b"123456", (2, 3)), 1)) == "picture 2x3"
     assert summary(Plain(1)) == "plain"
     assert summary("x" * 1_000_000) == "1,000,002 characters"
+    blocked = StoredValue.wrap(NoValue("the gate is shut"), ValueCodec(build_table([NoValue]), {}))
+    assert blocked.summary() == "no value: the gate is shut"
     assert StoredValue.wrap(array(BIG, 9), SUMMARISING).summary() == f"{BIG} from 9"
 
 

@@ -180,16 +180,18 @@ def test_a_map_runs_once_for_each_item_and_caches_each(machine: Engine) -> None:
     assert dict(machine.run(mapped(3, {})).outputs) == {"each": [0, 10, 20], "sum": 30}
     assert CALLS["item"] == 3
     assert machine.run(mapped(3, {})).ran == 0
-    failed = machine.run(mapped(5, {"failures": "skip"}))
+    failed, record = carry_out(machine, mapped(5, {"failures": "skip"}))
     assert dict(failed.outputs) == {"each": [0, 10, 20, 40], "sum": 70}
     assert (failed.status, CALLS["item"]) == ("done", 5)
+    (told,) = (event.message for event in record.events if isinstance(event, events.NodeLog))
+    assert told.startswith("1 item failed and was left out; item 3: ")
 
 
 def test_a_failing_item_fails_its_map_unless_it_may_be_left_out(machine: Engine) -> None:
     report, record = carry_out(machine, mapped(5, {}))
     assert report.status == "failed"
     assert {failure.node for failure in report.failures} == {"each/3", "each"}
-    assert "item 3" in str(next(failure for failure in report.failures if failure.node == "each"))
+    assert "1 of 5 items failed: item 3" in str(next(failure for failure in report.failures if failure.node == "each"))
     skipped = [event.node for event in record.events if isinstance(event, events.NodeSkipped)]
     assert skipped == ["sum"]
 

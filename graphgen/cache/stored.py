@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 from graphgen.cache.image import Damaged, Layout, Span, measure, pack, parse, understood
 from graphgen.codec import Buffer, Encoded, ValueCodec
 from graphgen.jsontypes import JSON
+from graphgen.novalue import reason_in
 
 MAPPED = 128 * 1024
 """Bytes from which a value lies in a file that consumers map copy-on-write; smaller ones are cloned."""
@@ -129,7 +130,9 @@ class StoredValue:
         return value
 
     def summary(self) -> str:
-        """Return a few words for people: `7`, `'a red apple'`, `latent 4x64x64`, `list of 3`."""
+        """Return a few words for people: `7`, `'a red apple'`, `latent 4x64x64`, `list of 3`, `no value: it is odd`."""
+        if (reason := reason_in(self.document)) is not None:
+            return f"no value: {reason}"
         if len(self.document) > 100_000:
             return f"{len(self.document):,} characters"
         return self._describe(json.loads(self.document))

@@ -404,6 +404,15 @@ class TestTerminal:
         (line,) = terminal.call("verify", f"outputs/{name}", "--json", "--tolerance", "0").lines
         assert (line["same"], line["first"], line["largest_difference"]) == (True, "flat", 0.0)
 
+    def test_another_number_of_threads_is_named_with_what_sets_it(self, tmp_path: Path) -> None:
+        terminal = Terminal(tmp_path, complete=True)
+        nodes = {"flat": {"type": "images.solid"}, "save": {"type": "images.save", "inputs": {"image": "flat.image"}}}
+        terminal.call("run", terminal.save({"graphgen": 1, "nodes": nodes}), OMP_NUM_THREADS="1")
+        picture = tmp_path / "outputs" / terminal.written[0]
+        picture.write_bytes(altered(picture, changed="0" * 40))
+        (line,) = terminal.call("verify", str(picture), "--json", OMP_NUM_THREADS="3").lines
+        assert [item["causes"] for item in line["differing"]] == [["threads (OMP_NUM_THREADS): 1 -> 3"]]
+
     def test_other_pixels_under_the_old_record_are_found_out(self, tmp_path: Path) -> None:
         terminal = Terminal(tmp_path, complete=True)
         nodes = {"flat": {"type": "images.solid"}, "save": {"type": "images.save", "inputs": {"image": "flat.image"}}}

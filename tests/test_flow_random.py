@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from random import Random
 from secrets import token_hex
 from typing import Any
 
+import pytest
 from engine_kit import Log, carry_out, engine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lane_kit import WORKER, installed, others
 from naive_flows import Document, Notes, compute, outputs_of
-from packs.steering import CALLS
+from packs.steering import CALLS, TRAPS
 from random_flows import edited, random_flow
 
 from graphgen import Facts, NoValue
 from graphgen.cache import StoredValue
 from graphgen.control import Control
 from graphgen.engine import Engine
-from graphgen.events import Event, NodeFinished
+from graphgen.events import Event, NodeFinished, NodeLog
 from graphgen.graph import Graph, GraphNode
 from graphgen.pins import hold
 from graphgen.report import Report
 from graphgen.zones import BODY
 
 RELAXED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FEW = settings(RELAXED, max_examples=4)
+"""For tests of processes, of which each costs most of a second to start."""
 
 
 def plain(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -205,12 +213,101 @@ def test_a_cancel_at_any_event_loses_nothing_and_spoils_nothing(tmp_path: Path, 
 
 
 def test_two_processes_on_one_cache_directory_agree(tmp_path: Path) -> None:
-    script = Path(__file__).parent / "flow_process.py"
-    command = [sys.executable, str(script), str(tmp_path)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [start(tmp_path, "thread", range(12)) for _ in range(2)]
     answers = [process.communicate(timeout=240)[0] for process in both]
     for answer in answers:
-        for seed, found in json.loads(answer).items():
+        for seed, found in json.loads(answer.splitlines()[-1]).items():
             expected, _ = compute(random_flow(Random(int(seed))))
             assert found == plain(expected)
     assert [process.returncode for process in both] == [0, 0]
+
+
+@FEW
+@given(seed=st.integers(0, 10**6))
+def test_a_process_that_is_killed_at_any_event_loses_nothing_and_spoils_nothing(tmp_path: Path, seed: int) -> None:
+    """Two processes, one after the other, are killed by `kill -9`; two engines after them find or make everything."""
+    chance, folder = Random(seed), tmp_path / token_hex(4)
+    seeds = chance.sample(range(10**6), 3)
+    for _ in range(2):
+        with start(folder, chance.choice(["thread", "thread", "process"]), seeds) as process:
+            assert process.stdout
+            for _ in islice(process.stdout, chance.randrange(1, 150)):
+                pass
+            process.kill()
+    for _ in range(2):
+        with engine(folder, installed=installed(), disabled_plugins=others()) as machine:
+            for number in seeds:
+                document = random_flow(Random(number))
+                check(machine, document, *compute(document))
+
+
+def start(folder: Path, workers: str, seeds: Iterable[int]) -> subprocess.Popen[str]:
+    """Start a process that runs random workflows (`flow_process.py`)."""
+    script = Path(__file__).parent / "flow_process.py"
+    command = [sys.executable, str(script), str(folder), workers, *map(str, seeds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **WORKER})
+
+
+@dataclass
+class Killer(Log):
+    """Listens to a run, and kills one of its workers, whatever that is at, at the first event from a number on."""
+
+    chance: Random = field(default_factory=Random)
+    events_left: int = 0
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        self.events_left -= 1
+        if self.events_left < 0 and (found := workers()):
+            os.kill(self.chance.choice(found), signal.SIGKILL)
+            self.events_left = 10**6
+
+    @property
+    def left_out(self) -> bool:
+        """Whether a map did without an item because of a kill."""
+        told = [event.message for event in self.events if isinstance(event, NodeLog)]
+        return any("left out" in message and "(SIGKILL)" in message for message in told)
+
+
+def workers() -> list[int]:
+    """Return the worker processes of this process."""
+    children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    found = [int(pid) for pids in children for pid in pids]
+    return sorted(pid for pid in found if b"graphgen.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+@FEW
+@given(seed=st.integers(0, 10**6))
+def test_workers_killed_at_any_moment_cost_their_nodes_and_nothing_else(tmp_path: Path, seed: int) -> None:
+    """One is killed at some event, others in the middle of a node; the next run, and one after a restart, are whole."""
+    chance, folder = Random(seed), tmp_path / token_hex(4)
+    document = random_flow(chance)
+    expected, notes = compute(document)
+    killer = Killer(chance=chance, events_left=chance.randrange(40))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", WORKER["PYTHONPATH"])
+        patch.setenv(TRAPS, str(folder / "traps"))
+        with engine(folder, installed=installed(), disabled_plugins=others(), workers="process") as machine:
+            set_traps(folder / "traps", chance)
+            report = machine.run(document, listen=killer)
+            for trap in (folder / "traps").iterdir():
+                trap.unlink()
+            assert_killed_in_clear_words(killer, report, expected, notes)
+            check(machine, document, expected, notes)
+    with engine(folder, installed=installed(), disabled_plugins=others()) as machine:
+        check(machine, document, expected, notes)
+
+
+def set_traps(folder: Path, chance: Random) -> None:
+    """Set traps in the way of the first calls of `counted`; every fourth kills."""
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number:02}").write_text("deadly" * (chance.random() < 0.25))
+
+
+def assert_killed_in_clear_words(killer: Killer, report: Report, expected: dict[str, Any], notes: Notes) -> None:
+    """Check a run of which workers were killed: what failed says so, and what came out is right."""
+    killed = [str(failure) for failure in report.failures if failure.node.partition("/")[0] not in notes.failed]
+    assert all("was killed (SIGKILL)" in words for words in killed)
+    if not killer.left_out:
+        assert all(expected[name] == value for name, value in plain(dict(report.outputs)).items())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from graphgen import Expansion, Facts, Known, Lazy, NoValue, hookimpl, node
@@ -11,6 +15,9 @@ from graphgen.jsontypes import JSON
 
 CALLS: Counter[str] = Counter()
 """How often each node was called, by the word it was given."""
+TRAPS = "STEERING_TRAPS"
+"""The environment variable that names a folder of files: a call of `counted` takes the first away, and where that is
+not empty, its process is killed."""
 
 
 class Halves(NamedTuple):
@@ -37,9 +44,21 @@ def _numbers(known: Known) -> Mapping[str, Facts]:
 
 @node(category="steering", infer=_counted)
 def counted(value: int, *, word: str = "", add: int = 0) -> int:
-    """Add, and count the call."""
+    """Add, and count the call, unless it goes into a trap."""
     CALLS[word] += 1
+    if folder := os.environ.get(TRAPS):
+        _go_past(Path(folder))
     return value + add
+
+
+def _go_past(traps: Path) -> None:
+    for trap in sorted(traps.iterdir()):
+        with suppress(FileNotFoundError):  # another process has taken it
+            deadly = trap.stat().st_size > 0
+            trap.unlink()
+            if deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return
 
 
 @node(category="steering")

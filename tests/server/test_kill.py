@@ -53,6 +53,8 @@ def kill_while_asking(server: Process, acknowledged: dict[int, str], after: floa
 
     async def both() -> None:
         asking = asyncio.create_task(keep_asking(server, acknowledged, max(acknowledged, default=-1) + 1))
+        while not acknowledged:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(after)
         server.process.kill()
         await asking

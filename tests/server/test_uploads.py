@@ -17,7 +17,7 @@ from graphgen.server.settings import Limits
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with serving(tmp_path_factory.mktemp("server"), limits=Limits(upload_bytes=100_000, patience=2)) as made:
+    with serving(tmp_path_factory.mktemp("server"), limits=Limits(upload_bytes=100_000)) as made:
         yield made
 
 

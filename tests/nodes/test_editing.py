@@ -27,6 +27,7 @@ from graphgen.jsontypes import JSON
 from graphgen_nodes import Conditioning, Image, Latent, SizedConditioning, TextConditioning
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.compositions import Composition, Region, parts_of, restricted
+from graphgen_nodes.conditionings import same_prompt
 from graphgen_nodes.families import family
 from graphgen_nodes.families.flux import pack
 from graphgen_nodes.families.handles import denoiser_handle
@@ -281,12 +282,14 @@ def test_dual_guidance_is_the_paper_s_formula(scale: float, middle_scale: float)
     first, second, third = prompts = [TextConditioning("sd1", torch.zeros(1, 1, 1)) for _ in range(3)]
     guidance = DualGuidance(handle, first, second, third, scale, middle_scale).guidance()
     asked = guidance.conditionings(1.0)
-    seen = {id(prompt): Prediction(torch.randn(2, 4)) for prompt in prompts}
-    positive, middle, negative = (seen[id(prompt)].denoised for prompt in prompts)
-    found = guidance.combine(torch.zeros(2, 4), 1.0, [seen[id(prompt)] for prompt in asked]).denoised
+    seen = [Prediction(torch.randn(2, 4)) for _ in prompts]
+    positive, middle, negative = (prediction.denoised for prediction in seen)
+    told = [next(own for one, own in zip(prompts, seen, strict=True) if same_prompt(one, prompt)) for prompt in asked]
+    found = guidance.combine(torch.zeros(2, 4), 1.0, told).denoised
     expected = negative + scale * (positive - middle) + middle_scale * (middle - negative)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    assert any(prompt is second for prompt in asked) is (scale != middle_scale)
+    assert any(same_prompt(prompt, second) for prompt in asked) is (scale != middle_scale)
+    assert all(same_prompt(prompt, first) is not bool(prompt.negative) for prompt in asked)
 
 
 # --- what is known and refused before anything runs -------------------------------------------------------------------

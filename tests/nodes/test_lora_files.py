@@ -222,6 +222,26 @@ def test_alpha_of_the_metadata(rslora: bool, scale: float, residency: Residency,
     torch.testing.assert_close(found, scale * (up @ down), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "alpha"),
+    [("attn1.to_q", 5), (LINEAR, 5), (r"mid_block.*|.*to_q", 5), ("to_k", 2), ("n1.to_q", 2), ("unet", 2)],
+)
+def test_alpha_of_the_metadata_by_patterns(pattern: str, alpha: int, residency: Residency, tmp_path: Path) -> None:
+    """A pattern is of the end of a layer's name, whole words alone, as PEFT has it."""
+    down, up = kit.pair(weight_of_layer(LINEAR), 1)
+    told = json.dumps({"unet.lora_alpha": 2, "unet.alpha_pattern": {pattern: 5}, "unet.rank_pattern": {pattern: 4}})
+    given = {"lora_A.weight": down, "lora_B.weight": up}
+    found = one_layer(residency, tmp_path, LINEAR, given, metadata={"lora_adapter_metadata": told})
+    torch.testing.assert_close(found, alpha / kit.RANK * (up @ down), rtol=1e-4, atol=1e-6)
+
+
+def test_a_pattern_that_cannot_be_read_is_refused(residency: Residency, tmp_path: Path) -> None:
+    down, up = kit.pair(weight_of_layer(LINEAR), 1)
+    told = {"lora_adapter_metadata": json.dumps({"unet.alpha_pattern": {"to_(q": 5}})}
+    with pytest.raises(CheckpointError, match=r"has the pattern 'to_\(q', which cannot be read"):
+        one_layer(residency, tmp_path, LINEAR, {"lora_A.weight": down, "lora_B.weight": up}, metadata=told)
+
+
 def test_tucker_convolution_acts_as_its_three_layers(residency: Residency, tmp_path: Path) -> None:
     out, inner = weight_of_layer(CONV).shape[:2]
     down, mid, up = random(3, inner, 1, 1), random(3, 3, 3, 3, seed=1), random(out, 3, 1, 1, seed=2)

@@ -98,7 +98,7 @@ class Change:
         if rank is None:
             return 1.0
         part = self.target.part
-        alpha = tensors["alpha"].item() if "alpha" in tensors else self.file.setting(f"{part}.lora_alpha")
+        alpha = tensors["alpha"].item() if "alpha" in tensors else self.file.alpha(part, self.layer.name)
         if not isinstance(alpha, int | float):
             return 1.0
         return alpha / (rank**0.5 if self.file.setting(f"{part}.use_rslora") is True else rank)

@@ -10,6 +10,7 @@ In: a safetensors file. Out: a `LoraFile` with one `Layer` for each layer it nam
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -135,6 +136,22 @@ class LoraFile:
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{self.path}: its metadata is not JSON ({error}); download it again") from error
         return told.get(name) if isinstance(told, dict) else None
+
+    def alpha(self, part: str, layer: str) -> object:
+        """Return the alpha that the metadata has for a layer of a part: of its own by a pattern, as PEFT reads them.
+
+        Raises:
+            CheckpointError: a pattern is no regular expression.
+        """
+        patterns = self.setting(f"{part}.alpha_pattern")
+        for pattern, alpha in patterns.items() if isinstance(patterns, dict) else ():
+            try:
+                if re.fullmatch(rf"(.*\.)?({pattern})", layer):
+                    return alpha
+            except re.error as error:
+                problem = f"its metadata has the pattern {pattern!r}, which cannot be read ({error})"
+                raise CheckpointError(f"{self.path}: {problem}; download it again") from error
+        return self.setting(f"{part}.lora_alpha")
 
 
 def open_lora(path: Path) -> LoraFile:

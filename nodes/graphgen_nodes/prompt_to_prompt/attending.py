@@ -77,8 +77,7 @@ class CrossChange:
         theirs, own = (explicit_attention(query[row], key[row]) for row in (source, edit))
         mapped = self.mapper.any(dim=0).to(own.dtype)  # tokens that are new have nothing to take
         taken = (theirs @ self.mapper + (1 - mapped) * own) * self.scales
-        weights = self.kept * taken + (1 - self.kept) * own
-        return _put(mixed, edit, weights.to(value.dtype) @ value[edit])
+        return _moved(mixed, edit, (self.kept * (taken - own)).to(value.dtype) @ value[edit])
 
 
 @dataclass(frozen=True)
@@ -92,13 +91,16 @@ class SelfChange:
         if self.sharing.rows is None or query.shape[2] > SELF_CELLS:
             return mixed
         source, edit = self.sharing.rows
-        found = scaled_dot_product_attention(query[source, None], key[source, None], value[edit, None])
-        return _put(mixed, edit, found[0])
+        theirs, own = (
+            scaled_dot_product_attention(query[row, None], key[row, None], value[edit, None]) for row in (source, edit)
+        )
+        return _moved(mixed, edit, (theirs - own)[0])
 
 
-def _put(mixed: Tensor, row: int, value: Tensor) -> Tensor:
+def _moved(mixed: Tensor, row: int, change: Tensor) -> Tensor:
+    """Add to one row, so that what patches before made of it stays, such as what an IP-Adapter has it see."""
     changed = mixed.clone()
-    changed[row] = value
+    changed[row] += change
     return changed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider
@@ -55,12 +56,16 @@ class Dual:
     def shares(self) -> tuple[tuple[Conditioning, float], ...]:
         """Return each conditioning and the share of its prediction; the shares add up to 1."""
         guider = self.guider
-        parts = (
-            (guider.positive, guider.scale),
-            (guider.middle, guider.middle_scale - guider.scale),
-            (guider.negative, 1 - guider.middle_scale),
-        )
-        return tuple(part for part in parts if part[1] != 0)
+        scales = (guider.scale, guider.middle_scale - guider.scale, 1 - guider.middle_scale)
+        return tuple((prompt, share) for prompt, share in zip(self._all, scales, strict=True) if share != 0)
+
+    @cached_property
+    def _all(self) -> tuple[Conditioning, ...]:
+        """Return the three, of which the positive one alone is what the picture should be (as to IP-Adapters)."""
+        from graphgen_nodes.conditionings import told_apart
+
+        positive, middle = told_apart(self.guider.positive, self.guider.middle)
+        return positive, middle, told_apart(self.guider.positive, self.guider.negative)[1]
 
     def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
         """Return the conditionings that count."""

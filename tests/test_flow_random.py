@@ -283,7 +283,7 @@ def test_workers_killed_at_any_moment_cost_their_nodes_and_nothing_else(tmp_path
     chance, folder = Random(seed), tmp_path / token_hex(4)
     document = random_flow(chance)
     expected, notes = compute(document)
-    killer = Killer(chance=chance, events_left=chance.randrange(40))
+    killer = Killer(chance=chance, events_left=chance.randrange(15))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", WORKER["PYTHONPATH"])
         patch.setenv(TRAPS, str(folder / "traps"))

@@ -13,6 +13,7 @@ from pathlib import Path as FilePath
 
 from graphgen import Facts, Known, Refusal, ResourceError
 from graphgen_nodes.beside import check_beside, check_shown_size
+from graphgen_nodes.control.windows import check_window
 from graphgen_nodes.imaging.geometry import Size, check_crop, check_size, fitted
 from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sockets import Denoiser, LatentFormat, Schedule
@@ -289,9 +290,7 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
                 allowed=f"{wanted} numbers for {what}",
                 cure=cure,
             )
-    if given.get("alone") and denoiser.get("square"):
-        message = "shows the model a region alone, and the model makes squares of the picture's size alone"
-        raise Refusal(message, at=at, cure="set alone of conditioning.area or conditioning.mask to false")
+    check_window(denoiser, given, at)
     check_beside(denoiser, given, at)
     scale = number_of(given, "guidance")
     if scale is not None and denoiser.get("guidance") is False:

@@ -13,6 +13,8 @@ from nodes.test_editing import machine as machine
 from tiny import make_pipeline, shared_tiny
 from torch import Tensor
 
+from graphgen.errors import WorkflowError
+
 IP_ADAPTER, ENCODER, CONTROL = "sd1_ip_adapter.safetensors", "image_encoder", "sd1_controlnet"
 
 
@@ -84,6 +86,27 @@ def test_everything_at_once_is_drawn_and_each_part_counts() -> None:
     for part in parts:
         without = _steered(tuple(other for other in parts if other != part))
         assert float((whole - without).abs().max()) > 1e-5, part
+
+
+@pytest.mark.parametrize("wired", [True, False])
+def test_a_controlnet_for_a_region_alone_is_refused_before_anything_runs(wired: bool) -> None:
+    """It follows a picture of the whole: for other prompts it may act, but not for one that sees a window."""
+    shared_tiny("sd1")
+    plan = workflow("text_to_image")
+    nodes = plan["nodes"]
+    nodes["left"] = N("conditioning.area", {"width": 0.5, "alone": True}, conditioning="positive.conditioning")
+    nodes["together"] = N("conditioning.combine", conditionings=["left.conditioning", "negative.conditioning"])
+    nodes["shown"] = N("images.load", {"path": "picture.png"})
+    nodes["guider"]["inputs"] |= {
+        "denoiser": following(plan, "model.denoiser", "shown.image"),
+        "positive": "together.conditioning",
+    }
+    if wired:
+        nodes["steered"]["inputs"]["conditioning"] = "together.conditioning"
+    place = "steered.conditioning" if wired else "guider.positive"
+    sizes: dict[str, Any] = {"width": None, "height": None, "picture": None}
+    with pytest.raises(WorkflowError, match=rf"{place}: shows the model a region alone, but a ControlNet"):
+        ours(plan, model="sd1", **sizes)
 
 
 def _edited(method: str, *, edit: bool = True, order: str = "") -> Tensor:

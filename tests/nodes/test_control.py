@@ -424,4 +424,5 @@ def test_what_is_known_of_one(made: Engine) -> None:
     assert facts["family"] == "sdxl"
     assert facts["reads"] == "pixels"
     assert facts["modes"] == ["pose", "depth", "softedge", "canny", "normal", "segments"]
-    assert graph.nodes["apply0"].facts["denoiser"]["control"] == [{"width": 64, "height": 64, "batch": 1}]
+    followed = {"width": 64, "height": 64, "batch": 1, "for_all": True}
+    assert graph.nodes["apply0"].facts["denoiser"]["control"] == [followed]

@@ -15,6 +15,7 @@ from graphgen_nodes.compositions import mapped
 from graphgen_nodes.control.handles import architecture_of, controlnet_handle, known_controlnet, slot_of
 from graphgen_nodes.control.modes import mode_of
 from graphgen_nodes.control.patch import Control
+from graphgen_nodes.control.windows import check_steered
 from graphgen_nodes.facts import check_multiple, check_range, count_of, file_of, kept, number_of, refusing
 from graphgen_nodes.families import family
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Precision
@@ -73,7 +74,10 @@ def _applied(known: Known) -> dict[str, Facts]:
     _check_unit(network, image)
     if network.get("reads", "pixels") != "pixels" and "autoencoder" not in known.inputs:
         _refuse_pixels(str(network.get("family")))
-    pictures = [*_pictures(denoiser), kept(image, "width", "height", "batch")]
+    if prompt is not None:
+        check_steered(prompt, "conditioning")
+    followed: Facts = {**kept(image, "width", "height", "batch"), "for_all": prompt is None}
+    pictures = [*_pictures(denoiser), followed]
     steered: Facts = {**denoiser, "control": pictures} if number_of(known.settings, "strength") != 0 else denoiser
     return {"denoiser": steered, "conditioning": prompt or {}}
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, node
 from graphgen_nodes.compositions import Composition, Region, composed, during, mapped, parts_of, restricted
-from graphgen_nodes.facts import count_of, kept, same_as
+from graphgen_nodes.facts import check_range, count_of, kept, same_as
 from graphgen_nodes.sockets import Conditioning, LabelConditioning, Mask, TextConditioning
 
 Share = Annotated[float, Field(ge=0, le=1), Slider(step=0.05)]
@@ -106,17 +106,12 @@ def _seen(known: Known) -> Facts:
 def _within(known: Known) -> dict[str, Facts]:
     start, end = known.settings.get("start"), known.settings.get("end")
     if isinstance(start, int | float) and isinstance(end, int | float):
-        _check_range(start, end)
+        check_range(start, end)
     return {"conditioning": alike(_wired(known, "conditioning", "otherwise") or {"": {}})}
 
 
 def _switched(known: Known) -> dict[str, Facts]:
     return {"conditioning": alike(_wired(known, "first", "then") or {"": {}})}
-
-
-def _check_range(start: float, end: float) -> None:
-    if start >= end:
-        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
 
 
 def _blended(known: Known) -> dict[str, Facts]:
@@ -210,7 +205,7 @@ def between(
     end: Annotated[Share, Field(description="Where it ceases.")] = 1.0,
 ) -> Conditioning:
     """Follow a prompt during a part of the schedule only: first the layout, for example, or only the details."""
-    _check_range(start, end)
+    check_range(start, end)
     if otherwise is None:
         parts = during(conditioning, start, end)
     else:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.parts import open_checkpoint
-from graphgen_nodes.facts import count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.facts import check_range, count_of, file_of, kept, number_of, refusing
 from graphgen_nodes.ip_adapter.handles import (
     adapter_facts,
     adapter_handle,
@@ -51,7 +51,7 @@ def _applied(known: Known) -> dict[str, Facts]:
     embedding, mask = known.inputs.get("embedding", {}), known.inputs.get("mask", {})
     start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
     if start is not None and end is not None:
-        _check_range(start, end)
+        check_range(start, end)
     _check_embedding(adapter, embedding)
     _check_masks(count_of(mask, "batch"), count_of(embedding, "batch"))
     family, blocks = denoiser.get("family"), known.settings.get("blocks")
@@ -79,11 +79,6 @@ def _layers(adapter: Weights, family: str, denoiser: Weights) -> list[str]:
 def _check_blocks(layers: Sequence[str], blocks: str) -> None:
     with refusing("blocks"):
         check_blocks(parse_blocks(blocks), layers)
-
-
-def _check_range(start: float, end: float) -> None:
-    if start >= end:
-        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
 
 
 def _check_embedding(adapter: Facts, embedding: Facts) -> None:
@@ -150,7 +145,7 @@ def apply(
     Each cross-attention looks at the pictures as well: attention(text) + scale * attention(pictures). Negative prompts
     see a picture of nothing instead. See docs/ip_adapter.md.
     """
-    _check_range(start, end)
+    check_range(start, end)
     given = {"embedding": embedding.embeds.shape[1], "states": 0}
     if embedding.states is not None:
         given["states"] = embedding.states.shape[2]

@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH ?=
+JOBS ?= auto
 WORKFLOW ?= workflows/text_to_image.json
 
 SOURCES := graphgen nodes tests benchmarks training
@@ -24,7 +25,7 @@ serve: $(VENV)/.installed ## Serve graphgen to the browser and to programs
 	@$(BIN)/graphgen serve $(ARGS)
 
 test: $(VENV)/.testing ## Run all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
 
 check: lint types imports ## Look for mistakes without running anything
 

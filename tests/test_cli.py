@@ -142,7 +142,7 @@ def test_check_tells_notes(tmp_path: Path) -> None:
         "model": {"type": "models.load", "settings": {"path": "emoji"}},
         "prompt": {
             "type": "text.encode",
-            "settings": {"text": "apple " * 75 + "pear"},
+            "settings": {"text": "apple " * 75 + "pear", "chunks": 1},
             "inputs": {"encoder": "model.text_encoder"},
         },
     }

@@ -90,10 +90,10 @@ def test_files_are_those_of_single_runs_to_the_byte(tmp_path: Path) -> None:
 def test_one_variation_that_fails_leaves_the_others_alone(machine: Engine) -> None:
     nodes = {
         "zero": N("maths.number", {"value": 0}),
-        "sum": N("maths.add", {"extra": 1}, a="zero.int"),  # not known before it runs
+        "sum": N("maths.grow", {"amount": 1}, value="zero.int"),  # not known before it runs
         "scaled": N("maths.scale", value="sum.int", steps="sum.int"),
     }
-    source = workflow(nodes, "scaled.float", parameters={"n": {"sets": ["sum.extra"]}})
+    source = workflow(nodes, "scaled.float", parameters={"n": {"sets": ["sum.amount"]}})
     report = sweep(machine, source, {"n": [1, 0, 3]})
     assert [item.status for item in report.variations] == ["done", "failed", "done"]
     assert [len(item.failures) for item in report.variations] == [0, 1, 0]

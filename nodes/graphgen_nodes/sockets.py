@@ -3,7 +3,8 @@
 Every class here is frozen data: small, immutable and serialisable, with tensors in float32 on the CPU. Handles
 (`TextEncoder`, `Denoiser`, `Autoencoder`, `Upscaler`) say which weights to load and never hold any: a node gets the
 loaded module by `with context.resource(handle) as module`. Tensor fields are annotated under TYPE_CHECKING, so that
-listing nodes and checking a workflow never import torch.
+listing nodes and checking a workflow never import torch. They stand in one module, though it is longer than the house
+likes, because together they are the vocabulary that a node author looks up.
 """
 
 from __future__ import annotations

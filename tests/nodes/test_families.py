@@ -484,7 +484,7 @@ def test_numbers_that_are_left_out_are_noticed(tmp_path: Path) -> None:
 def test_networks_that_see_something_unknown_are_refused(tmp_path: Path) -> None:
     name = "model.diffusion_model.input_blocks.0.0.weight"
     path = rewritten(tmp_path, "sd1", None, **{name: torch.zeros(32, 7, 3, 3)})
-    with pytest.raises(CheckpointError, match=r"takes 7 channels and gives 4.*inpainting"):
+    with pytest.raises(CheckpointError, match=r"takes 7 channels and gives 4.*latent alone, or beside it a picture"):
         denoiser_handle(open_checkpoint(path))
 
 

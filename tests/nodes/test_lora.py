@@ -274,7 +274,6 @@ def test_facts_go_through(made: Engine) -> None:
 
 def theirs(arch: Arch, path: Path, strength: float = 1.0, *, scheduler: bool = True) -> Tensor:
     """Draw by diffusers' pipeline with the same file."""
-    pytest.importorskip("peft")
     import diffusers
 
     found = make_pipeline(arch, seed=0)

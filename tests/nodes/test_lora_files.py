@@ -267,7 +267,8 @@ def test_linear_projection_given_as_convolution(residency: Residency, tmp_path: 
 
 def trained(layer: str, config: Any) -> tuple[nn.Module, dict[str, Tensor], Tensor]:
     """Return a layer of SD 1's UNet adapted by peft, its adapter's random tensors, and the new weight."""
-    peft = pytest.importorskip("peft")
+    import peft
+
     weight = weight_of_layer(layer)
     rows, columns = weight.shape[:2]
     plain = nn.Linear(columns, rows) if weight.ndim == 2 else nn.Conv2d(columns, rows, 3, padding=1)
@@ -286,7 +287,8 @@ def trained(layer: str, config: Any) -> tuple[nn.Module, dict[str, Tensor], Tens
 @pytest.mark.parametrize("tucker", [False, True])
 @pytest.mark.parametrize("layer", [LINEAR, CONV])
 def test_loha_equals_peft(layer: str, tucker: bool, residency: Residency, tmp_path: Path) -> None:
-    peft = pytest.importorskip("peft")
+    import peft
+
     config = peft.LoHaConfig(r=3, alpha=2, target_modules=["layer"], use_effective_conv2d=tucker)
     _, tensors, merged = trained(layer, config)
     assert ("hada_t1" in tensors) is (tucker and layer == CONV)
@@ -297,7 +299,8 @@ def test_loha_equals_peft(layer: str, tucker: bool, residency: Residency, tmp_pa
 @pytest.mark.parametrize(("decompose_both", "tucker"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("layer", [LINEAR, CONV])
 def test_lokr_equals_peft(layer: str, decompose_both: bool, tucker: bool, residency: Residency, tmp_path: Path) -> None:
-    peft = pytest.importorskip("peft")
+    import peft
+
     settings = {"decompose_both": decompose_both, "use_effective_conv2d": tucker, "decompose_factor": 4}
     _, tensors, merged = trained(layer, peft.LoKrConfig(r=2, alpha=3, target_modules=["layer"], **settings))
     found = one_layer(residency, tmp_path, layer, {**tensors, "alpha": torch.tensor(3.0)})
@@ -315,7 +318,8 @@ def test_lokr_of_whole_factors_is_not_scaled(residency: Residency, tmp_path: Pat
 
 @pytest.mark.parametrize("layer", [LINEAR, CONV])
 def test_dora_equals_peft(layer: str, residency: Residency, tmp_path: Path) -> None:
-    peft = pytest.importorskip("peft")
+    import peft
+
     config = peft.LoraConfig(r=3, lora_alpha=3, target_modules=["layer"], use_dora=True)
     _, tensors, merged = trained(layer, config)
     lengths = tensors.pop("lora_magnitude_vector.weight", None)

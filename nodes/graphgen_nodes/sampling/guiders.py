@@ -69,18 +69,11 @@ class NoGuidance(Guider):
 
 
 @dataclass(frozen=True)
-class ClippedGuidance(Guider):
-    """Keep what another guider predicts within a range of values, such as that of pixels; `denoiser` is its own."""
+class SurroundingGuidance(Guider):
+    """What guiders share that change the prediction of another one and ask for nothing besides."""
 
     denoiser: Denoiser
     guider: Guider
-    low: float = -1.0
-    high: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse an empty range."""
-        if not self.low < self.high:
-            raise ValueError(f"guiders.clip.low: is {self.low:g}, which must be less than high ({self.high:g})")
 
     @property
     def denoisers(self) -> tuple[Denoiser, ...]:
@@ -96,6 +89,19 @@ class ClippedGuidance(Guider):
         """Return this around what guides at a share of a schedule."""
         inner = self.guider.at(progress)
         return replace(self, denoiser=inner.denoiser, guider=inner)
+
+
+@dataclass(frozen=True)
+class ClippedGuidance(SurroundingGuidance):
+    """Keep what another guider predicts within a range of values, such as that of pixels; `denoiser` is its own."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        if not self.low < self.high:
+            raise ValueError(f"guiders.clip.low: is {self.low:g}, which must be less than high ({self.high:g})")
 
     def guidance(self) -> Guidance:
         """Return the function that clips what the other one's makes."""
@@ -149,28 +155,11 @@ def followed(guider: Guider) -> Conditioning:
 
 
 @dataclass(frozen=True)
-class ThresholdedGuidance(Guider):
+class ThresholdedGuidance(SurroundingGuidance):
     """Draw what another guider predicts into its usual range, image by image; `denoiser` is its own."""
 
-    denoiser: Denoiser
-    guider: Guider
     ratio: float = 0.995
     most: float = 100.0
-
-    @property
-    def denoisers(self) -> tuple[Denoiser, ...]:
-        """Return those of the other guider."""
-        return self.guider.denoisers
-
-    @property
-    def positive(self) -> Conditioning:
-        """Return what the other guider follows."""
-        return followed(self.guider)
-
-    def at(self, progress: float) -> Guider:
-        """Return this around what guides at a share of a schedule."""
-        inner = self.guider.at(progress)
-        return replace(self, denoiser=inner.denoiser, guider=inner)
 
     def guidance(self) -> Guidance:
         """Return the function that draws in what the other one's makes."""

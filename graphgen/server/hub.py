@@ -1,8 +1,9 @@
 """Who watches: events go out to any number of streams, none of which can hold anything up.
 
-In: events that are written down, and passing ones, which are not (progress, previews). Out: for each watcher batches of
-events as JSON, from the last one it has seen on. A watcher is a number, how far it has come, and the latest passing
-event of each node: that is all it holds, however slow it is. What it has missed it gets from the store.
+In: events that are written down, and passing ones, which are not (progress, previews, saved workflows). Out: for each
+watcher batches of events as JSON, from the last one it has seen on. A watcher is a number, how far it has come, and the
+latest passing event of each node and workflow: that is all it holds, however slow it is. What it has missed it gets
+from the store.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class Hub:
     def show(self, run: str, key: tuple[str, str], text: str) -> None:
         """Tell a passing event; `key` (node and kind) says which earlier one it takes the place of."""
         self._call(self._show, run, key, text)
+
+    def announce(self, key: tuple[str, str], text: str) -> None:
+        """Tell those who watch all runs something that is of no run; who comes later is not told."""
+        self._call(self._announce, key, text)
 
     def forget(self, run: str) -> None:
         """Drop the passing events of a run that is over."""
@@ -120,6 +125,11 @@ class Hub:
         for watcher in self._watchers:
             if watcher.run in (None, run):
                 watcher.show((run, *key), text)
+
+    def _announce(self, key: tuple[str, str], text: str) -> None:
+        for watcher in self._watchers:
+            if watcher.run is None:
+                watcher.show(("", *key), text)
 
 
 class Watcher:

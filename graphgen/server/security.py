@@ -125,7 +125,8 @@ def answer_preflight(request: web.Request) -> web.Response:
     """Tell a configured site's page what it may send; the guard has refused all others."""
     asked = {
         "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, "
+        "X-Graphgen-Client",
         "Access-Control-Max-Age": "600",
     }
     return web.Response(status=204, headers=asked if request.headers.get("Origin") else {})

@@ -6,8 +6,10 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import aiohttp
 import pytest
 from server.server_kit import Answer, Client, serving
 from server.test_runs import SUM
@@ -128,3 +130,50 @@ def test_what_is_half_done_can_be_saved_and_what_is_no_object_cannot(client: Cli
     assert put(client, "list", [1]).status == 422
     assert client.call("POST", "/api/runs", {"workflow": "half"}).status == 422
     assert client.call("POST", "/api/runs", {"workflow": "nothing"}).status == 404
+
+
+def test_who_watches_all_runs_is_told_of_each_change_and_by_whom(client: Client) -> None:
+    async def watch() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        headers = client.headers()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{client.address}/api/socket", headers=headers) as all_runs,
+            session.ws_connect(f"{client.address}/api/socket?run=none", headers=headers) as one_run,
+        ):
+            saved = await client.call_async("PUT", "/api/workflows/sum", SUM, X_Graphgen_Client="left tab")
+            told = [json.loads(await all_runs.receive_str())]
+            await client.call_async("DELETE", "/api/workflows/sum", If_Match=saved.headers["ETag"])
+            told.append(json.loads(await all_runs.receive_str()))
+            await client.call_async("POST", "/api/workflows/sum/versions/1/restore", X_Graphgen_Client="right tab")
+            told.append(json.loads(await all_runs.receive_str()))
+            with pytest.raises(TimeoutError):
+                await one_run.receive(timeout=0.1)
+            return told, saved.json
+
+    told, saved = client.run(watch())
+    assert [{name: value for name, value in event.items() if name != "time"} for event in told] == [
+        {"event": "workflow_saved", "name": "sum", "etag": saved["etag"], "client": "left tab"},
+        {"event": "workflow_deleted", "name": "sum", "client": ""},
+        {"event": "workflow_saved", "name": "sum", "etag": saved["etag"], "client": "right tab"},
+    ]
+    assert all(event["time"] > 0 for event in told)
+
+
+def test_a_change_that_was_refused_is_not_told_and_a_client_has_a_name_for_printing(client: Client) -> None:
+    put(client, "sum", SUM)
+    for name in ("x" * 101, "\u200b"):
+        answer = client.call("PUT", "/api/workflows/other", SUM, X_Graphgen_Client=name)
+        assert (answer.status, answer.kind) == (400, "bad-header")
+    assert client.get("/api/workflows/other").status == 404
+
+    async def watch() -> dict[str, Any]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{client.address}/api/socket", headers=client.headers()) as socket,
+        ):
+            assert (await client.call_async("PUT", "/api/workflows/sum", SUM)).status == 428
+            await client.call_async("PUT", "/api/workflows/last", SUM)
+            told: dict[str, Any] = json.loads(await socket.receive_str())
+            return told
+
+    assert client.run(watch())["name"] == "last"

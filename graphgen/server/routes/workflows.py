@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from time import time
 
 from aiohttp import web
 
@@ -10,9 +12,11 @@ from graphgen.server import library
 from graphgen.server.asking import read_document
 from graphgen.server.library import library_of
 from graphgen.server.problems import Trouble, missing
-from graphgen.server.route import SERVICE, Route
+from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.shapes import Saved, VersionsList, WorkflowsList
 from graphgen.strictjson import read_json
+
+_LONGEST_NAME = 100
 
 
 async def listed(request: web.Request) -> web.StreamResponse:
@@ -43,7 +47,9 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Delete one of the user's own workflows; its versions are kept."""
     service = request.app[SERVICE]
     act = partial(library_of(service).delete, name=request.match_info["name"], seen=_seen(request))
+    client = _client(request)
     await service.write(act)
+    _announce(service, {"event": "workflow_deleted", "name": request.match_info["name"], "client": client})
     return web.Response(status=204)
 
 
@@ -73,8 +79,28 @@ async def restore(request: web.Request) -> web.StreamResponse:
 async def _save(request: web.Request, document: dict[str, object]) -> web.StreamResponse:
     service, name = request.app[SERVICE], request.match_info["name"]
     act = partial(library_of(service).save, name=name, document=document, seen=_seen(request))
+    client = _client(request)
     tag = await service.write(act)
+    _announce(service, {"event": "workflow_saved", "name": name, "etag": tag, "client": client})
     return web.json_response({"name": name, "etag": tag}, headers={"ETag": f'"{tag}"'})
+
+
+def _announce(service: Service, event: dict[str, str]) -> None:
+    """Tell those who watch that a workflow changed, so that whoever else edits it sees that."""
+    text = json.dumps({"time": round(time(), 3), **event}, separators=(",", ":"))
+    service.hub.announce((event["name"], "workflow"), text)
+
+
+def _client(request: web.Request) -> str:
+    """Return what a client calls itself, empty where it does not say.
+
+    Raises:
+        Trouble: that is too long, or not for printing.
+    """
+    name = request.headers.get("X-Graphgen-Client", "")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise Trouble(400, "bad-header", f"X-Graphgen-Client has up to {_LONGEST_NAME} printable characters")
+    return name
 
 
 def _seen(request: web.Request) -> str | None:
@@ -92,7 +118,10 @@ def _number(request: web.Request) -> int:
     return int(text)
 
 
-_MATCH = {"If-Match": "the ETag of the version seen; left out for a new workflow"}
+_MATCH = {
+    "If-Match": "the ETag of the version seen; left out for a new workflow",
+    "X-Graphgen-Client": "what the client calls itself, to know its own changes again among the events",
+}
 ROUTES = [
     Route("GET", "/api/workflows", listed, {200: WorkflowsList}),
     Route(

@@ -66,7 +66,7 @@ def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explan
 def _when_unchanged(plan: Plan, name: str) -> tuple[str, ...]:
     """Say why a node runs although its recipe is that of the last run."""
     if name in plan.unsettled:
-        sources = {wire.node: None for wires in plan.graph.nodes[name].wires.values() for wire in wires}
+        sources = {wire.node: None for wires in plan.graph.nodes[name].keyed_wires.values() for wire in wires}
         return tuple(f"it depends on what '{source}' gives" for source in sources if _is_open(plan, source))
     node = plan.graph.nodes[name]
     return ("it is too cheap to be kept",) if node.spec.cheap and not node.lazy else ("its value is not in the cache",)
@@ -78,10 +78,11 @@ def _is_open(plan: Plan, name: str) -> bool:
 
 def record_of(plan: Plan) -> Record:
     """Return what a later run compares itself with."""
+    nodes = plan.graph.nodes
     return {
         name: {
             "recipe": recipe.to_json(),
-            "wires": {socket: [str(wire) for wire in wires] for socket, wires in plan.graph.nodes[name].wires.items()},
+            "wires": {socket: [str(wire) for wire in wires] for socket, wires in nodes[name].keyed_wires.items()},
         }
         for name, recipe in plan.recipes.items()
     }
@@ -97,7 +98,7 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
     reasons = _recipe_reasons(before.get("recipe"), now["recipe"], zone=node.zone is not None)
     if before.get("wires") != now["wires"]:
         reasons.append("its wires changed")
-    sources = {wire.node: None for wires in node.wires.values() for wire in wires}
+    sources = {wire.node: None for wires in node.keyed_wires.values() for wire in wires}
     for source in sources:
         if plan.keys[source] is None:
             reasons.append(f"it depends on what '{source}' gives")

@@ -50,7 +50,7 @@ class GraphNode(NamedTuple):
     """A node that can run: its spec, the settings typed in (validated, defaults filled in), and its wires.
 
     `wires` maps a socket to the wires that come in, in order; `wired_settings` are those of them that feed settings.
-    `canonical` is the settings' canonical JSON.
+    `canonical` is the canonical JSON of the settings that are part of its key.
     """
 
     name: str
@@ -66,6 +66,12 @@ class GraphNode(NamedTuple):
     """What is repeated, if the node is a zone."""
     pinned: Mapping[str, StoredValue] = _NO_VALUES
     """The values that stand in for it, if it is pinned: it is not run then."""
+
+    @property
+    def keyed_wires(self) -> Mapping[str, tuple[Wire, ...]]:
+        """The wires that its outputs depend on."""
+        keyless = self.spec.keyless
+        return {name: wires for name, wires in self.wires.items() if name not in keyless} if keyless else self.wires
 
     @property
     def writes_files(self) -> bool:

@@ -20,7 +20,7 @@ def planned_key(job: Job) -> str | None:
     """Return the recipe key that the plan gave a node, if what lies above it came out as the plan assumed."""
     scope, node = job.scope, job.node
     strayed = scope.strayed
-    if strayed and any(wire.node in strayed for wires in node.wires.values() for wire in wires):
+    if strayed and any(wire.node in strayed for wires in node.keyed_wires.values() for wire in wires):
         strayed.add(node.name)
         return None
     if node.lazy:
@@ -41,7 +41,9 @@ def identify(job: Job, planned: str | None, path_of: PathOf) -> None:
     if job.fingerprint != recipe.fingerprint:
         scope.strayed.add(name)
         recipe, planned = recipe._replace(fingerprint=job.fingerprint), None
-    digests = {socket: [value.digest for value in values] for socket, values in job.inputs.items()}
+    keyless = job.node.spec.keyless
+    keyed = ((socket, values) for socket, values in job.inputs.items() if socket not in keyless)
+    digests = {socket: [value.digest for value in values] for socket, values in keyed}
     if job.node.lazy:  # neither one that waits nor one that was asked for in vain is the same as none
         asked = scope.front.asked(name)
         digests |= {socket: ["blocked" if socket in asked else "waits"] for socket in job.node.lazy - digests.keys()}

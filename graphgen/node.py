@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -58,6 +58,7 @@ def node(
     infer: Infer | None = None,
     fingerprint: Fingerprint | None = None,
     migrations: Mapping[int, Migration] | None = None,
+    keyless: Collection[str] = (),
 ) -> Callable[[F], F]:
     """Mark a function as a node.
 
@@ -73,6 +74,7 @@ def node(
         infer: What is known of the outputs from what is known of the inputs; raises Refusal for what cannot work.
         fingerprint: Identifies what the node reads from outside, such as a file's content.
         migrations: For each older version, how a saved node of that version becomes one of the next.
+        keyless: Sockets and settings that change nothing of what comes out, such as previews: no part of its key.
 
     Raises:
         DefinitionError: the function cannot be a node; says what to write instead.
@@ -96,6 +98,7 @@ def node(
             infer=infer,
             fingerprint=fingerprint,
             migrations=dict(migrations or {}),
+            keyless=frozenset(keyless),
         )
         _check_behaviour(spec)
         setattr(function, _ATTRIBUTE, spec)
@@ -384,6 +387,10 @@ def _check_behaviour(spec: NodeSpec) -> None:
         raise DefinitionError(f"{name}: version={spec.version}; versions count from 1")
     if wrong := sorted(version for version in spec.migrations if not 1 <= version < spec.version):
         raise DefinitionError(f"{name}: migrations from versions {wrong}; allowed are 1 to {spec.version - 1}")
+    if unknown := sorted(item for item in spec.keyless if not spec.input(item) and not spec.setting(item)):
+        raise DefinitionError(f"{name}: keyless names {unknown}; it names sockets and settings of the node")
+    if asked := sorted(spec.keyless & spec.lazy):
+        raise DefinitionError(f"{name}: keyless names {asked}; what a node asks for is part of its key: drop Lazy")
     if spec.effect and [output.type.name for output in spec.outputs] != [class_name(Files)]:
         raise DefinitionError(f"{name}: an effect node returns Files, which the engine writes; write '-> Files'")
     if spec.effect and spec.yields:

@@ -3,7 +3,7 @@
 The *recipe key* is made of the node's id, version, settings and the recipe keys upstream; it is known before anything
 runs. The *value key* is made of the same with the digests of the input values; it is known when a node is ready, and
 finds what was computed from equal values on another way. Neither contains names or ancestors, so that planning is
-linear in nodes and wires.
+linear in nodes and wires, and what a node says is keyless is part of neither.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def inputs_by_recipe(
     are sockets nobody asked for: that they are wired counts, but not to what.
     """
     parts: list[str] = []
-    for socket, wires in sorted(node.wires.items()):
+    for socket, wires in sorted(node.keyed_wires.items()):
         if waiting and socket in waiting:
             parts.append(f"{socket}?")
             continue

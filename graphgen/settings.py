@@ -1,4 +1,4 @@
-"""Settings of one node, checked: what was typed in, with defaults filled in, and its canonical JSON.
+"""Settings of one node, checked: what was typed in, with defaults filled in, and the canonical JSON of what is keyed.
 
 Settings that are wired have no value yet; the rest is checked without them, and the whole when the node runs.
 """
@@ -19,7 +19,10 @@ from graphgen.validation import problems_of
 
 
 class CheckedSettings(NamedTuple):
-    """Settings as the node will see them, or `sound=False` when a Problem was reported."""
+    """Settings as the node will see them, or `sound=False` when a Problem was reported.
+
+    `canonical` is the JSON of those that are part of its key.
+    """
 
     values: Mapping[str, JSON]
     canonical: str
@@ -33,7 +36,7 @@ def read_settings(
     model = _without(spec.model, wired) if wired else spec.model
     unwired = {key: value for key, value in given.items() if key not in wired} if wired else given
     try:
-        return _validated(model, unwired) if unwired else _defaults(model)
+        return _validated(model, unwired, spec.keyless) if unwired else _defaults(model, spec.keyless)
     except ValidationError as error:
         known = tuple(item.name for item in spec.settings)
         found = problems_of(error, name, known=lambda _: known)
@@ -41,15 +44,16 @@ def read_settings(
         return CheckedSettings({}, "", sound=False)
 
 
-def _validated(model: type[BaseModel], given: Mapping[str, JSON]) -> CheckedSettings:
+def _validated(model: type[BaseModel], given: Mapping[str, JSON], keyless: frozenset[str]) -> CheckedSettings:
     values = vars(model.model_validate(given))  # settings are JSON as they are: @node sees to that
-    return CheckedSettings(values, canonical(values))
+    keyed = {name: value for name, value in values.items() if name not in keyless} if keyless else values
+    return CheckedSettings(values, canonical(keyed))
 
 
 @lru_cache(maxsize=1024)
-def _defaults(model: type[BaseModel]) -> CheckedSettings:
+def _defaults(model: type[BaseModel], keyless: frozenset[str]) -> CheckedSettings:
     """Return the settings of all nodes that were given none."""
-    return _validated(model, {})
+    return _validated(model, {}, keyless)
 
 
 def _about_setting(problem: Problem, spec: NodeSpec) -> Problem:

@@ -132,6 +132,8 @@ class NodeSpec:
     """What a generator node yields: better and better values of its outputs, or the items of its list."""
     source: str | None = None
     """Digest of the pack's source while it is installed editable; part of the keys."""
+    keyless: frozenset[str] = frozenset()
+    """Sockets and settings that change nothing of what comes out, and so are no part of the keys."""
 
     def input(self, name: str) -> InputSpec | None:
         """Return an input by its name."""

@@ -178,6 +178,7 @@ def test_check_sees_files_that_are_not_there(terminal: Terminal) -> None:
 
 
 def test_nodes_are_listed_by_pack(complete: Terminal) -> None:
+    assert "Changing it computes nothing again." in complete.call("nodes", "sampling.sample").out
     answer = complete.call("nodes")
     assert answer.code == 0
     lines = answer.out.splitlines()

@@ -473,12 +473,21 @@ def _behaviour(**behaviour: Any) -> NodeSpec:
     [
         ({"version": 0}, "version=0; versions count from 1"),
         ({"version": 2, "migrations": {2: Migration()}}, r"migrations from versions \[2\]; allowed are 1 to 1"),
+        ({"keyless": ["loud"]}, r"keyless names \['loud'\]; it names sockets and settings of the node"),
         ({"effect": True}, "an effect node returns Files, which the engine writes; write '-> Files'"),
     ],
 )
 def test_impossible_behaviour_is_refused(behaviour: dict[str, Any], words: str) -> None:
     with pytest.raises(DefinitionError, match=words):
         _behaviour(**behaviour)
+
+
+def test_what_a_node_asks_for_is_in_its_key() -> None:
+    with pytest.raises(DefinitionError, match=r"keyless names \['value'\]; what a node asks for is part of its key"):
+
+        @node(category="x", keyless=("value",))
+        def f(value: Lazy[int]) -> int:
+            return 1
 
 
 def test_effects_do_not_yield() -> None:

@@ -161,6 +161,7 @@ def _show_settings(screen: Screen, spec: NodeSpec) -> None:
         field = _field(schema, setting.name)
         default = "must be set" if setting.required else f"= {value_text(field.get('default')) or 'null'}"
         notes = [str(field.get("description", "")), "" if setting.wireable else "Cannot be wired."]
+        notes.append("Changing it computes nothing again." if setting.name in spec.keyless else "")
         rows.append((setting.name, setting.type_text, default, limits(field), " ".join(filter(None, notes))))
     screen.line("\n" + style("Settings", "bold"))
     screen.rows(rows, ["cyan"])

@@ -226,6 +226,12 @@ def clock() -> int:
     return CLOCK[0]
 
 
+@node(category="talking", keyless=("beside", "loud"))
+def mutter(value: int, beside: int | None = None, *, loud: bool = False) -> int:
+    """Give a value; what else comes in is for whoever listens."""
+    return value
+
+
 @node(category="talking")
 def talk(context: Context, value: int, *, times: int = 3) -> int:
     """Report progress, say something, show something."""
@@ -328,7 +334,7 @@ def register_formats() -> list[FileFormat]:
 def register_nodes() -> list[Callable[..., object]]:
     return [
         chatter, climb, climb_async, clock, count, die, double, double_in_thread, fail, fail_async,
-        fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, nothing, numbers, push,
-        read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, talk, wait,
+        fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, mutter, nothing, numbers,
+        push, read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, talk, wait,
         wait_async, where,
     ]  # fmt: skip

@@ -78,7 +78,7 @@ KeepEvery = Annotated[
 ]
 
 
-@node(category="sampling", device="gpu", infer=_sampled)
+@node(category="sampling", device="gpu", infer=_sampled, keyless=("preview",))
 def sample(
     context: Context,
     guider: Guiding,
@@ -104,7 +104,7 @@ def sample(
     return Sampled(*run(context, guider, what, preview=preview, keep_every=keep_every))
 
 
-@node(category="sampling", device="gpu", infer=_forked)
+@node(category="sampling", device="gpu", infer=_forked, keyless=("preview",))
 def fork(
     context: Context,
     guider: Annotated[Guider, Field(description="The model and the prompts of the first steps.")],

@@ -95,13 +95,14 @@ class Change:
 
     def _scale(self, tensors: Mapping[str, Tensor], rank: int | None) -> float:
         """Return alpha / rank; 1 where the file gives no alpha, or the change has no rank."""
-        if rank is None:
-            return 1.0
-        part = self.target.part
-        alpha = tensors["alpha"].item() if "alpha" in tensors else self.file.alpha(part, self.layer.name)
-        if not isinstance(alpha, int | float):
-            return 1.0
-        return alpha / (rank**0.5 if self.file.setting(f"{part}.use_rslora") is True else rank)
+        if "alpha" in tensors:
+            return 1.0 if rank is None else tensors["alpha"].item() / rank
+        told = (
+            None
+            if self.layer.algorithm == "full"
+            else self.file.settings.scale(self.target.part, self.layer.name, rank)
+        )
+        return 1.0 if told is None else told
 
     def _renormalised(self, weight: Tensor, lengths: Tensor) -> Tensor:
         """Return a weight with DoRA's lengths: of its rows, unless LyCORIS says by their shape that of its columns."""

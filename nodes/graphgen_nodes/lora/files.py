@@ -9,8 +9,6 @@ In: a safetensors file. Out: a `LoraFile` with one `Layer` for each layer it nam
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -19,6 +17,7 @@ from typing import Literal
 
 from graphgen_nodes.checkpoints.header import CheckpointError, Header, read_header
 from graphgen_nodes.checkpoints.keys import Shape, some
+from graphgen_nodes.lora.settings import PEFT_CONFIG, PEFT_FILE, PEFT_PREFIX, Settings, read_settings
 
 Algorithm = Literal["lora", "loha", "lokr", "full"]
 
@@ -59,7 +58,10 @@ JOINED = {"_lora.down.weight": "down", "_lora.up.weight": "up"}
 LOHA = frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"})
 """The roles of a LoHa, which may have `hada_t1` and `hada_t2` besides."""
 
-SCALES = frozenset({"alpha", "dora_scale", "magnitude"})
+LENGTHS = frozenset({"dora_scale", "magnitude"})
+"""The roles of what DoRA learned."""
+
+SCALES = LENGTHS | {"alpha"}
 """Roles that go with every algorithm."""
 
 _MANY = 1 << 40
@@ -123,42 +125,31 @@ class Layer:
 
 @dataclass(frozen=True)
 class LoraFile:
-    """A LoRA file: its layers by the names it has for them, and what its metadata says."""
+    """A LoRA file: its layers by the names it has for them, what its metadata says, and its trainer's settings."""
 
     path: Path
     layers: Mapping[str, Layer]
     metadata: Mapping[str, str]
+    settings: Settings
 
-    def setting(self, name: str) -> object:
-        """Return one of the adapter's settings that diffusers writes into the metadata, such as `unet.lora_alpha`."""
-        try:
-            told = json.loads(self.metadata.get("lora_adapter_metadata", "{}"))
-        except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"{self.path}: its metadata is not JSON ({error}); download it again") from error
-        return told.get(name) if isinstance(told, dict) else None
-
-    def alpha(self, part: str, layer: str) -> object:
-        """Return the alpha that the metadata has for a layer of a part: of its own by a pattern, as PEFT reads them.
-
-        Raises:
-            CheckpointError: a pattern is no regular expression.
-        """
-        patterns = self.setting(f"{part}.alpha_pattern")
-        for pattern, alpha in patterns.items() if isinstance(patterns, dict) else ():
-            try:
-                if re.fullmatch(rf"(.*\.)?({pattern})", layer):
-                    return alpha
-            except re.error as error:
-                problem = f"its metadata has the pattern {pattern!r}, which cannot be read ({error})"
-                raise CheckpointError(f"{self.path}: {problem}; download it again") from error
-        return self.setting(f"{part}.lora_alpha")
+    @property
+    def assumed(self) -> str:
+        """Return what has to be assumed of a file of PEFT's without its settings, "" for others."""
+        by_peft = self.path.name == PEFT_FILE or any(name.startswith(PEFT_PREFIX) for name in self.layers)
+        if not by_peft or self.settings.told or any("alpha" in layer.tensors for layer in self.layers.values()):
+            return ""
+        return (
+            f"has no {PEFT_CONFIG} beside it, which says how strong it is meant to be, so lora_alpha is taken to be the "
+            f"rank; keep both in one folder, the file as {PEFT_FILE}, or set strength to lora_alpha / r"
+        )
 
 
 def open_lora(path: Path) -> LoraFile:
     """Read what a LoRA file holds from its header.
 
     Raises:
-        CheckpointError: it is no safetensors file, or holds tensors that belong to no LoRA; lists them.
+        CheckpointError: it is no safetensors file, holds tensors that belong to no LoRA (lists them), or has settings
+            that cannot be followed.
     """
     header = read_header(path)
     found: dict[str, dict[str, str]] = {}
@@ -176,7 +167,9 @@ def open_lora(path: Path) -> LoraFile:
             "models.load"
         )
     layers = {name: _layer(header, name, tensors) for name, tensors in found.items()}
-    return LoraFile(path, layers, header.metadata)
+    settings = read_settings(path, header.metadata)
+    settings.check(has_lengths=any(layer.tensors.keys() & LENGTHS for layer in layers.values()))
+    return LoraFile(path, layers, header.metadata, settings)
 
 
 def _parted(tensor: str) -> tuple[str, str | None]:

@@ -33,7 +33,7 @@ PREFIXES: Mapping[str, tuple[str, ...]] = {
     "transformer_": (DENOISER,),
     "diffusion_model_": (DENOISER,),
     "model_diffusion_model_": (DENOISER,),
-    "base_model_model_": (DENOISER,),
+    "base_model_model_": (DENOISER, "text_encoder"),
     "unet_base_model_model_": (DENOISER,),
     "transformer_base_model_model_": (DENOISER,),
     "": (DENOISER,),

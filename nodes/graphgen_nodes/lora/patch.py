@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graphgen_nodes.checkpoints.header import CheckpointError
-from graphgen_nodes.checkpoints.identity import find_place, identity
+from graphgen_nodes.checkpoints.identity import find_place, joint_identity
 from graphgen_nodes.lora.blocks import Blocks
+from graphgen_nodes.lora.settings import lora_files
 from graphgen_nodes.patches import Component, Edit, WeightPatch, within
 
 
@@ -16,7 +17,7 @@ from graphgen_nodes.patches import Component, Edit, WeightPatch, within
 class LoRA(WeightPatch):
     """Changes layers as a LoRA file says: `weight + strength * change`, with a strength for each block.
 
-    `digest` identifies the file's bytes, `path` is a hint where to find it. Layers that match nothing are skipped; the
+    `digest` identifies the file's bytes and its settings', `path` is a hint where to find it. Layers that match nothing are skipped; the
     node that made the patch refused them, or was told to let them be.
     """
 
@@ -32,8 +33,8 @@ class LoRA(WeightPatch):
         return within(self, self.start, self.end, progress)
 
     def files(self) -> Sequence[Path]:
-        """Return the one file it is read from."""
-        return (self.place(),)
+        """Return the file it is read from, and that of its settings where there is one."""
+        return lora_files(self.place())
 
     def place(self) -> Path:
         """Return where the file lies.
@@ -42,7 +43,7 @@ class LoRA(WeightPatch):
             CheckpointError: it is gone, or its content changed.
         """
         path = find_place(self.digest, Path(self.path))
-        if identity(path) != self.digest:
+        if joint_identity(lora_files(path)) != self.digest:
             raise CheckpointError(f"{path}: changed since its node looked at it; run the workflow again")
         return path
 

@@ -10,18 +10,21 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, NoValue, Slider, hookimpl, node
-from graphgen_nodes.checkpoints.identity import identity, remember_place
+from graphgen_nodes.checkpoints.identity import joint_identity, remember_place
 from graphgen_nodes.facts import check_range, file_of, number_of, refusing
 from graphgen_nodes.families import family
 from graphgen_nodes.families.family import Slot
 from graphgen_nodes.lora.blocks import Blocks, check_blocks, parse_blocks
-from graphgen_nodes.lora.files import open_lora
+from graphgen_nodes.lora.files import LoraFile, open_lora
 from graphgen_nodes.lora.matching import Match, match, stored_names
 from graphgen_nodes.lora.patch import LoRA
+from graphgen_nodes.lora.settings import lora_files, lora_place
 from graphgen_nodes.sockets import Denoiser, TextEncoder, Weights
 
 LoraName = Annotated[
-    str, File("models", (".safetensors",)), Field(min_length=1, description="The LoRA's file, in the models folder.")
+    str,
+    File("models", (".safetensors",)),
+    Field(min_length=1, description="The LoRA's file, or PEFT's folder of one, in the models folder."),
 ]
 Strength = Annotated[float, Field(ge=-100, le=100), Slider(step=0.05)]
 Networks = Sequence[tuple[Slot, Weights]]
@@ -50,11 +53,13 @@ def _known(known: Known) -> dict[str, Facts]:
     if path is None or "denoiser" not in networks or networks.keys() != found.keys():
         return found
     with refusing("path"):
-        matched = match(open_lora(path), stored_names(item for group in networks.values() for item in group))
+        file = lora_place(path)
+        matched = match(open_lora(file), stored_names(item for group in networks.values() for item in group))
         said = matched.check(_title(found["denoiser"]), partial=known.settings.get("partial") is not False)
     with refusing("blocks"):
         check_blocks(blocks, _layers(networks["denoiser"]))
-    return {**found, "denoiser": {**found["denoiser"], **({"note": _note(path.name, said)} if said else {})}}
+    note = _note(matched.file, said)
+    return {**found, "denoiser": {**found["denoiser"], **({"note": note} if note else {})}}
 
 
 def _known_blocks(known: Known) -> Blocks:
@@ -80,7 +85,8 @@ def _file_identity(known: Known) -> str:
     if path is None:
         return ""
     with refusing("path"):
-        digest = identity(path)
+        path = lora_place(path)
+        digest = joint_identity(lora_files(path))
     remember_place(digest, path)  # so that a handle cached before the file moved still finds it
     return digest
 
@@ -98,8 +104,10 @@ def _layers(networks: Networks) -> Iterable[str]:
     return (name for shapes in stored_names(networks).shapes.values() for name in shapes)
 
 
-def _note(name: str, said: str) -> str:
-    return f"{name} is used in part: {said}"
+def _note(file: LoraFile, said: str) -> str:
+    """Return what whoever uses a file must know: that it does not match completely, or what it does not tell."""
+    parts = (f"is used in part: {said}" if said else "", file.assumed)
+    return " ".join(f"{file.path.name} {part}." for part in parts if part)
 
 
 def _matched(path: Path, denoiser: Denoiser, text_encoder: TextEncoder | None) -> Match:
@@ -139,14 +147,14 @@ def load(
     model does not have. Nothing is loaded again, and without the node the model is exactly what it was. See
     docs/lora.md for blocks.
     """
-    file, given = context.path("models", path), parse_blocks(blocks)
+    file, given = lora_place(context.path("models", path)), parse_blocks(blocks)
     check_range(start, end)
     matched = _matched(file, denoiser, text_encoder)
-    if said := matched.check(family(denoiser.family).title, partial=partial):
-        context.log(_note(file.name, said), warning=True)
+    if note := _note(matched.file, matched.check(family(denoiser.family).title, partial=partial)):
+        context.log(note, warning=True)
     check_blocks(given, _layers(_networks(denoiser.family, (denoiser.weights,))))
     parts = {target.part for target in matched.targets.values()}
-    digest = identity(file)
+    digest = joint_identity(lora_files(file))
     remember_place(digest, file)
     if strength and denoiser.weights.part in parts:
         patch = LoRA(digest, str(file), strength, given, start, end)

@@ -97,11 +97,9 @@ class Change:
         """Return alpha / rank; 1 where the file gives no alpha, or the change has no rank."""
         if "alpha" in tensors:
             return 1.0 if rank is None else tensors["alpha"].item() / rank
-        told = (
-            None
-            if self.layer.algorithm == "full"
-            else self.file.settings.scale(self.target.part, self.layer.name, rank)
-        )
+        if self.layer.algorithm == "full":
+            return 1.0
+        told = self.file.settings.scale(self.target.part, self.layer.name, rank)
         return 1.0 if told is None else told
 
     def _renormalised(self, weight: Tensor, lengths: Tensor) -> Tensor:

@@ -139,8 +139,8 @@ class LoraFile:
         if not by_peft or self.settings.told or any("alpha" in layer.tensors for layer in self.layers.values()):
             return ""
         return (
-            f"has no {PEFT_CONFIG} beside it, which says how strong it is meant to be, so lora_alpha is taken to be the "
-            f"rank; keep both in one folder, the file as {PEFT_FILE}, or set strength to lora_alpha / r"
+            f"has no {PEFT_CONFIG} beside it, which says how strong it is meant to be, so lora_alpha is taken to be "
+            f"the rank; keep both in one folder, the file as {PEFT_FILE}, or set strength to lora_alpha / r"
         )
 
 

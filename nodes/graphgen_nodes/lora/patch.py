@@ -17,8 +17,8 @@ from graphgen_nodes.patches import Component, Edit, WeightPatch, within
 class LoRA(WeightPatch):
     """Changes layers as a LoRA file says: `weight + strength * change`, with a strength for each block.
 
-    `digest` identifies the file's bytes and its settings', `path` is a hint where to find it. Layers that match nothing are skipped; the
-    node that made the patch refused them, or was told to let them be.
+    `digest` identifies the bytes of the file and of its settings, `path` is a hint where to find it. Layers that match
+    nothing are skipped; the node that made the patch refused them, or was told to let them be.
     """
 
     digest: str

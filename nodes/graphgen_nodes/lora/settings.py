@@ -1,8 +1,8 @@
 """What a LoRA's trainer wrote down beside its tensors: by how much its changes are to be multiplied. Torch-free.
 
-PEFT writes `adapter_config.json` beside `adapter_model.safetensors`, diffusers the same object into the file's metadata,
-the settings of each part behind its name (`unet.lora_alpha`) or of its only part without one. Wherever they come from,
-they mean what peft takes them for.
+PEFT writes `adapter_config.json` beside `adapter_model.safetensors`, diffusers the same object into the file's
+metadata, the settings of each part behind its name (`unet.lora_alpha`) or of its only part without one. Wherever they
+come from, they mean what peft takes them for.
 """
 
 from __future__ import annotations

@@ -63,6 +63,8 @@ BARE_MARKS: Mapping[str, str] = {
     "transformer_blocks.0.attn.add_q_proj.weight": "denoiser",
     "down_blocks.0.resnets.0.conv1.weight": "denoiser",
     "temb.dense.0.weight": "denoiser",
+    "all_modules.0.W": "denoiser",
+    "all_modules.0.weight": "denoiser",
     "decoder.conv_in.weight": "vae",
     "encoder.block.0.layer.0.SelfAttention.q.weight": "t5xxl",
     "text_model.embeddings.token_embedding.weight": "clip",
@@ -74,6 +76,9 @@ BARE_MARKS: Mapping[str, str] = {
     "encoder_hid_proj.image_projection_layers.0.norm_out.weight": "ip_adapter",
 }
 """A tensor that tells which network a file without prefixes holds."""
+
+PARALLEL = "module."
+"""What stands before every name where a network was saved as torch's DataParallel had it."""
 
 DIFFUSERS_MARKS = (
     "controlnet_cond_embedding.conv_in.weight",
@@ -279,7 +284,8 @@ def _open_file(path: Path) -> Checkpoint:
 
 def _open_bare(header: Header) -> Checkpoint:
     """Open a file that holds one network and names its tensors without a prefix."""
-    names = {name: name for name in header.tensors}
+    parallel = all(name.startswith(PARALLEL) for name in header.tensors)
+    names = {name.removeprefix(PARALLEL) if parallel else name: name for name in header.tensors}
     for mark, kind in BARE_MARKS.items():
         if mark in names:
             part = _file_part(header, kind, names, _bare_layout(names))

@@ -10,7 +10,7 @@ import os
 import pickle
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +22,9 @@ WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params", "model", "
 
 EMBEDDING = "string_to_param"
 """Where a textual inversion of the AUTOMATIC1111 kind has its one tensor; `emb_params` in safetensors files."""
+
+AVERAGES = ("ema", "shadow_params")
+"""Where score_sde keeps the running averages of the weights: in the weights' order, without names."""
 
 FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "ctypes.dlopen")
 """Beginnings of the audit events that end the process."""
@@ -67,13 +70,15 @@ def main(source: Path, made: Path, memory: int) -> None:
 def tensors_of(loaded: object) -> tuple[dict[str, Tensor], list[str]]:
     """Return the weights of what was loaded, each in memory of its own, and the names of what is none.
 
-    Dictionaries inside are told by dots, as in `image_proj.weight`.
+    Dictionaries inside are told by dots, as in `image_proj.weight`. Where the training kept averages of the weights,
+    they are taken in their place.
 
     Raises:
         Refused: there are no tensors, or two of one name.
     """
     if isinstance(loaded, Mapping) and isinstance(found := loaded.get(EMBEDDING), Mapping):
         loaded = {"emb_params": next(iter(found.values()), None)}
+    averages = _averages(loaded)
     if isinstance(loaded, Mapping):
         loaded = next((loaded[name] for name in WRAPPERS if isinstance(loaded.get(name), Mapping)), loaded)
     tensors: dict[str, Tensor] = {}
@@ -87,7 +92,48 @@ def tensors_of(loaded: object) -> tuple[dict[str, Tensor], list[str]]:
             tensors[name] = value.detach().to_dense().clone(memory_format=torch.contiguous_format)
     if not tensors:
         raise Refused("there are no tensors in it")
+    if averages:
+        places = _places([value.shape for value in tensors.values()], [value.shape for value in averages])
+        names = list(tensors)
+        tensors |= {names[place]: value.detach().clone() for place, value in zip(places, averages, strict=True)}
+        left.append(f"the weights that {'.'.join(AVERAGES)} averages, which is taken")
     return tensors, left
+
+
+def _averages(loaded: object) -> list[Tensor]:
+    """Return the running averages that lie beside the weights, in their order."""
+    for name in AVERAGES:
+        loaded = loaded.get(name) if isinstance(loaded, Mapping) else None
+    return [value for value in loaded if isinstance(value, Tensor)] if isinstance(loaded, list | tuple) else []
+
+
+def _places(shapes: Sequence[torch.Size], averages: Sequence[torch.Size]) -> list[int]:
+    """Return which weight each average is of: they come in one order, and buffers have none.
+
+    Raises:
+        Refused: the shapes allow no way to lay them beside each other, or several.
+    """
+    found = _first_places(shapes, averages)
+    mirrored = _first_places(shapes[::-1], averages[::-1])
+    if found is None or mirrored is None or found != [len(shapes) - 1 - place for place in reversed(mirrored)]:
+        raise Refused(
+            f"the averages in {'.'.join(AVERAGES)} fit its weights in {'no way' if found is None else 'several ways'}; "
+            "save its averaged weights by the code that trained it"
+        )
+    return found
+
+
+def _first_places(shapes: Sequence[torch.Size], averages: Sequence[torch.Size]) -> list[int] | None:
+    found: list[int] = []
+    place = 0
+    for shape in averages:
+        while place < len(shapes) and shapes[place] != shape:
+            place += 1
+        if place == len(shapes):
+            return None
+        found.append(place)
+        place += 1
+    return found
 
 
 def _named(value: object, name: str) -> Iterator[tuple[str, object]]:

@@ -26,6 +26,8 @@ DENOISER_KINDS = ("denoiser", "unet", "transformer")
 
 STRANGERS = {
     "double_blocks.0.img_attn.qkv.weight": "a relative of Flux.1 (Flux.2, Chroma)",
+    "all_modules.0.W": "an NCSN++ without pyramids of the input and the output (those of CIFAR-10)",
+    "all_modules.0.weight": "a DDPM or DDPM++ of score_sde, or an NCSN++ that is told timesteps",
     "single_transformer_blocks.0.attn.to_q.weight": "a relative of Flux.1 (Chroma, AuraFlow)",
 }
 """A tensor of a denoiser that graphgen can name but not run yet."""

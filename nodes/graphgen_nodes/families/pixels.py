@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphgen import Facts
+from graphgen_nodes.checkpoints.layouts.ncsnpp import ScoreUNet, is_release
 from graphgen_nodes.checkpoints.layouts.pixel_unet import PixelUNet
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.families.family import Family, Slot, told
@@ -82,11 +83,11 @@ class NCSNpp(PixelFamily):
     name = "ncsnpp"
     title = "NCSN++"
     # x reaches sigma_max, which is beyond what half precision can tell apart
-    denoiser = Slot("unet", ("unet", "denoiser"), PixelUNet(), half="float32")
+    denoiser = Slot("unet", ("unet", "denoiser"), ScoreUNet(), half="float32")
 
     def is_denoiser(self, part: Part) -> bool:
-        """Recognise a UNet that is told nothing, with random frequencies."""
-        return _is_plain(part) and FOURIER in part.shapes
+        """Recognise the release's row of modules, or a UNet that is told nothing, with random frequencies."""
+        return is_release(part.shapes) or (_is_plain(part) and FOURIER in part.shapes)
 
     def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:  # noqa: ARG002
         """Return pixels in 0..1."""
@@ -101,8 +102,8 @@ class NCSNpp(PixelFamily):
         return "score"
 
     def path(self, scheduler: Config | None, prediction: Prediction, config: Config) -> Path:  # noqa: ARG002
-        """Return the levels that scheduler_config.json gives, or the usual ones."""
-        ends = [(scheduler or {}).get(name) for name in ("sigma_min", "sigma_max")]
+        """Return the levels that scheduler_config.json gives or the release's file holds, or the usual ones."""
+        ends = [{**config, **(scheduler or {})}.get(name) for name in ("sigma_min", "sigma_max")]
         low, high = (float(end) if isinstance(end, int | float) else 0.0 for end in ends)
         return VarianceExploding(low, high) if 0 < low < high else self.usual_path()
 

@@ -118,4 +118,4 @@ WRITERS: Mapping[Arch, Callable[[Any, int], dict[str, Tensor]]] = {
     "dit": _write_dit,
     "ddpm": _write_ddpm,
 }
-"""What writes a single file in an original release's names; NCSN++ is read from folders alone."""
+"""What writes a single file in an original release's names; NCSN++'s are drawn by `nodes.score_sde_kit`."""

@@ -167,13 +167,14 @@ class Engine:
             return [*error.problems, *find_missing_inside(graph, self.device, self.path_of)]
         return find_missing_inside(graph, self.device, self.path_of)
 
-    def explain(self, plan: Plan, identity: str) -> list[Explanation]:
-        """Say what a plan will do to each node and why, compared with the last run under the same identity."""
-        return explain(plan, read_record(self.config.roots.cache, identity), self.cache if self.use_cache else None)
+    def explain(self, plan: Plan, identity: str | None) -> list[Explanation]:
+        """Say what a plan will do to each node and why, compared with the last run under the same identity, if any."""
+        last = read_record(self.config.roots.cache, identity) if identity else {}
+        return explain(plan, last, self.cache if self.use_cache else None)
 
-    def last_run(self, identity: str) -> datetime | None:
+    def last_run(self, identity: str | None) -> datetime | None:
         """Return when the run ended that `explain` compares with; None where none is recorded."""
-        return recorded_at(self.config.roots.cache, identity) if self.use_cache else None
+        return recorded_at(self.config.roots.cache, identity) if self.use_cache and identity else None
 
     def estimate(self, plan: Plan) -> Estimate:
         """Say what a plan will take, from what its kinds of nodes took in earlier runs."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from graphgen.cache import Cache
 from graphgen.jsontypes import JSON, json_digest
@@ -29,13 +29,51 @@ Record: TypeAlias = Mapping[str, Mapping[str, JSON]]
 _NOTHING: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
+Kind: TypeAlias = Literal[
+    "forced",  # somebody asks for it
+    "first",  # no earlier run of the workflow reached it
+    "every_time",  # it is not pure
+    "setting",  # `about` is the setting
+    "wires",
+    "upstream",  # `about` is the node that changed
+    "values",  # `about` is the node whose values will tell
+    "equal",  # `about` is the node that computes the same
+    "type",
+    "version",
+    "source",
+    "environment",
+    "file",
+    "unpinned",
+    "repeated",  # what a map or loop repeats, or how
+    "too_cheap",
+    "not_kept",
+    "resumes",
+]
+
+
+class Reason(NamedTuple):
+    """One reason why a node runs: of what kind, in words, and the setting or node that it is about, if any."""
+
+    kind: Kind
+    words: str
+    about: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What will happen to a node, and why."""
 
     node: str
     state: State
-    reasons: tuple[str, ...] = ()
+    because: tuple[Reason, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons in words."""
+        return tuple(reason.words for reason in self.because)
+
+
+_FIRST = Reason("first", "it has not run yet")
 
 
 def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explanation]:
@@ -51,25 +89,31 @@ def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explan
         if state in ("cached", "pinned", "not needed"):
             reasons = ()
         elif state == "equal":
-            reasons = (f"the same as '{plan.equal[name]}'",)
+            reasons = (Reason("equal", f"the same as '{plan.equal[name]}'", plan.equal[name]),)
         elif name in plan.forced:
-            reasons = ("it is forced", *reasons)
+            reasons = (Reason("forced", "it is forced"), *reasons)
         elif not reasons:
             reasons = _when_unchanged(plan, name)
         key = plan.keys[name] if state == "run" and name not in plan.forced else None
         if cache and key and (words := how_far(cache, key)):
-            reasons = (*reasons, f"goes on from {words}")
+            reasons = (*reasons, Reason("resumes", f"goes on from {words}"))
         found.append(Explanation(name, state, reasons))
     return found
 
 
-def _when_unchanged(plan: Plan, name: str) -> tuple[str, ...]:
+def _when_unchanged(plan: Plan, name: str) -> tuple[Reason, ...]:
     """Say why a node runs although its recipe is that of the last run."""
     if name in plan.unsettled:
         sources = {wire.node: None for wires in plan.graph.nodes[name].keyed_wires.values() for wire in wires}
-        return tuple(f"it depends on what '{source}' gives" for source in sources if _is_open(plan, source))
+        return tuple(_told_by(source) for source in sources if _is_open(plan, source))
     node = plan.graph.nodes[name]
-    return ("it is too cheap to be kept",) if node.spec.cheap and not node.lazy else ("its value is not in the cache",)
+    if node.spec.cheap and not node.lazy:
+        return (Reason("too_cheap", "it is too cheap to be kept"),)
+    return (Reason("not_kept", "its value is not in the cache"),)
+
+
+def _told_by(source: str) -> Reason:
+    return Reason("values", f"it depends on what '{source}' gives", source)
 
 
 def _is_open(plan: Plan, name: str) -> bool:
@@ -88,60 +132,64 @@ def record_of(plan: Plan) -> Record:
     }
 
 
-def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, changed: set[str]) -> tuple[str, ...]:
+def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, changed: set[str]) -> tuple[Reason, ...]:
     node = plan.graph.nodes[name]
     if not node.spec.pure:
-        return ("it runs every time",)
+        return (Reason("every_time", "it runs every time"),)
     if name not in last:
-        return ("it has not run yet",)
+        return (_FIRST,)
     before = last[name]
     reasons = _recipe_reasons(before.get("recipe"), now["recipe"], zone=node.zone is not None)
     if before.get("wires") != now["wires"]:
-        reasons.append("its wires changed")
+        reasons.append(Reason("wires", "its wires changed"))
     sources = {wire.node: None for wires in node.keyed_wires.values() for wire in wires}
     for source in sources:
         if plan.keys[source] is None:
-            reasons.append(f"it depends on what '{source}' gives")
+            reasons.append(_told_by(source))
         elif source in changed:
             kept = " since the last run, and is kept" if plan.state(source) == "cached" else ""
-            reasons.append(f"'{source}' changed{kept}")
+            reasons.append(Reason("upstream", f"'{source}' changed{kept}", source))
     return tuple(reasons)
 
 
-def _recipe_reasons(before: JSON, now: JSON, *, zone: bool) -> list[str]:
+def _recipe_reasons(before: JSON, now: JSON, *, zone: bool) -> list[Reason]:
     if not isinstance(before, Mapping) or not isinstance(now, Mapping):
-        return ["it has not run yet"]
+        return [_FIRST]
     if (before.get("environment") == PINNED) != (now["environment"] == PINNED):
-        return ["it is not pinned any more"]
+        return [Reason("unpinned", "it is not pinned any more")]
     if before.get("type") != now["type"]:
-        return [f"it was a {before.get('type')}"]
-    words = {
-        "version": "the node's version changed",
-        "source": "the plugin's source changed",
-        "environment": "the device or its precision changed",
-        "fingerprint": "the file it reads changed",
+        return [Reason("type", f"it was a {before.get('type')}")]
+    known = {
+        "version": Reason("version", "the node's version changed"),
+        "source": Reason("source", "the plugin's source changed"),
+        "environment": Reason("environment", "the device or its precision changed"),
+        "fingerprint": Reason("file", "the file it reads changed"),
     }
-    reasons = [text for field, text in words.items() if before.get(field) != now[field]]
+    reasons = [reason for field, reason in known.items() if before.get(field) != now[field]]
     told = _zone_reasons if zone else _settings_reasons
     return reasons + told(str(before.get("settings")), str(now["settings"]))
 
 
-def _zone_reasons(before: str, now: str) -> list[str]:
+def _zone_reasons(before: str, now: str) -> list[Reason]:
     """Tell what is different in a zone; of what it repeats there are digests only."""
     old, new = json.loads(before), json.loads(now)
     words = {"clause": "its map or loop changed", "body": "what it repeats changed"}
-    return [text for part, text in words.items() if old.get(part) != new[part]]
+    return [Reason("repeated", text) for part, text in words.items() if old.get(part) != new[part]]
 
 
-def _settings_reasons(before: str, now: str) -> list[str]:
+def _settings_reasons(before: str, now: str) -> list[Reason]:
     if before == now:
         return []
     old, new = json.loads(before), json.loads(now)
     return [
-        f"{name}: {shown(old[name]) if name in old else 'wired'} -> {shown(new[name]) if name in new else 'wired'}"
+        Reason("setting", f"{name}: {_as_set(old, name)} -> {_as_set(new, name)}", name)
         for name in dict.fromkeys((*old, *new))
         if name not in old or name not in new or old[name] != new[name]
     ]
+
+
+def _as_set(settings: Mapping[str, JSON], name: str) -> str:
+    return shown(settings[name]) if name in settings else "wired"
 
 
 def read_record(folder: Path, identity: str) -> Record:

@@ -28,6 +28,7 @@ from graphgen.report import Report
 from graphgen.server import records
 from graphgen.server.contents import index_file
 from graphgen.server.hub import Hub
+from graphgen.server.planning import identity_of
 from graphgen.server.recorder import Recorder
 from graphgen.server.records import FileRow, Run, Status, body_of
 from graphgen.server.store import Store
@@ -104,6 +105,7 @@ class Runner:
 
         report = engine.execute(
             plan,
+            identity=identity_of(asked["identity"], asked["saved"]),
             parameters=asked["parameters"],
             listen=recorder,
             control=control,

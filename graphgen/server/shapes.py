@@ -7,11 +7,23 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import TypedDict
 
+from graphgen.explain import Kind
+from graphgen.plan import State
 from graphgen.server.records import Status
 
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
 Document = Annotated[dict[str, object], Field(description="A workflow, as its file holds it.")]
 Values = Annotated[dict[str, Any], Field(description="Values of the workflow's parameters, by name.")]
+
+
+Identity = Annotated[
+    str,
+    Field(
+        max_length=200,
+        description="What the workflow goes by: /api/plan compares it with the last run of the same identity. "
+        "A saved workflow goes by its name if nothing is said.",
+    ),
+]
 
 
 class SweepAsked(BaseModel):
@@ -31,6 +43,7 @@ class Submission(BaseModel):
     targets: list[str] | None = Field(default=None, description="Nodes to run, with what they need; all if null.")
     force: list[str] | Literal["all"] = Field(default_factory=list, description="Nodes that run again in any case.")
     sweep: SweepAsked | None = None
+    identity: Identity = ""
     priority: int = Field(default=0, ge=-1000, le=1000, description="Higher ones come first.")
     client: str = Field(default="", max_length=200, description="Whose run it is: clients take turns.")
     previews: bool = Field(default=True, description="Whether nodes show pictures while they work.")
@@ -43,6 +56,17 @@ class Checking(BaseModel):
     workflow: Document | str
     parameters: Values = Field(default_factory=dict)
     facts: bool = Field(default=False, description="Tell what is known on each wire before anything runs, too.")
+
+
+class Planning(BaseModel):
+    """A run that somebody thinks of: what would it do?"""
+
+    model_config = _CONFIG
+    workflow: Document | str
+    parameters: Values = Field(default_factory=dict)
+    targets: list[str] | None = Field(default=None, description="Nodes to run, with what they need; all if null.")
+    force: list[str] | Literal["all"] = Field(default_factory=list, description="Nodes that run again in any case.")
+    identity: Identity = ""
 
 
 class Moving(BaseModel):
@@ -100,6 +124,39 @@ class Checked(TypedDict):
     notes: NotRequired[list[Note]]
     parameters: NotRequired[list[ParameterView]]
     facts: NotRequired[dict[str, object] | None]
+
+
+class ReasonView(TypedDict):
+    """Why a node would run: of what kind, in words, and the setting or node it is about, null where it is neither."""
+
+    kind: Kind
+    words: str
+    about: str | None
+
+
+class PlannedNode(TypedDict):
+    """What would happen to a node, why, and about how many seconds it would take, null where that is not known."""
+
+    node: str
+    state: State
+    because: list[ReasonView]
+    seconds: float | None
+
+
+class Planned(TypedDict):
+    """What a run would do. `nodes` are those that the targets need, in order; `left_out` says why others cannot run.
+
+    `seconds` counts what runs but for the `unknown` nodes; `compared` is when the run ended that it is compared with.
+    """
+
+    nodes: list[PlannedNode]
+    left_out: dict[str, str]
+    to_run: int
+    cached: int
+    seconds: float
+    unknown: list[str]
+    peak_bytes: int | None
+    compared: float | None
 
 
 class OutputView(TypedDict):

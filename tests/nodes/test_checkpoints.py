@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import struct
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +18,14 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from graphgen import Facts, Known
+from graphgen.jsontypes import JSON
+from graphgen.node import spec_of
 from graphgen_nodes.checkpoints import CheckpointError, identity, joint_identity, open_checkpoint, read_header
 from graphgen_nodes.checkpoints.header import MAX_HEADER, MAX_TENSORS
 from graphgen_nodes.checkpoints.identity import find_place, remember_place
 from graphgen_nodes.checkpoints.keys import Rule, translate
+from graphgen_nodes.packs import models
 
 FLOATS = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
@@ -285,3 +290,20 @@ def test_translate_names() -> None:
         translate({"fused": (3, 3)}, rules, "place")
     with pytest.raises(CheckpointError, match="both mean 'x'"):
         translate({"a": (1,), "z": (1,)}, [*rules, Rule("z", "x")], "place")
+
+
+def test_what_is_known_of_a_model_is_read_anew_when_its_files_change(tmp_path: Path) -> None:
+    emoji = Path(str(models.__file__)).parents[1] / "models" / "emoji"
+    shutil.copytree(emoji, tmp_path / "emoji")
+    infer = spec_of(models.load).infer or pytest.fail("nothing is known of models")
+
+    def known(precision: str = "auto") -> Facts:
+        settings: dict[str, JSON] = {"path": "emoji", "prediction": "auto", "precision": precision}
+        return infer(Known({}, {}, settings, lambda _, name: tmp_path / name))["denoiser"]
+
+    first = known()
+    assert known() == first
+    assert (first["prediction"], first["precision"], known("float32")["precision"]) == ("flow", "auto", "float32")
+    scheduler = tmp_path / "emoji" / "scheduler" / "scheduler_config.json"
+    scheduler.write_text(scheduler.read_text().replace('"shift": 3.0', '"shift": 7.0'))
+    assert known()["path"] != first["path"]

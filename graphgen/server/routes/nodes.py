@@ -1,4 +1,4 @@
-"""What there is to build with, and whether a workflow is well built."""
+"""What there is to build with, whether a workflow is well built, and what a run of it would do."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from graphgen.parameters import describe_parameters
 from graphgen.server import checking
 from graphgen.server.asking import read_body
 from graphgen.server.library import workflow_named
+from graphgen.server.planning import planned
 from graphgen.server.route import SERVICE, Route
-from graphgen.server.shapes import Checked, Checking
+from graphgen.server.shapes import Checked, Checking, Planned, Planning
 from graphgen.wirefacts import checked_json, facts_json
 
 
@@ -36,6 +37,15 @@ async def check(request: web.Request) -> web.StreamResponse:
     document = await workflow_named(service, asked.workflow)
     most = service.settings.limits.nodes
     return web.json_response(await service.checked(_check, service.engine, document, asked, most))
+
+
+async def plan(request: web.Request) -> web.StreamResponse:
+    """Say what a run would do to each node and why, and what it would take, without running anything."""
+    service = request.app[SERVICE]
+    asked = await read_body(request, Planning)
+    document = await workflow_named(service, asked.workflow)
+    most = service.settings.limits.nodes
+    return web.json_response(await service.checked(planned, service.engine, document, asked, most))
 
 
 def _check(engine: Engine, document: dict[str, object], asked: Checking, most: int) -> dict[str, JSON]:
@@ -65,4 +75,5 @@ def _check(engine: Engine, document: dict[str, object], asked: Checking, most: i
 ROUTES = [
     Route("GET", "/api/nodes", catalogue, {200: dict[str, object], 304: None}, headers={"If-None-Match": "an ETag"}),
     Route("POST", "/api/check", check, {200: Checked}, body=Checking),
+    Route("POST", "/api/plan", plan, {200: Planned}, body=Planning),
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, NamedTuple, cast
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeAlias, cast
 
 from pydantic import Field
 
@@ -35,6 +37,9 @@ FamilyName = Annotated[str, Field(description="Such as sdxl, where the file fits
 
 TEXT_FILES = ("path", "path_2", "path_3")
 
+_REMEMBERED = 64
+"""Checkpoints whose facts are kept: whoever edits a workflow has it checked again and again."""
+
 
 class Model(NamedTuple):
     """The networks of a text-to-image model."""
@@ -63,41 +68,66 @@ def _content(known: Known) -> str:
     return " ".join(checkpoint.digest() for checkpoint in _opened(known, *TEXT_FILES))
 
 
-def _when_known(infer: Infer, *settings: str) -> Infer:
+class _Question(NamedTuple):
+    """What is asked of some checkpoints; by `content` an answer holds only while the files are the same."""
+
+    files: tuple[Path, ...]
+    content: str
+    prediction: Asked
+    family: str
+    precision: Precision
+
+
+_Answer: TypeAlias = Callable[[_Question], dict[str, Facts]]
+
+
+def _when_known(answer: _Answer, *settings: str) -> Infer:
     """Know nothing of a model while one of the settings that decide about it is wired to what is not known."""
 
     def whole(known: Known) -> dict[str, Facts]:
         if not known.settings.keys() >= set(settings):
             return {}
+        checkpoints = _opened(known, *TEXT_FILES)
         with refusing("path"):
-            return infer(known)
+            return dict(answer(_question(checkpoints, known.settings)))
 
     return whole
 
 
-def _model(known: Known) -> dict[str, Facts]:
-    precision = cast(Precision, known.settings["precision"])
-    checkpoints = _opened(known, "path")
+def _question(checkpoints: Sequence[Checkpoint], settings: Mapping[str, object]) -> _Question:
+    return _Question(
+        tuple(checkpoint.path for checkpoint in checkpoints),
+        " ".join(checkpoint.digest() for checkpoint in checkpoints),
+        cast(Asked, settings.get("prediction", "auto")),
+        str(settings.get("family", "auto")),
+        cast(Precision, settings["precision"]),
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _model(asked: _Question) -> dict[str, Facts]:
+    checkpoint = open_checkpoint(asked.files[0])
     return {
-        **_denoiser(known),
-        "text_encoder": known_text_encoder(checkpoints, "auto", precision),
-        "autoencoder": known_autoencoder(checkpoints[0], "auto", precision),
+        "denoiser": known_denoiser(checkpoint, asked.prediction, asked.precision),
+        "text_encoder": known_text_encoder([checkpoint], "auto", asked.precision),
+        "autoencoder": known_autoencoder(checkpoint, "auto", asked.precision),
     }
 
 
-def _denoiser(known: Known) -> dict[str, Facts]:
-    asked, precision = cast(Asked, known.settings["prediction"]), cast(Precision, known.settings["precision"])
-    return {"denoiser": known_denoiser(_opened(known, "path")[0], asked, precision)}
+@lru_cache(maxsize=_REMEMBERED)
+def _denoiser(asked: _Question) -> dict[str, Facts]:
+    return {"denoiser": known_denoiser(open_checkpoint(asked.files[0]), asked.prediction, asked.precision)}
 
 
-def _text_encoder(known: Known) -> dict[str, Facts]:
-    name, precision = str(known.settings["family"]), cast(Precision, known.settings["precision"])
-    return {"text_encoder": known_text_encoder(_opened(known, *TEXT_FILES), name, precision)}
+@lru_cache(maxsize=_REMEMBERED)
+def _text_encoder(asked: _Question) -> dict[str, Facts]:
+    checkpoints = [open_checkpoint(path) for path in asked.files]
+    return {"text_encoder": known_text_encoder(checkpoints, asked.family, asked.precision)}
 
 
-def _autoencoder(known: Known) -> dict[str, Facts]:
-    name, precision = str(known.settings["family"]), cast(Precision, known.settings["precision"])
-    return {"autoencoder": known_autoencoder(_opened(known, "path")[0], name, precision)}
+@lru_cache(maxsize=_REMEMBERED)
+def _autoencoder(asked: _Question) -> dict[str, Facts]:
+    return {"autoencoder": known_autoencoder(open_checkpoint(asked.files[0]), asked.family, asked.precision)}
 
 
 def _merged(known: Known) -> dict[str, Facts]:

@@ -1,0 +1,51 @@
+"""What a run would do, told before anybody asks for it: for an editor, as one types.
+
+In: a workflow's document and what is asked of it. Out: for each node what would happen to it, why, and how long it
+would take. Nothing runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphgen.engine import Engine
+from graphgen.explain import Explanation
+from graphgen.server.checking import check
+from graphgen.server.shapes import Planned, PlannedNode, Planning
+
+
+def planned(engine: Engine, document: Mapping[str, Any], asked: Planning, most: int) -> Planned:
+    """Say what a run would do.
+
+    Raises:
+        WorkflowError: it cannot run as asked for; tells all that is wrong.
+    """
+    plan = engine.plan(check(engine, document, asked.parameters, most), asked.targets, asked.force)
+    name = identity_of(asked.identity, asked.workflow if isinstance(asked.workflow, str) else None)
+    estimate, last = engine.estimate(plan), engine.last_run(name)
+    return {
+        "nodes": [_node(item, estimate.nodes.get(item.node)) for item in engine.explain(plan, name)],
+        "left_out": dict(plan.graph.left_out),
+        "to_run": plan.to_run,
+        "cached": plan.found,
+        "seconds": estimate.seconds,
+        "unknown": list(estimate.unknown),
+        "peak_bytes": estimate.peak_bytes,
+        "compared": last.timestamp() if last else None,
+    }
+
+
+def identity_of(given: str, saved: str | None) -> str | None:
+    """Return what runs of a workflow are recorded under: what it is said to go by, or the name it is saved under."""
+    return f"server: {given or saved}" if given or saved else None
+
+
+def _node(item: Explanation, seconds: float | None) -> PlannedNode:
+    because = item.because
+    return {
+        "node": item.node,
+        "state": item.state,
+        "because": [{"kind": kind, "words": words, "about": about or None} for kind, words, about in because],
+        "seconds": seconds,
+    }

@@ -304,7 +304,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One look of a sampler at the denoiser: where it stood and what it saw."""
+    """One look of a sampler at the denoiser: the x it goes on from, as `evaluate` gives it, and what it saw."""
 
     sigma: float
     x: Tensor
@@ -317,13 +317,15 @@ class SamplerState:
     """Where a sampler stands: everything the rest of the run depends on, as data.
 
     `x` is at noise level `schedule.sigmas[step]`; `history` are past evaluations, the latest last, as many as the
-    method needs and at least one after the first step; `draws` is the number of noise draws used so far.
+    method needs and at least one after the first step; `draws` is the number of noise draws used so far. `memory` is
+    what guidance that remembers left at its last look, in the shape of x; samplers need not know of it.
     """
 
     x: Tensor
     step: int = 0
     history: tuple[Evaluation, ...] = ()
     draws: int = 1
+    memory: Tensor | None = None
 
     def advance(self, x: Tensor, *seen: Evaluation, keep: int = 1, draws: int = 0) -> SamplerState:
         """Return the state one step on, remembering the last `keep` evaluations."""

@@ -13,7 +13,7 @@ from graphgen_nodes.families.family import told
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
 from graphgen_nodes.sampling.driver import sample
 from graphgen_nodes.sampling.noise import NoiseSource
-from graphgen_nodes.sampling.protocols import Denoise, Prediction, State
+from graphgen_nodes.sampling.protocols import Guided, Prediction, State
 from graphgen_nodes.sockets import (
     Conditioning,
     Denoiser,
@@ -81,8 +81,11 @@ def run_ours(
     return end.x * schedule.path.input_scale(schedule.sigmas[end.step])
 
 
-def unguided(denoiser: NetworkDenoiser) -> Denoise:
-    return lambda x, sigma: denoiser(x, sigma, [WORDS])[0]
+def unguided(denoiser: NetworkDenoiser) -> Guided:
+    def denoise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
+        return denoiser(x, sigma, [WORDS])[0]
+
+    return denoise
 
 
 def run_diffusers(scheduler: Any, steps: int, network: RandomNetwork, *, seed: int = 0, noisy: bool = False) -> Tensor:
@@ -111,10 +114,10 @@ class RoundedBrownian(NoiseSource):
         return super().brownian(float(f"{sigma:.4g}"), float(f"{sigma_next:.4g}"))
 
 
-def gaussian_denoiser(path: Path, mean: float, variance: float) -> Denoise:
+def gaussian_denoiser(path: Path, mean: float, variance: float) -> Guided:
     """Return the exact posterior mean of a sample from N(mean, variance), for any x and sigma."""
 
-    def denoise(x: Tensor, sigma: float) -> Prediction:
+    def denoise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
         alpha = path.alpha(sigma)
         return Prediction((alpha * variance * x + sigma**2 * mean) / (alpha**2 * variance + sigma**2))
 
@@ -130,9 +133,13 @@ def gaussian_flow(path: Path, mean: float, variance: float, x: Tensor, s: float,
     return path.alpha(t) * mean + deviation(t) / deviation(s) * (x - path.alpha(s) * mean)
 
 
-def consistency_function(path: Path, mean: float, variance: float) -> Denoise:
+def consistency_function(path: Path, mean: float, variance: float) -> Guided:
     """Return the exact end of the flow from any point: what a consistency network learns."""
-    return lambda x, sigma: Prediction(gaussian_flow(path, mean, variance, x, sigma, 0.0))
+
+    def denoise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
+        return Prediction(gaussian_flow(path, mean, variance, x, sigma, 0.0))
+
+    return denoise
 
 
 def relative(ours: Tensor, reference: Tensor) -> float:
@@ -145,10 +152,11 @@ def same_state(one: State, other: State) -> bool:
 
     def numbers(state: State) -> list[Tensor]:
         seen = [tensor for past in state.history for tensor in (past.x, past.denoised)]
-        return [state.x, *seen]
+        return [state.x, *seen, *([] if state.memory is None else [state.memory])]
 
     return (
         (one.step, one.draws, len(one.history)) == (other.step, other.draws, len(other.history))
+        and (one.memory is None) == (other.memory is None)
         and [past.sigma for past in one.history] == [past.sigma for past in other.history]
         and all(torch.equal(a, b) for a, b in zip(numbers(one), numbers(other), strict=True))
     )

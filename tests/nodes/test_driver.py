@@ -12,7 +12,7 @@ from graphgen_nodes.sampling import options, schedules
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
 from graphgen_nodes.sampling.driver import begin, result, sample, trajectory
 from graphgen_nodes.sampling.noise import NoiseSource
-from graphgen_nodes.sampling.protocols import Denoise, State
+from graphgen_nodes.sampling.protocols import Guided, State
 from graphgen_nodes.sockets import Noise, Sampler, Schedule
 
 ALL = (*(kind() for kind in options.SAMPLERS), options.DDIM(eta=0.5), options.UniPC(order=3),
@@ -25,7 +25,7 @@ on_paths = pytest.mark.parametrize("kind", list(PATHS))
 EXTRAPOLATE = options.LMS | options.PNDM | options.IPNDM | options.DEIS | options.GradientEstimation
 
 
-def denoise_on(kind: str, schedule: Schedule) -> Denoise:
+def denoise_on(kind: str, schedule: Schedule) -> Guided:
     """Return a random network's denoiser on a path."""
     prediction = "flow" if kind == "flow" else "epsilon"
     return unguided(NetworkDenoiser(RandomNetwork(2), handle(PATHS[kind], prediction), schedule))  # type: ignore[arg-type]

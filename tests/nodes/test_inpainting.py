@@ -112,7 +112,7 @@ METHODS = st.sampled_from(
 LATENT = Latent(torch.randn(1, 4, 4, 6, generator=torch.Generator().manual_seed(3)), FORMAT)
 
 
-def denoise(x: Tensor, sigma: float) -> Prediction:
+def denoise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
     """Predict something that depends on all of x."""
     return Prediction(0.3 * x / (1 + sigma) + 0.1 * x.mean())
 
@@ -151,7 +151,7 @@ def test_a_mask_of_ones_changes_nothing(method: Any) -> None:
 def test_grey_is_the_strength_of_each_place() -> None:
     """A network that looks at each place alone: what is marked by m comes out as image-to-image of strength m."""
 
-    def pointwise(x: Tensor, sigma: float) -> Prediction:
+    def pointwise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
         return Prediction(0.3 * x / (1 + sigma) + 0.1)
 
     schedule = schedules.model(PATH, 5)

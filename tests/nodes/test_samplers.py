@@ -189,7 +189,7 @@ def test_ddpm_uses_the_variance_the_network_learned() -> None:
     ends: dict[str, torch.Tensor] = {}
     for name, learned in (("small", -1.0), ("large", 1.0)):
 
-        def denoise(x: Any, sigma: float, learned: float = learned) -> Prediction:
+        def denoise(x: Any, sigma: float, memory: Any = None, learned: float = learned) -> Prediction:
             return Prediction(torch.zeros_like(x), torch.full_like(x, learned))
 
         noise = NoiseSource(Noise(1), x.shape, path)
@@ -219,7 +219,7 @@ class Jump(Sampler):
 
         class JumpAlgorithm(Algorithm):
             def step(self, denoise: Any, state: State, i: int, noise: Any) -> State:  # noqa: ARG002
-                now = evaluate(denoise, state.x, self.interval(i)[0])
+                now = evaluate(self.path, denoise, state.x, self.interval(i)[0])
                 return state.advance(now.denoised, now)
 
         return JumpAlgorithm(schedule)

@@ -13,7 +13,7 @@ from torch import Tensor
 from graphgen_nodes.sampling import options, schedules
 from graphgen_nodes.sampling.driver import sample, trajectory
 from graphgen_nodes.sampling.noise import NoiseSource
-from graphgen_nodes.sampling.protocols import Denoise, Prediction, State
+from graphgen_nodes.sampling.protocols import Guided, Prediction, State
 from graphgen_nodes.sockets import Noise, Path, Sampler, VarianceExploding
 
 MANY = (1, 1, 128, 128)
@@ -21,11 +21,11 @@ VE = VarianceExploding(0.01, 20.0)
 WEIGHTS, MEANS, DEVIATIONS = (0.2, 0.8), (-1.0, 0.6), (0.1, 0.2)
 
 
-def mixture_denoiser(path: Path) -> Denoise:
+def mixture_denoiser(path: Path) -> Guided:
     """Return the exact posterior mean of a sample from a mixture of two Gaussians."""
     weights, means, deviations = (torch.tensor(values) for values in (WEIGHTS, MEANS, DEVIATIONS))
 
-    def denoise(x: Tensor, sigma: float) -> Prediction:
+    def denoise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
         alpha, x = path.alpha(sigma), x.unsqueeze(-1)
         variances = alpha**2 * deviations**2 + sigma**2
         logs = weights.log() - variances.log() / 2 - (x - alpha * means) ** 2 / (2 * variances)

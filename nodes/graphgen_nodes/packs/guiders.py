@@ -7,11 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.facts import Infer, check_conditioning, check_unconditional, guider_facts, number_of, switched_facts
+from graphgen import Slider, hookimpl, node
+from graphgen_nodes.facts import check_conditioning
+from graphgen_nodes.guider_facts import ATTENTIVE, LAYERED, around, clipped, contrasted, guided, prompts, switched
 from graphgen_nodes.perturbations import PerturbedAttention, SkippedLayers
 from graphgen_nodes.sampling.dual import DualGuidance
 from graphgen_nodes.sampling.guiders import (
+    CFGPlusPlusGuidance,
     ClassifierFreeGuidance,
     ClippedGuidance,
     ContrastGuidance,
@@ -39,89 +41,13 @@ Start = Annotated[
 ]
 End = Annotated[float, Field(ge=0, le=1, description="Where it ends."), Slider(step=0.05)]
 
-ATTENTIVE = ("sd1", "sd2", "sdxl", "sdxl_refiner", "dit")
-"""The families whose networks keep their self-attention apart."""
-LAYERED = ("sd3", "flux", "dit")
-"""The families that are stacks of blocks, of which one can be left out."""
-
-
-def _guided(known: Known) -> dict[str, Facts]:
-    denoiser = known.inputs.get("denoiser", {})
-    wired = ("positive",) if known.settings.get("scale", 1) == 1 else ("positive", "negative")  # as sampling looks
-    prompts = {name: known.inputs[name] for name in wired if name in known.inputs}
-    if not prompts:
-        check_unconditional(denoiser)
-        return {"guider": guider_facts(denoiser, {"batch": 1})}
-    for name, prompt in prompts.items():
-        check_conditioning(denoiser, prompt, at=name)
-    _check_range(known)
-    return {"guider": guider_facts(denoiser, *prompts.values())}
-
-
-def _switched(known: Known) -> dict[str, Facts]:
-    return {"guider": switched_facts(known.inputs.get("first", {}), known.inputs.get("then", {}))}
-
-
-def _clipped(known: Known) -> dict[str, Facts]:
-    low, high = number_of(known.settings, "low"), number_of(known.settings, "high")
-    if low is not None and high is not None and low >= high:
-        raise Refusal(f"is {low:g}, at or above high {high:g}", at="low", cure="make low less than high")
-    return {"guider": known.inputs.get("guider", {})}
-
-
-def _prompts(*names: str) -> Infer:
-    """Return an infer for a guider that looks at all the conditionings of these names."""
-
-    def infer(known: Known) -> dict[str, Facts]:
-        denoiser = known.inputs.get("denoiser", {})
-        for name in names:
-            check_conditioning(denoiser, known.inputs.get(name, {}), at=name)
-        return {"guider": guider_facts(denoiser, *(known.inputs.get(name, {}) for name in names))}
-
-    return infer
-
-
-def _around(known: Known) -> dict[str, Facts]:
-    return {"guider": known.inputs.get("guider", {})}
-
-
-def _contrasted(families: tuple[str, ...] = (), cure: str = "") -> Infer:
-    """Return an infer for a guider around another one that asks a weaker denoiser too.
-
-    `families` are those whose networks can be made weaker so (none: all), `cure` says what to use with others.
-    """
-
-    def infer(known: Known) -> dict[str, Facts]:
-        guider, weaker = known.inputs.get("guider", {}), known.inputs.get("weaker", {})
-        _check_range(known)
-        family = guider.get("family")
-        if families and isinstance(family, str) and family not in families:
-            message = f"is of {family}, whose network has no such layers"
-            raise Refusal(message, at="guider", allowed=f"guiders of {', '.join(families)}", cure=cure)
-        for name, what in (("family", "family"), ("format", "latents"), ("path", "noise process")):
-            if name in guider and name in weaker and guider[name] != weaker[name]:
-                raise Refusal(
-                    f"is a denoiser of another {what} than the guider's",
-                    at="weaker",
-                    cure="take an earlier or smaller checkpoint of the same model",
-                )
-        return {"guider": guider}
-
-    return infer
-
-
-def _check_range(known: Known) -> None:
-    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
-    if start is not None and end is not None and start >= end:
-        raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
-
 
 def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
-    """Refuse at a run what `_guided` could not know, where a model was chosen by a wire."""
+    """Refuse at a run what `guided` could not know, where a model was chosen by a wire."""
     check_conditioning({"family": denoiser.family}, {"family": prompt.family}, at=at)
 
 
-@node(category="guiders", cheap=True, infer=_guided)
+@node(category="guiders", cheap=True, infer=guided)
 def classifier_free(
     denoiser: Guided,
     positive: Positive,
@@ -153,7 +79,7 @@ def classifier_free(
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end, channels)
 
 
-@node(category="guiders", cheap=True, infer=_prompts("positive", "middle", "negative"))
+@node(category="guiders", cheap=True, infer=prompts("positive", "middle", "negative"))
 def dual(
     denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
     positive: Annotated[
@@ -185,7 +111,7 @@ def dual(
     return DualGuidance(denoiser, positive, middle, negative, scale, middle_scale)
 
 
-@node(category="guiders", cheap=True, infer=_guided, title="No guidance")
+@node(category="guiders", cheap=True, infer=guided, title="No guidance")
 def none(
     denoiser: Annotated[Denoiser, Field(description="The model to sample from.")],
     positive: Annotated[
@@ -202,7 +128,7 @@ def none(
     return NoGuidance(denoiser, positive)
 
 
-@node(category="guiders", cheap=True, infer=_clipped)
+@node(category="guiders", cheap=True, infer=clipped)
 def clip(
     guider: Annotated[Guider, Field(description="What guides.")],
     *,
@@ -216,7 +142,7 @@ def clip(
     return ClippedGuidance(guider.denoiser, guider, low, high)
 
 
-@node(category="guiders", cheap=True, infer=_prompts("positive", "negative"), title="Adaptive projected guidance")
+@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="Adaptive projected guidance")
 def projected(
     denoiser: Guided,
     positive: Positive,
@@ -229,17 +155,43 @@ def projected(
     most: Annotated[
         float, Field(ge=0, le=1e6, description="Longest change a step makes, as a vector's length; 0: any.")
     ] = 0.0,
+    momentum: Annotated[
+        float, Field(gt=-1, lt=1, description="How much of the last step's change counts; below 0: against it.")
+    ] = 0.0,
 ) -> Guider:
     """Guide strictly without oversaturating: mostly across the prediction, not along it (Sadat et al. 2024, APG).
 
-    The paper takes `most` 15 with Stable Diffusion XL, 2.5 with DiT. Its momentum is left out.
+    The paper takes `most` 15 with Stable Diffusion XL, 2.5 with DiT; a `momentum` of -0.5 is usual. It counts from look
+    to look of the sampler, and begins anew where another guider acted between.
     """
     _check_family(denoiser, positive, "positive")
     _check_family(denoiser, negative, "negative")
-    return ProjectedGuidance(denoiser, positive, negative, scale, parallel, most)
+    return ProjectedGuidance(denoiser, positive, negative, scale, parallel, most, momentum)
 
 
-@node(category="guiders", cheap=True, infer=_prompts("positive", "negative"), title="CFG-Zero*")
+@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="CFG++")
+def cfg_plus_plus(
+    denoiser: Guided,
+    positive: Positive,
+    negative: Negative,
+    *,
+    scale: Annotated[
+        float,
+        Field(ge=0, le=10, description="From the negative prediction, 0, to the positive one, 1, or beyond."),
+        Slider(step=0.05),
+    ] = 0.6,
+) -> Guider:
+    """Guide the picture but not the noise, so that steps stay near what the model knows (Chung et al. 2024, CFG++).
+
+    Samplers of every kind carry the negative prediction's noise along. Scales are small: 0.6 does what 7.5 does in
+    classifier-free guidance, and more steps guide more strictly.
+    """
+    _check_family(denoiser, positive, "positive")
+    _check_family(denoiser, negative, "negative")
+    return CFGPlusPlusGuidance(denoiser, positive, negative, scale)
+
+
+@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="CFG-Zero*")
 def zero_star(
     denoiser: Guided,
     positive: Positive,
@@ -256,7 +208,7 @@ def zero_star(
     return ZeroStarGuidance(denoiser, positive, negative, scale, zero_until)
 
 
-@node(category="guiders", cheap=True, infer=_prompts("positive", "negative", "empty"))
+@node(category="guiders", cheap=True, infer=prompts("positive", "negative", "empty"))
 def perpendicular(
     denoiser: Guided,
     positive: Positive,
@@ -274,7 +226,7 @@ def perpendicular(
     return PerpendicularGuidance(denoiser, positive, negative, empty, scale, negative_scale)
 
 
-@node(category="guiders", cheap=True, infer=_contrasted())
+@node(category="guiders", cheap=True, infer=contrasted())
 def autoguidance(
     guider: Around,
     weaker: Annotated[Denoiser, Field(description="A worse version of the model: smaller, or trained for less long.")],
@@ -292,7 +244,7 @@ def autoguidance(
     return ContrastGuidance(guider.denoiser, guider, scale - 1, weaker, None, start, end)
 
 
-@node(category="guiders", cheap=True, infer=_contrasted(ATTENTIVE, "use guiders.skip_layers"))
+@node(category="guiders", cheap=True, infer=contrasted(ATTENTIVE, "use guiders.skip_layers"))
 def perturbed_attention(
     guider: Around,
     *,
@@ -312,7 +264,7 @@ def perturbed_attention(
     return ContrastGuidance(guider.denoiser, guider, scale, None, patch, start, end)
 
 
-@node(category="guiders", cheap=True, infer=_contrasted(LAYERED, "use guiders.perturbed_attention"))
+@node(category="guiders", cheap=True, infer=contrasted(LAYERED, "use guiders.perturbed_attention"))
 def skip_layers(
     guider: Around,
     *,
@@ -334,7 +286,7 @@ def skip_layers(
     return ContrastGuidance(guider.denoiser, guider, scale, None, patch, start, end)
 
 
-@node(category="guiders", cheap=True, infer=_around)
+@node(category="guiders", cheap=True, infer=around)
 def threshold(
     guider: Around,
     *,
@@ -345,7 +297,7 @@ def threshold(
     return ThresholdedGuidance(guider.denoiser, guider, ratio, most)
 
 
-@node(category="guiders", cheap=True, infer=_switched)
+@node(category="guiders", cheap=True, infer=switched)
 def switch(
     first: Annotated[Guider, Field(description="What guides the steps before.")],
     then: Annotated[Guider, Field(description="What guides the steps from there on.")],
@@ -370,6 +322,7 @@ def register_nodes() -> list[Callable[..., object]]:
         none,
         dual,
         projected,
+        cfg_plus_plus,
         zero_star,
         perpendicular,
         autoguidance,
@@ -389,6 +342,7 @@ def register_types() -> list[type]:
         NoGuidance,
         DualGuidance,
         ProjectedGuidance,
+        CFGPlusPlusGuidance,
         ZeroStarGuidance,
         PerpendicularGuidance,
         ContrastGuidance,

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from graphgen_nodes.sampling.protocols import Denoise, State, StepNoise
+from graphgen_nodes.sampling.protocols import Guided, Prediction, State, StepNoise
 from graphgen_nodes.sockets import Sampler, Schedule
 
 OnStep = Callable[[State, int, int], None]
@@ -37,7 +37,7 @@ def begin(sampler: Sampler, schedule: Schedule, noise: StepNoise, latent: Tensor
 
 
 def trajectory(
-    denoise: Denoise, sampler: Sampler, schedule: Schedule, noise: StepNoise, state: State
+    denoise: Guided, sampler: Sampler, schedule: Schedule, noise: StepNoise, state: State
 ) -> Iterator[State]:
     """Yield the state after each step still to take, from `state.step` to the schedule's stop.
 
@@ -45,13 +45,27 @@ def trajectory(
     """
     algorithm = sampler.algorithm(schedule)
     for i in range(state.step, schedule.steps.stop):
+        looks = _Looks(denoise, state.memory)
         with torch.no_grad():
-            state = algorithm.step(denoise, state, i, noise)
+            state = replace(algorithm.step(looks, state, i, noise), memory=looks.memory)
         yield state
 
 
+class _Looks:
+    """The looks of one step at a guided denoiser: each gives the guidance what it remembers of the one before."""
+
+    def __init__(self, denoise: Guided, memory: Tensor | None) -> None:
+        self.memory = memory
+        self._denoise = denoise
+
+    def __call__(self, x: Tensor, sigma: float) -> Prediction:
+        found = self._denoise(x, sigma, self.memory)
+        self.memory = found.memory
+        return found
+
+
 def sample(
-    denoise: Denoise,
+    denoise: Guided,
     sampler: Sampler,
     schedule: Schedule,
     noise: StepNoise,

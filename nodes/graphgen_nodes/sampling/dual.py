@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002  (every guidance has the same signature; this one ignores x and sigma)
+# ruff: noqa: ARG002  (every guidance has the same signature; this one ignores all but the predictions)
 """Guidance of two strengths, as InstructPix2Pix is guided by its words and by its picture. Torch-free."""
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Dual:
         """Return the conditionings that count."""
         return tuple(conditioning for conditioning, _ in self.shares)
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Return the sum of the predictions by their shares; a learned variance is the first one's."""
         first, *others = predictions
         (_, share), *shares = self.shares

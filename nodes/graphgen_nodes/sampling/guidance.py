@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002  (every guidance has the same signature; some ignore sigma)
+# ruff: noqa: ARG002  (every guidance has the same signature; some ignore sigma or memory)
 """How predictions for several conditionings become one, and the guided denoiser that samplers call."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 from graphgen_nodes.conditionings import same_prompt, told_apart
 from graphgen_nodes.sampling.denoiser import preconditioning
 from graphgen_nodes.sampling.guiders import (
+    CFGPlusPlusGuidance,
     ClassifierFreeGuidance,
     ContrastGuidance,
     NoGuidance,
@@ -20,18 +21,18 @@ from graphgen_nodes.sampling.guiders import (
     ProjectedGuidance,
     ZeroStarGuidance,
 )
-from graphgen_nodes.sampling.protocols import Asked, Denoise, Guidance, Prediction
+from graphgen_nodes.sampling.protocols import Asked, Guidance, Guided, Prediction
 from graphgen_nodes.sockets import Conditioning
 
 Predict = Callable[[Tensor, float, Sequence[Conditioning]], Sequence[Prediction]]
 """A denoiser: predictions from x and sigma for several conditionings, such as `NetworkDenoiser`."""
 
 
-def guided(denoiser: Predict, guidance: Guidance) -> Denoise:
-    """Return the function samplers call: predict for what the guidance asks, then combine."""
+def guided(denoiser: Predict, guidance: Guidance) -> Guided:
+    """Return the function that is called at each look: predict for what the guidance asks, then combine."""
 
-    def denoise(x: Tensor, sigma: float) -> Prediction:
-        return guidance.combine(x, sigma, denoiser(x, sigma, guidance.conditionings(sigma)))
+    def denoise(x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
+        return guidance.combine(x, sigma, denoiser(x, sigma, guidance.conditionings(sigma)), memory)
 
     return denoise
 
@@ -61,7 +62,9 @@ class Single:
         """Return the one conditioning."""
         return (self.guider.positive,)
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Return the one prediction."""
         return predictions[0]
 
@@ -70,7 +73,7 @@ class Single:
 class Paired:
     """What guidances by a positive and a negative conditioning share: the two, told apart."""
 
-    guider: ClassifierFreeGuidance | ProjectedGuidance | ZeroStarGuidance | PerpendicularGuidance
+    guider: ClassifierFreeGuidance | CFGPlusPlusGuidance | ProjectedGuidance | ZeroStarGuidance | PerpendicularGuidance
 
     @cached_property
     def both(self) -> tuple[Conditioning, Conditioning]:
@@ -93,7 +96,9 @@ class ClassifierFree(Paired):
         """Return the positive conditioning, and the negative one where it matters."""
         return (self.guider.positive,) if self.guider.scale == 1 else self.both
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Extrapolate from the negative to the positive prediction and beyond."""
         if len(predictions) == 1:
             return predictions[0]
@@ -127,9 +132,11 @@ class Clipped:
         """Return those of the other guidance."""
         return self.inner.conditionings(sigma)
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Clip what the other guidance makes of the predictions."""
-        found = self.inner.combine(x, sigma, predictions)
+        found = self.inner.combine(x, sigma, predictions, memory)
         return replace(found, denoised=found.denoised.clamp(self.low, self.high))
 
 
@@ -149,9 +156,11 @@ class Thresholded:
         """Return those of the other guidance."""
         return self.inner.conditionings(sigma)
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Draw what the other guidance makes of the predictions into its range."""
-        found = self.inner.combine(x, sigma, predictions)
+        found = self.inner.combine(x, sigma, predictions, memory)
         reach = torch.quantile(found.denoised.abs().flatten(1), self.ratio, dim=1).clamp(1, self.most)
         reach = reach.reshape(-1, *[1] * (x.dim() - 1))
         return replace(found, denoised=found.denoised.clamp(-reach, reach) / reach)
@@ -159,10 +168,11 @@ class Thresholded:
 
 @dataclass(frozen=True)
 class Projected(Paired):
-    """Adaptive projected guidance (Sadat et al. 2024, algorithm 1, without momentum).
+    """Adaptive projected guidance (Sadat et al. 2024, algorithm 1).
 
-    Of what separates the two predictions, shortened to the length `most` (0: any), the part along the positive one,
-    which oversaturates, counts only by `parallel`. Lengths are those of whole images.
+    What separates the two predictions is added to `momentum` times what it came to at the look before. Of that,
+    shortened to the length `most` (0: any), the part along the positive one, which oversaturates, counts only by
+    `parallel`. Lengths are those of whole images.
     """
 
     guider: ProjectedGuidance
@@ -171,15 +181,42 @@ class Projected(Paired):
         """Return the positive conditioning and the negative one."""
         return self.both
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Move the positive prediction mostly across itself."""
         positive, negative = (prediction.denoised for prediction in predictions)
         change = positive - negative
+        if self.guider.momentum and memory is not None:
+            change = change + self.guider.momentum * memory
+        remembered = change if self.guider.momentum else None
         if self.guider.most > 0:
             change = change * (self.guider.most / _norm(change)).clamp(max=1)
         along = _along(change, positive)
         change = change - along + self.guider.parallel * along
-        return replace(predictions[0], denoised=positive + (self.guider.scale - 1) * change)
+        return replace(predictions[0], denoised=positive + (self.guider.scale - 1) * change, memory=remembered)
+
+
+@dataclass(frozen=True)
+class CFGPlusPlus(Paired):
+    """CFG++ (Chung et al. 2024, algorithm 2): guide the clean sample, and let the noise be the negative prediction's.
+
+    The clean sample is negative + scale * (positive - negative), with a scale in 0..1 to stay between the two.
+    """
+
+    guider: CFGPlusPlusGuidance
+
+    def conditionings(self, sigma: float) -> tuple[Conditioning, ...]:
+        """Return the positive conditioning and the negative one."""
+        return self.both
+
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
+        """Interpolate the clean samples, and name the negative one as that whose noise is carried along."""
+        positive, negative = predictions
+        denoised = negative.denoised + self.guider.scale * (positive.denoised - negative.denoised)
+        return replace(positive, denoised=denoised, unguided=negative.denoised)
 
 
 @dataclass(frozen=True)
@@ -195,7 +232,9 @@ class ZeroStar(Paired):
         """Return the positive conditioning and the negative one, which does not matter while still."""
         return self.both[: 1 if self.guider.still else 2]
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Extrapolate from the scaled negative output to the positive one and beyond."""
         handle = self.guider.denoiser
         c_skip, c_out = preconditioning(handle.prediction, handle.path, sigma)
@@ -222,7 +261,9 @@ class Perpendicular(Paired):
         """Return the positive conditioning, the negative one, and that of an empty prompt."""
         return *self.both, self.empty
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Go from the empty prediction towards the positive one and away from what is across it."""
         positive, negative, empty = (prediction.denoised for prediction in predictions)
         wanted, unwanted = positive - empty, negative - empty
@@ -250,10 +291,12 @@ class Contrast:
         more = () if place < len(asked) else (positive,)
         return *asked, *more, Asked(positive.family, positive, len(self.guider.denoisers) - 1)
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
         """Add what separates the denoiser from the weaker one to the other guidance."""
         asked = tuple(self.inner.conditionings(sigma))
-        found = self.inner.combine(x, sigma, predictions[: len(asked)])
+        found = self.inner.combine(x, sigma, predictions[: len(asked)], memory)
         positive, weaker = predictions[self._place(asked)], predictions[-1]
         return replace(found, denoised=found.denoised + self.guider.scale * (positive.denoised - weaker.denoised))
 

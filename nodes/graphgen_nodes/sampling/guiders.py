@@ -178,6 +178,7 @@ class ProjectedGuidance(Guider):
     scale: float
     parallel: float = 0.0
     most: float = 0.0
+    momentum: float = 0.0
 
     def at(self, progress: float) -> ProjectedGuidance:
         """Return this with what it predicts from at a share of a schedule."""
@@ -189,6 +190,27 @@ class ProjectedGuidance(Guider):
         from graphgen_nodes.sampling.guidance import Projected
 
         return Projected(self)
+
+
+@dataclass(frozen=True)
+class CFGPlusPlusGuidance(Guider):
+    """Guide the clean sample, and carry the negative prediction's noise along; see `guidance.CFGPlusPlus`."""
+
+    denoiser: Denoiser
+    positive: Conditioning
+    negative: Conditioning
+    scale: float
+
+    def at(self, progress: float) -> CFGPlusPlusGuidance:
+        """Return this with what it predicts from at a share of a schedule."""
+        positive, negative = self.positive.at(progress), self.negative.at(progress)
+        return replace(self, denoiser=self.denoiser.at(progress), positive=positive, negative=negative)
+
+    def guidance(self) -> Guidance:
+        """Return the function that combines the two predictions."""
+        from graphgen_nodes.sampling.guidance import CFGPlusPlus
+
+        return CFGPlusPlus(self)
 
 
 @dataclass(frozen=True)

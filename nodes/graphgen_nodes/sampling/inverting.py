@@ -47,9 +47,11 @@ def unstep(path: Path, denoise: Denoise, x: Tensor, s: float, t: float, looks: i
     """Return x at noise level s from which Euler's step to the lower level t leads to `x`.
 
     That is the fixed point of `x_s = x + (s - t) * slope(x_s)` (Pan et al. 2023, AIDI). One look is DDIM inversion
-    (Song et al. 2021, section 4.3), which takes the slope at s of what x is at t; more come nearer.
+    (Song et al. 2021, section 4.3), which takes the slope at s of what x is at t; more come nearer. Guidance that
+    remembers is asked as at a first step, and what CFG++ adds to x is taken off.
     """
     found = x
     for _ in range(looks):
-        found = x + (s - t) * slope(path, evaluate(denoise, found, s))
+        now = evaluate(path, denoise, found, s)
+        found = x + (s - t) * slope(path, now) - (now.x - found)
     return found

@@ -20,14 +20,18 @@ State: TypeAlias = SamplerState
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a denoiser makes of x: the clean sample, and the variance channel of networks that learned one.
+    """What a denoiser, or guidance, makes of x: the clean sample, and the variance channel where one was learned.
 
     `variance` is in -1..1: where between the smallest and the largest variance of the reverse step (in log) the
-    network puts it (Nichol and Dhariwal 2021, equation 15).
+    network puts it (Nichol and Dhariwal 2021, equation 15). Guidance may add two more, shaped as the clean sample:
+    `unguided` is the one whose noise samplers carry along, None for that of `denoised` itself, and `memory` is what
+    the guidance is to be given at the next look.
     """
 
     denoised: Tensor
     variance: Tensor | None = None
+    unguided: Tensor | None = None
+    memory: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,13 @@ class Denoise(Protocol):
         """Predict the clean sample from `x[batch, channels, ...]` at noise level sigma."""
 
 
+class Guided(Protocol):
+    """The guided denoiser as the driver sees it, which hands on what the guidance remembers from look to look."""
+
+    def __call__(self, x: Tensor, sigma: float, memory: Tensor | None = None) -> Prediction:
+        """Predict as `Denoise` does, after the look that left `memory`; None at the first."""
+
+
 class StepNoise(Protocol):
     """The randomness of a run, reproducible per image and on the device of x."""
 
@@ -86,5 +97,11 @@ class Guidance(Protocol):
     def conditionings(self, sigma: float) -> Sequence[Conditioning]:
         """Return what to predict for at a noise level; `Asked` where another denoiser than the first is meant."""
 
-    def combine(self, x: Tensor, sigma: float, predictions: Sequence[Prediction]) -> Prediction:
-        """Make one prediction of those for `conditionings(sigma)`, in that order."""
+    def combine(
+        self, x: Tensor, sigma: float, predictions: Sequence[Prediction], memory: Tensor | None = None
+    ) -> Prediction:
+        """Make one prediction of those for `conditionings(sigma)`, in that order.
+
+        `memory` is that of the prediction before: guidance holds no state, a run's states hold it. One that remembers
+        nothing ignores it; one around another hands it on.
+        """

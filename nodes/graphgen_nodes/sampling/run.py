@@ -18,7 +18,7 @@ from graphgen_nodes.sampling.guidance import guided, together
 from graphgen_nodes.sampling.noise import NoiseSource
 from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
 from graphgen_nodes.sampling.preview import preview_png
-from graphgen_nodes.sampling.protocols import Denoise, Network, State
+from graphgen_nodes.sampling.protocols import Guided, Network, State
 from graphgen_nodes.sampling.resuming import KeptStates, begin_of, due_steps, step_keys
 from graphgen_nodes.sockets import Denoiser, Guider, Latent, LatentFormat
 from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory
@@ -123,7 +123,7 @@ def _go_through(
     return state
 
 
-def denoise_of(phase: Phase, leased: Sequence[Network], what: Sampling) -> Denoise:
+def denoise_of(phase: Phase, leased: Sequence[Network], what: Sampling) -> Guided:
     """Return the guided denoiser of a phase, by the networks of its guider's denoisers."""
     denoisers = [
         NetworkDenoiser(network, handle, what.schedule, batch_limit=what.batch_limit)
@@ -163,7 +163,8 @@ def _moved(state: State, device: torch.device) -> State:
         )
         for seen in state.history
     )
-    return replace(state, x=moved(state.x), history=history)
+    memory = None if state.memory is None else moved(state.memory)
+    return replace(state, x=moved(state.x), history=history, memory=memory)
 
 
 def _preview(state: State, latent_format: LatentFormat) -> Callable[[], Preview]:

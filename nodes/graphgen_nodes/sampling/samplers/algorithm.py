@@ -37,10 +37,16 @@ class Algorithm:
         return self.schedule.sigmas[i], self.schedule.sigmas[i + 1]
 
 
-def evaluate(denoise: Denoise, x: Tensor, sigma: float) -> Evaluation:
-    """Look at the denoiser once."""
-    prediction = denoise(x, sigma)
-    return Evaluation(sigma, x, prediction.denoised, prediction.variance)
+def evaluate(path: Path, denoise: Denoise, x: Tensor, sigma: float) -> Evaluation:
+    """Look at the denoiser once; go on from the returned x, which holds the noise to be carried along.
+
+    That is `x` itself, unless guidance names another prediction for the noise: its noise then stands beside the guided
+    sample, as in CFG++ (Chung et al. 2024, algorithm 2).
+    """
+    found = denoise(x, sigma)
+    if found.unguided is not None:
+        x = x + path.alpha(sigma) * (found.denoised - found.unguided)
+    return Evaluation(sigma, x, found.denoised, found.variance)
 
 
 def slope(path: Path, seen: Evaluation) -> Tensor:

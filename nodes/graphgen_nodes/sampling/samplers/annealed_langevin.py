@@ -25,9 +25,9 @@ class AnnealedLangevinAlgorithm(Algorithm):
         s, t = self.interval(i)
         size = self.step_size * s**2
         first = 1 + i * self.inner_steps
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         for draw in range(first, first + self.inner_steps):
             x = now.x + size / 2 * score(self.path, now) + sqrt(size) * noise.draw(draw)
             if draw + 1 < first + self.inner_steps or t == 0:
-                now = evaluate(denoise, x, s)
+                now = evaluate(self.path, denoise, x, s)
         return state.advance(now.denoised if t == 0 else x, now, draws=first + self.inner_steps - state.draws)

@@ -20,7 +20,7 @@ class DDIMAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         kept, fresh = ancestral(self.path, s, t, self.eta)
         x = transfer(self.path, now.x, s, now.denoised, t, kept)
         if fresh > 0:

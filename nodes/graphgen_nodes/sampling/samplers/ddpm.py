@@ -21,7 +21,7 @@ class DDPMAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         alpha_st = self.path.alpha(s) / self.path.alpha(t)
         variance_st = s**2 - (alpha_st * t) ** 2
         x = alpha_st * t**2 / s**2 * now.x + self.path.alpha(t) * variance_st / s**2 * now.denoised

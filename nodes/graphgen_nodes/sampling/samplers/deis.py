@@ -27,7 +27,7 @@ class DEISAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         alpha, lambda_ = self.path.alpha, self.path.lambda_
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         x = transfer(self.path, now.x, s, now.denoised, t)
         seen = [past for past in (*state.history, now)[-self.order :] if isfinite(lambda_(past.sigma))]
         if len(seen) > 1:

@@ -22,11 +22,11 @@ class DPM2Algorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         u, scale, fresh = downward(self.path, s, t, self.eta)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         here = slope(self.path, now)
         if u > 0:
             m = sqrt(s * u)
-            here = slope(self.path, evaluate(denoise, now.x + (m - s) * here, m))
+            here = slope(self.path, evaluate(self.path, denoise, now.x + (m - s) * here, m))
         x = scale * (now.x + (u - s) * here)
         if fresh > 0:
             x = x + fresh * noise.draw(state.draws)

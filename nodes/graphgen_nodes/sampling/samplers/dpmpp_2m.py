@@ -21,7 +21,7 @@ class DPMpp2MAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         lambda_ = self.path.lambda_
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         denoised = now.denoised
         if state.history and t > 0:
             before = state.history[-1]

@@ -24,7 +24,7 @@ class DPMpp2MSDEAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         alpha, lambda_ = self.path.alpha, self.path.lambda_
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         decay = alpha(s) * t / (alpha(t) * s)
         share = 1 - decay ** (1 + self.eta)
         x = t / s * decay**self.eta * now.x + alpha(t) * share * now.denoised

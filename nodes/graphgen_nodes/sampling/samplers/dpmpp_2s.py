@@ -22,11 +22,11 @@ class DPMpp2SAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         u, scale, fresh = downward(self.path, s, t, self.eta)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         denoised = now.denoised
         if u > 0 and self.path.alpha(s) > 0:
             m = self.path.sigma_at_lambda((self.path.lambda_(s) + self.path.lambda_(u)) / 2)
-            denoised = evaluate(denoise, transfer(self.path, now.x, s, denoised, m), m).denoised
+            denoised = evaluate(self.path, denoise, transfer(self.path, now.x, s, denoised, m), m).denoised
         x = scale * transfer(self.path, now.x, s, denoised, u)
         if fresh > 0:
             x = x + fresh * noise.draw(state.draws)

@@ -26,7 +26,7 @@ class DPMpp3MSDEAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         alpha, lambda_ = self.path.alpha, self.path.lambda_
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         decay = alpha(s) * t / (alpha(t) * s)
         x = t / s * decay**self.eta * now.x + alpha(t) * (1 - decay ** (1 + self.eta)) * now.denoised
         before = [past for past in state.history[::-1] if isfinite(lambda_(past.sigma))]

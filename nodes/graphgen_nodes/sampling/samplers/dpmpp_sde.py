@@ -23,12 +23,12 @@ class DPMppSDEAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         denoised = now.denoised
         if t > 0 and self.path.alpha(s) > 0:
             lambda_s, lambda_t = self.path.lambda_(s), self.path.lambda_(t)
             m = self.path.sigma_at_lambda(lambda_s + self.middle * (lambda_t - lambda_s))
-            between = evaluate(denoise, self._move(now, now.denoised, m, noise), m)
+            between = evaluate(self.path, denoise, self._move(now, now.denoised, m, noise), m)
             part = 1 / (2 * self.middle)
             denoised = (1 - part) * now.denoised + part * between.denoised
         return state.advance(self._move(now, denoised, t, noise), now)

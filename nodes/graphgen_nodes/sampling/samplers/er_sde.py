@@ -33,7 +33,7 @@ class ERSDEAlgorithm(Algorithm):
         """Take step i."""
         s, t = self.interval(i)
         alpha_s, alpha_t = self.path.alpha(s), self.path.alpha(t)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         if t == 0:
             return state.advance(alpha_t * now.denoised, now, keep=2, draws=1)
         if alpha_s == 0:  # nothing is known of the sample but its mean, and nothing of the noise is kept

@@ -21,7 +21,7 @@ class GradientEstimationAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         here = slope(self.path, now)
         if state.history:
             here = self.gamma * here + (1 - self.gamma) * slope(self.path, state.history[-1])

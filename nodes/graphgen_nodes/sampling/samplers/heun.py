@@ -19,7 +19,7 @@ class HeunAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         return state.advance(heun_step(self.path, denoise, now, t), now)
 
 
@@ -28,6 +28,6 @@ def heun_step(path: Path, denoise: Denoise, now: Evaluation, t: float) -> Tensor
     here = slope(path, now)
     x = now.x + (t - now.sigma) * here
     if t > 0:
-        there = slope(path, evaluate(denoise, x, t))
+        there = slope(path, evaluate(path, denoise, x, t))
         x = now.x + (t - now.sigma) * (here + there) / 2
     return x

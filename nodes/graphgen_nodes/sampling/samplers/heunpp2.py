@@ -19,12 +19,12 @@ class HeunPP2Algorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         levels = [level for level in self.schedule.sigmas[i : i + 3] if level > 0]
         weights = [level / (len(levels) * self.schedule.sigmas[0]) for level in levels[1:]]
         seen, mean = now, (1 - sum(weights)) * slope(self.path, now)
         for weight, here, there in zip(weights, levels[:-1], levels[1:], strict=True):
             x = seen.x + (there - here) * slope(self.path, seen)
-            seen = evaluate(denoise, x, there)
+            seen = evaluate(self.path, denoise, x, there)
             mean = mean + weight * slope(self.path, seen)
         return state.advance(now.x + (t - s) * mean, now)

@@ -22,7 +22,7 @@ class IPNDMAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         seen = (*state.history, now)[-self.order :]
         slopes = [slope(self.path, past) for past in seen]
         weights = ADAMS_BASHFORTH[len(seen)] if len(seen) > 1 else (1.0,)

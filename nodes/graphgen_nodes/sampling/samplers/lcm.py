@@ -25,7 +25,7 @@ class LCMAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         sample = now.denoised
         if isinstance(self.path, VariancePreserving):
             time = self.schedule.timesteps[i] * self.timestep_scaling

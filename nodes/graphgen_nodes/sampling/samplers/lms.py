@@ -20,7 +20,7 @@ class LMSAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         seen = (*state.history, now)[-self.order :]
         weights = adams_bashforth([past.sigma for past in seen], t)
         x = now.x

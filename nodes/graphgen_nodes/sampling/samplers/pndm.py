@@ -23,13 +23,13 @@ class PNDMAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         seen = (*state.history, now)[-4:]
         slopes = [slope(self.path, past) for past in seen]
         if len(seen) > 1:
             mean = sum(weight * past for weight, past in zip(ADAMS_BASHFORTH[len(seen)], slopes, strict=True))
         elif t > 0:
-            there = evaluate(denoise, now.x + (t - s) * slopes[0], t)
+            there = evaluate(self.path, denoise, now.x + (t - s) * slopes[0], t)
             mean = (slopes[0] + slope(self.path, there)) / 2
         else:
             mean = slopes[0]

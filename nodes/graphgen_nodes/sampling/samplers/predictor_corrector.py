@@ -32,7 +32,7 @@ class PredictorCorrectorAlgorithm(Algorithm):
         first = 1 + i * (self.corrector_steps + 1)
         x = state.x
         for draw in range(first, first + self.corrector_steps):
-            g, z = score(self.path, evaluate(denoise, x, s)), noise.draw(draw)
+            g, z = score(self.path, evaluate(self.path, denoise, x, s)), noise.draw(draw)
             size = 2 * (self.snr * self._norm(z) / self._norm(g)) ** 2
             x = x + size * g + torch.sqrt(2 * size) * z
         corrected = replace(state, x=x, draws=first + self.corrector_steps)

@@ -25,7 +25,7 @@ class RESMultistepAlgorithm(Algorithm):
         s, t = self.interval(i)
         lambda_ = self.path.lambda_
         u, scale, fresh = downward(self.path, s, t, self.eta)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         x = transfer(self.path, now.x, s, now.denoised, u)
         before = state.history[-1] if state.history else None
         if before and u > 0 and isfinite(lambda_(before.sigma)):

@@ -27,7 +27,7 @@ class RestartAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i, and the restarts that follow it."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         x = heun_step(self.path, denoise, now, t)
         high = self._level(self.high)
         if i + 1 != self._turn() or high <= t:
@@ -35,7 +35,7 @@ class RestartAlgorithm(Algorithm):
         for k in range(self.times):
             x = renoise(self.path, x, t, high, noise.draw(1 + k))
             for here, there in self._inner(high, t):
-                x = heun_step(self.path, denoise, evaluate(denoise, x, here), there)
+                x = heun_step(self.path, denoise, evaluate(self.path, denoise, x, here), there)
         return state.advance(x, now, draws=self.times)
 
     def _level(self, ratio: float) -> float:

@@ -23,7 +23,7 @@ class TCDAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         m = t if self.gamma == 0 or i + 1 == len(self.schedule.timesteps) else self._below(i, t)
         x = transfer(self.path, now.x, s, now.denoised, m)
         if m < t:

@@ -29,10 +29,11 @@ class UniPCAlgorithm(Algorithm):
     def step(self, denoise: Denoise, state: State, i: int, noise: StepNoise) -> State:
         """Take step i."""
         s, t = self.interval(i)
-        now = evaluate(denoise, state.x, s)
+        now = evaluate(self.path, denoise, state.x, s)
         if state.history:
             seen = state.history[-self._order(i - 1, len(state.history)) :]
-            now = replace(now, x=self._update(seen, s, now.denoised))
+            corrected = self._update(seen, s, now.denoised)
+            now = replace(now, x=corrected if now.x is state.x else corrected + (now.x - state.x))
         history = (*state.history, now)
         seen = history[-self._order(i, len(history)) :]
         return state.advance(self._update(seen, t, None), now, keep=self.order)

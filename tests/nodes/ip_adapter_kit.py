@@ -68,6 +68,18 @@ def adapter_for(kind: Kind, network: Any, seed: int) -> dict[str, dict[str, Tens
     return {"image_proj": projection, "ip_adapter": matrices}
 
 
+def with_lora(found: Mapping[str, Mapping[str, Tensor]], arch: Arch, seed: int = 7) -> dict[str, dict[str, Tensor]]:
+    """Return an adapter with a LoRA of rank 2 inside, for each attention, as FaceID adapters have it."""
+    generator, matrices = torch.Generator().manual_seed(seed), dict(found["ip_adapter"])
+    for number, name in enumerate(unet(arch).attn_processors):
+        layer = unet(arch).get_submodule(name.removesuffix(".processor"))
+        for own, linear in (("q", layer.to_q), ("k", layer.to_k), ("v", layer.to_v), ("out", layer.to_out[0])):
+            rows, columns = linear.weight.shape
+            matrices[f"{number}.to_{own}_lora.down.weight"] = _random((2, columns), generator)
+            matrices[f"{number}.to_{own}_lora.up.weight"] = _random((rows, 2), generator)
+    return {"image_proj": dict(found["image_proj"]), "ip_adapter": matrices}
+
+
 def save(path: Path, found: Mapping[str, Mapping[str, Tensor]], **more: Tensor) -> Path:
     """Save an adapter as the release does."""
     whole = {f"{part}.{name}": value for part, tensors in found.items() for name, value in tensors.items()}

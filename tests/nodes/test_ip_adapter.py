@@ -93,6 +93,10 @@ def face() -> Tensor:
     return torch.randn(1, kit.FACE, generator=torch.Generator().manual_seed(3))
 
 
+FACE = {"ip_adapter_image_embeds": [torch.cat([torch.zeros(1, 1, kit.FACE), face()[None]])]}
+"""A picture of nothing and a face, as diffusers takes them."""
+
+
 def put(made: Engine, kind: Kind, arch: Arch, seed: int = 1) -> str:
     """Save an adapter in the models root; return its name."""
     name = f"{kind}_{arch}_{seed}.safetensors"
@@ -151,6 +155,12 @@ def digest(pixels: Tensor) -> str:
 
 def reference(arch: Arch, kinds: list[Kind], scales: list[Any], images: Any, **more: Any) -> Tensor:
     """Run diffusers' pipeline with adapters of seeds 1, 2, ..."""
+    states = [kit.adapter(kind, arch, seed) for seed, kind in enumerate(kinds, 1)]
+    return by_pipeline(arch, states, scales, images, **more)
+
+
+def by_pipeline(arch: Arch, states: list[Any], scales: list[Any], images: Any, **more: Any) -> Tensor:
+    """Run diffusers' pipeline with adapters."""
     import diffusers
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -160,7 +170,6 @@ def reference(arch: Arch, kinds: list[Kind], scales: list[Any], images: Any, **m
     pipeline.register_modules(
         image_encoder=kit.vision(), feature_extractor=CLIPImageProcessorPil(size=kit.SIDE, crop_size=kit.SIDE)
     )
-    states = [kit.adapter(kind, arch, seed) for seed, kind in enumerate(kinds, 1)]
     nothing = [""] * len(states)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the oracle's own use of numpy
@@ -198,11 +207,25 @@ def close(found: Tensor, expected: Tensor, name: str) -> None:
 )
 def test_picture_equals_the_pipeline_s(kind: Kind, arch: Arch, made: Engine) -> None:
     found = drawn(made, {"path": put(made, kind, arch), "scale": 0.6, "face": kind == "faceid"}, arch=arch)
-    images: dict[str, Any] = {"ip_adapter_image": [picture(0)]}
-    if kind == "faceid":
-        images = {"ip_adapter_image_embeds": [torch.cat([torch.zeros(1, 1, kit.FACE), face()[None]])]}
+    images: dict[str, Any] = {"ip_adapter_image": [picture(0)]} if kind != "faceid" else FACE
     close(found, reference(arch, [kind], [0.6], images), f"{arch}, {kind}")
     assert float((found - drawn(made, arch=arch)).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_the_lora_inside_a_face_adapter_acts_as_the_pipeline_s(arch: Arch, made: Engine) -> None:
+    """It has a scale of its own, in diffusers always 1, and does not depend on the adapter's."""
+    found = kit.with_lora(kit.adapter("faceid", arch), arch)
+    given = {"path": kit.save(made.config.roots.models / f"face_lora_{arch}.safetensors", found).name, "face": True}
+    drew = drawn(made, {**given, "scale": 0.6}, arch=arch)
+    close(drew, by_pipeline(arch, [found], [0.6], FACE), f"{arch}, faceid with its LoRA")
+    without = drawn(made, {"path": put(made, "faceid", arch), "face": True, "scale": 0.6}, arch=arch)
+    assert (drew - without).abs().max() > 0.01
+    assert digest(drawn(made, {**given, "scale": 0.6, "lora_scale": 0.0}, arch=arch)) == digest(without)
+    alone = drawn(made, {**given, "scale": 0.0}, arch=arch)
+    close(alone, by_pipeline(arch, [found], [0.0], FACE), f"{arch}, the LoRA alone")
+    off = drawn(made, {**given, "scale": 0.0, "lora_scale": 0.0}, arch=arch)
+    assert digest(off) == digest(drawn(made, arch=arch))
 
 
 def test_two_adapters_and_several_pictures_equal_the_pipeline_s(made: Engine) -> None:
@@ -400,13 +423,16 @@ def test_other_files_are_refused(made: Engine) -> None:
     )
 
 
-def test_the_lora_beside_a_face_adapter_is_left_to_its_own_node(made: Engine) -> None:
-    found = kit.adapter("faceid", "sd1")
-    path = kit.save(made.config.roots.models / "with_lora.safetensors", found, **{
-        f"ip_adapter.0.to_{name}_lora.{part}.weight": torch.ones(2, 2) for name in "qkv" for part in ("down", "up")
-    })  # fmt: skip
-    plain = drawn(made, {"path": put(made, "faceid", "sd1"), "face": True})
-    assert digest(drawn(made, {"path": path.name, "face": True})) == digest(plain)
+def test_a_lora_inside_an_adapter_for_another_model_is_refused_when_checked(made: Engine) -> None:
+    found = kit.with_lora(kit.adapter("faceid", "sd1"), "sd1")
+    more = {f"ip_adapter.99.to_q_lora.{part}.weight": torch.ones(2, 2) for part in ("down", "up")}
+    path = kit.save(made.config.roots.models / "long_lora.safetensors", found, **more)
+    said = refused(made, {"path": path.name, "face": True})
+    assert "apply0.adapter" in said
+    assert "has a LoRA for attention 99, where this UNet has " in said
+    found["ip_adapter"]["0.to_q_lora.up.weight"] = torch.ones(7, 2)
+    path = kit.save(made.config.roots.models / "wide_lora.safetensors", found)
+    assert "it has other shapes for 'down_blocks.0" in refused(made, {"path": path.name, "face": True})
 
 
 def test_the_workflow_draws_what_a_picture_says(made: Engine) -> None:

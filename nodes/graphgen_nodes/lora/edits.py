@@ -16,16 +16,15 @@ from torch import Tensor
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.lora.algorithms import delta_of, renormalised
 from graphgen_nodes.lora.blocks import weight_of
-from graphgen_nodes.lora.files import Layer, LoraFile, open_lora
+from graphgen_nodes.lora.files import Layer, LoraFile
 from graphgen_nodes.lora.matching import match
 from graphgen_nodes.lora.names import Names, Target
 from graphgen_nodes.lora.patch import LoRA
 from graphgen_nodes.patches import Component, Edit
 
 
-def edits_of(patch: LoRA, component: Component) -> Mapping[str, Edit]:
-    """Return what a LoRA makes of a network's parameters, by their names in the module."""
-    file = open_lora(patch.place())
+def edits_of(patch: LoRA, file: LoraFile, component: Component) -> Mapping[str, Edit]:
+    """Return what a LoRA, which lies in a file, makes of a network's parameters, by their names in the module."""
     parameters = dict(component.module.named_parameters())
     # transformers puts the prefix before some of its classes' names; the key tables know none
     own = {name.removeprefix("text_model."): name for name in parameters}

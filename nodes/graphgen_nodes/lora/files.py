@@ -166,7 +166,7 @@ def open_lora(path: Path) -> LoraFile:
             f"{path}: {held} belongs to no LoRA, LoHa, LoKr or DoRA; give a file of one, and load whole models with "
             "models.load"
         )
-    layers = {name: _layer(header, name, tensors) for name, tensors in found.items()}
+    layers = {name: read_layer(header, name, tensors) for name, tensors in found.items()}
     settings = read_settings(path, header.metadata)
     settings.check(has_lengths=any(layer.tensors.keys() & LENGTHS for layer in layers.values()))
     return LoraFile(path, layers, header.metadata, settings)
@@ -184,7 +184,12 @@ def _parted(tensor: str) -> tuple[str, str | None]:
     return tensor, None
 
 
-def _layer(header: Header, name: str, tensors: Mapping[str, str]) -> Layer:
+def read_layer(header: Header, name: str, tensors: Mapping[str, str]) -> Layer:
+    """Read what a file holds for a layer, whose tensors are given by their roles.
+
+    Raises:
+        CheckpointError: they add up to no change of a layer.
+    """
     layer = Layer(name, tensors, {role: header.tensors[tensor].shape for role, tensor in tensors.items()})
     try:
         rows, numbers = layer.size

@@ -9,6 +9,7 @@ from pathlib import Path
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.identity import find_place, joint_identity
 from graphgen_nodes.lora.blocks import Blocks
+from graphgen_nodes.lora.files import open_lora
 from graphgen_nodes.lora.settings import lora_files
 from graphgen_nodes.patches import Component, Edit, WeightPatch, within
 
@@ -51,4 +52,4 @@ class LoRA(WeightPatch):
         """Return what adds the file's changes to the component's layers."""
         from graphgen_nodes.lora.edits import edits_of
 
-        return edits_of(self, component)
+        return edits_of(self, open_lora(self.place()), component)

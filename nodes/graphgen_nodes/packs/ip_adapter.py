@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic import Field
 from graphgen import Context, Facts, File, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.parts import open_checkpoint
 from graphgen_nodes.facts import check_range, count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.ip_adapter.face_lora import FaceLoRA, face_lora_place
 from graphgen_nodes.ip_adapter.handles import (
     adapter_facts,
     adapter_handle,
@@ -58,6 +60,7 @@ def _applied(known: Known) -> dict[str, Facts]:
     wanted, given = _weights(denoiser), _weights(adapter)
     if isinstance(family, str) and wanted and given:
         _check_blocks(_layers(given, family, wanted), blocks if isinstance(blocks, str) else "")
+        _face_lora(given, family, wanted)
     return {"denoiser": denoiser}
 
 
@@ -74,6 +77,11 @@ def _weights(facts: Facts) -> Weights | None:
 def _layers(adapter: Weights, family: str, denoiser: Weights) -> list[str]:
     with refusing("adapter"):
         return check_denoiser(adapter, family, denoiser)
+
+
+def _face_lora(adapter: Weights, family: str, denoiser: Weights) -> Path | None:
+    with refusing("adapter"):
+        return face_lora_place(adapter, family, denoiser)
 
 
 def _check_blocks(layers: Sequence[str], blocks: str) -> None:
@@ -139,11 +147,16 @@ def apply(
         float, Field(ge=0, le=1, description="Where it begins to act, as a share of the schedule."), Slider(step=0.05)
     ] = 0.0,
     end: Annotated[float, Field(ge=0, le=1, description="Where it ceases to."), Slider(step=0.05)] = 1.0,
+    lora_scale: Annotated[
+        float,
+        Field(ge=-5, le=5, description="How strongly the LoRA acts that may lie inside a FaceID adapter's file."),
+        Slider(step=0.05),
+    ] = 1.0,
 ) -> Denoiser:
     """Have a denoiser follow pictures beside the prompt, on top of adapters before it.
 
     Each cross-attention looks at the pictures as well: attention(text) + scale * attention(pictures). Negative prompts
-    see a picture of nothing instead. See docs/ip_adapter.md.
+    see a picture of nothing instead. A LoRA inside the adapter's file acts as well. See docs/ip_adapter.md.
     """
     check_range(start, end)
     given = {"embedding": embedding.embeds.shape[1], "states": 0}
@@ -153,12 +166,15 @@ def apply(
         _check_embedding(adapter_facts(adapter), given)
     _check_masks(None if mask is None else len(mask.values), len(embedding.embeds))
     _check_blocks(_layers(adapter.weights, denoiser.family, denoiser.weights), blocks)
-    if not scale:
-        return denoiser
-    pictures, blank = _read(adapter, embedding)
-    masks = None if mask is None else mask.values
-    patch = ImagePrompt(adapter, pictures, blank, scale, parse_blocks(blocks), masks, start, end)
-    return replace(denoiser, patches=(*denoiser.patches, patch))
+    given_blocks, patches = parse_blocks(blocks), list(denoiser.patches)
+    file = _face_lora(adapter.weights, denoiser.family, denoiser.weights)
+    if file is not None and lora_scale:
+        patches.append(FaceLoRA(adapter.weights.digest, str(file), lora_scale, given_blocks, start, end))
+    if scale:
+        pictures, blank = _read(adapter, embedding)
+        masks = None if mask is None else mask.values
+        patches.append(ImagePrompt(adapter, pictures, blank, scale, given_blocks, masks, start, end))
+    return replace(denoiser, patches=tuple(patches))
 
 
 def _read(adapter: IPAdapter, embedding: ImageEmbedding) -> tuple[Tensor, Tensor]:
@@ -178,5 +194,5 @@ def register_nodes() -> list[Callable[..., object]]:
 
 @hookimpl
 def register_types() -> list[type]:
-    """Contribute the patch that travels inside denoisers."""
-    return [ImagePrompt]
+    """Contribute the patches that travel inside denoisers."""
+    return [ImagePrompt, FaceLoRA]

@@ -113,7 +113,7 @@ def _released(shapes: Shapes) -> Iterator[Rule]:
     numbers = sorted({int(found[1]) for name in shapes if (found := re.match(r"ip_adapter\.(\d{1,4})\.", name))})
     places = [number for number in numbers if f"ip_adapter.{number}.to_k_ip.weight" in shapes]
     for number in numbers:
-        for matrix in ("q", "k", "v", "out"):  # a FaceID adapter's LoRA, for lora.load
+        for matrix in ("q", "k", "v", "out"):  # a FaceID adapter's LoRA, which changes the UNet itself
             yield Rule(f"ip_adapter.{number}.to_{matrix}_lora", None)
     for place, number in enumerate(places):
         yield Rule(f"ip_adapter.{number}.to_k_ip", f"to_k.{place}")

@@ -9,7 +9,7 @@ from graphgen.engine import run, run_async
 from graphgen.errors import Cancelled, GraphgenError, Refusal, ResourceError, RunFailed, WorkflowError
 from graphgen.expansion import Expansion
 from graphgen.files import Files, OutputFile
-from graphgen.hookspecs import Conversion, DeviceInfo, Diagnosis, FileFormat, Shipped, hookimpl
+from graphgen.hookspecs import Conversion, DeviceInfo, Diagnosis, FileFormat, Renderer, Shipped, hookimpl
 from graphgen.lazy import Lazy
 from graphgen.node import node
 from graphgen.novalue import NoValue
@@ -23,8 +23,8 @@ from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
 __all__ = [
     "AsyncStream", "Buffer", "BufferCodec", "Cancelled", "Context", "Conversion", "DeviceInfo", "Diagnosis", "Distance",
     "Expansion", "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Lease", "Loaded",
-    "Loader",
-    "Migration", "NoValue", "OutputFile", "Place", "Preview", "Refusal", "ResourceError", "RunFailed", "Seed",
-    "Shipped", "Slider", "Stream", "TextArea", "Wireable", "WorkflowError", "hookimpl", "node", "run", "run_async",
+    "Loader", "Migration", "NoValue", "OutputFile", "Place", "Preview", "Refusal", "Renderer", "ResourceError",
+    "RunFailed", "Seed", "Shipped", "Slider", "Stream", "TextArea", "Wireable", "WorkflowError", "hookimpl",
+    "node", "run", "run_async",
 ]
 # fmt: on

@@ -36,10 +36,14 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class NodeCached:
-    """A node's outputs were found: in `memory`, on `disk`, or shared with an `equal` node at work."""
+    """A node's outputs were found: in `memory`, on `disk`, or shared with an `equal` node at work.
+
+    `digests` identify the values, by output.
+    """
 
     node: str
     source: Literal["memory", "disk", "equal"]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,12 @@ class NodeLog:
 
 @dataclass(frozen=True, slots=True)
 class NodeFinished:
-    """A node ran to its end; `summaries` describes each output in a few words."""
+    """A node ran to its end; `summaries` describes each output in a few words, `digests` identify the values."""
 
     node: str
     seconds: float
     summaries: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import pluggy
 
-from graphgen.codec import BufferCodec
+from graphgen.codec import Buffer, BufferCodec
 from graphgen.jsontypes import JSON
 from graphgen.residency import Loader
 from graphgen.widgets import RootName
@@ -47,6 +48,24 @@ class FileFormat:
     read: Callable[[bytes], Mapping[str, str]]
     show: Callable[[bytes], object] | None = None
     thumbnail: Callable[[bytes, int], tuple[str, bytes]] | None = None
+
+
+Fields: TypeAlias = "Mapping[str, JSON | Buffer]"
+"""A value's fields: arrays as buffers that are only to be read, all else as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """How values of a class show as pictures.
+
+    `count(fields)` returns how many pictures a value has; `draw(fields, index, longest)` returns the media type and the
+    bytes of one of them, its longer side `longest` pixels at most. Both get the value by its fields, so that nothing
+    heavy has to be imported to look at it, and raise ValueError for what they cannot show.
+    """
+
+    shows: type
+    count: Callable[[Fields], int]
+    draw: Callable[[Fields, int, int], tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,11 @@ def register_shipped() -> Sequence[Shipped]:  # type: ignore[empty-body]
 @hookspec
 def register_formats() -> Sequence[FileFormat]:  # type: ignore[empty-body]
     """Return file formats that can carry the workflow that made them."""
+
+
+@hookspec
+def register_renderers() -> Sequence[Renderer]:  # type: ignore[empty-body]
+    """Return how values of this plugin's types show as pictures, so that an editor can show them on nodes."""
 
 
 @hookspec

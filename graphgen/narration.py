@@ -5,6 +5,8 @@ In: a node's name in the whole run, where it runs, and a report. Out: the event.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphgen import events
 from graphgen.cache import StoredValue
 from graphgen.events import Event
@@ -26,6 +28,11 @@ def event_of(name: str, lane: Lane, report: Report) -> Event:
             return events.NodeLog(name, level, message)
         case _:
             raise AssertionError(report)
+
+
+def digests_of(values: Mapping[str, StoredValue]) -> dict[str, str]:
+    """Return what identifies values, by output."""
+    return {output: value.digest for output, value in values.items()}
 
 
 def summary_of(value: StoredValue) -> str:

@@ -23,7 +23,7 @@ from graphgen.codec import BufferCodec, ValueCodec
 from graphgen.conversions import rule_of
 from graphgen.errors import DefinitionError, did_you_mean, error_line, nearest
 from graphgen.files import Files, OutputFile
-from graphgen.hookspecs import Conversion, DeviceInfo, Diagnosis, FileFormat, Shipped
+from graphgen.hookspecs import Conversion, DeviceInfo, Diagnosis, FileFormat, Renderer, Shipped
 from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
 from graphgen.novalue import NoValue
@@ -31,7 +31,7 @@ from graphgen.plugins import BrokenPlugin, Plugin, broken
 from graphgen.residency import Loader
 from graphgen.spec import NodeSpec
 from graphgen.strictjson import read_json
-from graphgen.types import ConversionRule, TypeTable, build_table
+from graphgen.types import ConversionRule, TypeTable, build_table, class_name
 from graphgen.validation import problems_of
 from graphgen.workflow import Subgraph
 
@@ -45,6 +45,7 @@ class Registry:
     loaders: tuple[Loader, ...] = ()
     shipped: tuple[Shipped, ...] = ()
     formats: Mapping[str, FileFormat] = field(default_factory=dict)
+    renderers: Mapping[str, Renderer] = field(default_factory=dict)
     subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     broken: tuple[BrokenPlugin, ...] = ()
@@ -161,6 +162,7 @@ class _Contribution:
     loaders: tuple[Loader, ...]
     shipped: tuple[Shipped, ...]
     formats: tuple[FileFormat, ...]
+    renderers: tuple[Renderer, ...]
     subgraphs: Mapping[str, Subgraph]
     conversions: tuple[ConversionRule, ...]
 
@@ -211,6 +213,7 @@ def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Re
         loaders=tuple(chain.from_iterable(part.loaders for part in parts)),
         shipped=tuple(chain.from_iterable(part.shipped for part in parts)),
         formats={item.suffix: item for part in parts for item in part.formats},
+        renderers={class_name(item.shows): item for part in parts for item in part.renderers},
         subgraphs={name: subgraph for part in parts for name, subgraph in part.subgraphs.items()},
         plugins=tuple(part.plugin for part in parts),
         broken=tuple(failed),
@@ -231,6 +234,7 @@ def _collect(plugin: Plugin) -> _Contribution:
         loaders=tuple(_call(hooks, "register_loaders")),
         shipped=tuple(_call(hooks, "register_shipped")),
         formats=tuple(_call(hooks, "register_formats")),
+        renderers=tuple(_call(hooks, "register_renderers")),
         subgraphs=dict(_read_subgraph(plugin, path) for path in _call(hooks, "register_subgraphs")),
         conversions=tuple(rule_of(item, plugin.name) for item in conversions),
     )

@@ -27,7 +27,7 @@ from graphgen.inference import PathOf
 from graphgen.jsontypes import JSON
 from graphgen.lanes import Lanes
 from graphgen.lazy import ASKS
-from graphgen.narration import event_of, summary_of
+from graphgen.narration import digests_of, event_of, summary_of
 from graphgen.novalue import reason_in
 from graphgen.openings import Openings
 from graphgen.outcome import Outcome
@@ -300,9 +300,10 @@ class Execution:
         elif node.zone is not None and node.zone.effects and job.ends is not None:
             self._note_ends(job, job.ends, seconds)
         if self.listen and found:
-            self.listen(events.NodeCached(name, "memory"))
+            self.listen(events.NodeCached(name, "memory", digests_of(values)))
         elif self.listen:
-            self.listen(events.NodeFinished(name, seconds, {key: summary_of(value) for key, value in values.items()}))
+            told = {key: summary_of(value) for key, value in values.items()}
+            self.listen(events.NodeFinished(name, seconds, told, digests_of(values)))
         self._complete(job.scope, node, values)
 
     def _note_ends(self, job: Job, ends: frozenset[str], seconds: float) -> None:
@@ -317,14 +318,14 @@ class Execution:
         if not (scope.prefix and name == INPUTS):
             self.outcome.cached += 1
             if self.listen:
-                self.listen(events.NodeCached(scope.label(name), source))
+                self.listen(events.NodeCached(scope.label(name), source, digests_of(values)))
         self._complete(scope, scope.plan.graph.nodes[name], values)
 
     def _complete(self, scope: Scope, node: GraphNode, values: Values) -> None:
         """Take in a node's values, perform its effect, and make ready what waited for it."""
         name, front = node.name, scope.front
         if not scope.prefix:
-            digests = self.outcome.digests[name] = {key: value.digest for key, value in values.items()}
+            digests = self.outcome.digests[name] = digests_of(values)
             if self.look_up and (name in scope.strayed or scope.plan.keys[name] is None):  # no key leads to it later
                 self.cache.keep([gave_key(digests)], values, self.outcome.seconds.get(name, 0.0), durable=True)
         if node.spec.effect and not self._perform(scope, node, values):

@@ -21,14 +21,17 @@ from graphgen import (
     Loader,
     OutputFile,
     Place,
+    Renderer,
     Shipped,
     hookimpl,
     node,
 )
+from graphgen.cache import Cache
 from graphgen.config import Config
 from graphgen.crew import choose_devices
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
+from graphgen.pictures import count_pictures, draw_picture, type_of
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
 
@@ -157,6 +160,19 @@ class Plugin:
         return [FileFormat(".poem", "text/plain", embed, read)]
 
     @hookimpl
+    def register_renderers(self) -> list[Renderer]:
+        def count(fields: Mapping[str, object]) -> int:
+            corners = fields["corners"]
+            return len(corners["$tuple"]) if isinstance(corners, dict) else 0
+
+        def draw(fields: Mapping[str, object], index: int, longest: int) -> tuple[str, bytes]:
+            samples = fields["samples"]
+            assert isinstance(samples, Buffer)
+            return "image/poem", f"{bytes(samples.data).decode()} {index} {longest}".encode()
+
+        return [Renderer(Shape, count, draw)]
+
+    @hookimpl
     def find_devices(self) -> list[DeviceInfo]:
         return [DeviceInfo("abacus:0", "float16")]
 
@@ -221,6 +237,23 @@ def test_files_of_a_plugins_format_carry_their_workflow(registry: Registry) -> N
         (path,) = engine.run(WORKFLOW).files
         assert set(engine.read(path).nodes) == {"shape", "recite", "write"}
         assert engine.run(path).ran == 0
+
+
+def test_values_show_as_pictures_without_being_made(registry: Registry, tmp_path: Path) -> None:
+    cache = Cache(registry.codec, tmp_path / "cache", 1 << 20, 1 << 20)
+    one = Shape((Corner(3), Corner(4)), Samples(b"abc"))
+    value, several = cache.wrap(one), cache.wrap([one, 7, Shape((Corner(5),), Samples(b"def"))])
+    assert (count_pictures(value, registry), count_pictures(several, registry)) == (2, 3)
+    assert draw_picture(value, registry, 1, 64) == ("image/poem", b"abc 1 64")
+    assert draw_picture(several, registry, 2, 64) == ("image/poem", b"def 0 64")
+    assert draw_picture(several, registry, 3, 64) is None
+    assert [type_of(item) for item in (value, several, cache.wrap(7), cache.wrap(None))] == [
+        "shape",
+        "list",
+        "int",
+        "none",
+    ]
+    assert count_pictures(cache.wrap("words"), registry) == 0
 
 
 def test_shipped_files_are_found_by_name(registry: Registry) -> None:

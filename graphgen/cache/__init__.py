@@ -122,6 +122,21 @@ class Cache:
         found = self._disk.among(elsewhere) if self._disk is not None else set()
         return set(keys).difference(elsewhere) | found
 
+    def value(self, digest: str) -> StoredValue | None:
+        """Return the value with a digest, if a result holds it in memory, or on disk one of more than 1,024 characters.
+
+        Costs as `fetch`: what comes from disk is checked.
+        """
+        found = self._memory.value(_checked(digest)) or self._about_to_be_written(digest)
+        return found if found is not None or self._disk is None else self._disk.value(digest)
+
+    def outputs(self, key: str) -> dict[str, str]:
+        """Return the digests of what is kept under a key, by output, without reading the values; empty for nothing."""
+        found = self._memory.get(key) or self._pending.get(key)
+        if found is not None:
+            return {name: value.digest for name, value in found.values.items()}
+        return self._disk.outputs(_checked(key)) if self._disk is not None else {}
+
     def keep(self, keys: Sequence[str], values: Mapping[str, StoredValue], seconds: float, *, durable: bool) -> None:
         """Keep a result under all the keys; `seconds` is what computing it took, and would take again.
 
@@ -240,6 +255,10 @@ class Cache:
                 f"{self._disk.directory}: cannot be used as cache: {error.strerror}; a writable folder is needed: "
                 "choose one with GRAPHGEN_CACHE_DIR, or run with --no-cache"
             ) from error
+
+    def _about_to_be_written(self, digest: str) -> StoredValue | None:
+        waiting = (value for result in tuple(self._pending.values()) for value in result.values.values())
+        return next((value for value in waiting if value.digest == digest), None)
 
     def _holds(self, key: str, values: Mapping[str, StoredValue], durable: bool) -> bool:
         """Tell whether keeping would change nothing: a hit that is kept under more keys is written under those only."""

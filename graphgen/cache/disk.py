@@ -122,6 +122,24 @@ class DiskTier:
             self._used[key] = now
         return Result(values, record.seconds, "disk", durable=True)
 
+    def value(self, digest: str) -> StoredValue | None:
+        """Return the value with a digest, every byte checked, or None: short ones lie in the records of results."""
+        try:
+            return self._read_value(digest, None)
+        except FileNotFoundError:
+            return None
+        except (Damaged, OSError) as error:
+            _log.warning("the cached value %s is not read: %s", digest, error)
+            return None
+
+    def outputs(self, key: str) -> dict[str, str]:
+        """Return the digests of what a result holds, by output, without reading the values; empty if there is none."""
+        found = None if key in self._unreadable else self.database.result(key)
+        try:
+            return {name: digest for name, (digest, _, _) in parse_record(found[0]).outputs.items()} if found else {}
+        except Damaged:
+            return {}  # whoever wants the result is told
+
     def write(self, keys: Sequence[str], result: Result) -> bool:
         """Write a result under all the keys, at the next `commit`; tell whether that is due, because much is waiting.
 

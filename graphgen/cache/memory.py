@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from time import monotonic
 
-from graphgen.cache.stored import Result
+from graphgen.cache.stored import Result, StoredValue
 
 TARGET = 0.9
 """The part of a budget that eviction goes down to, so that it does not run again at every new result."""
@@ -46,7 +46,7 @@ class MemoryTier:
         self.budget = budget
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
-        self._holders: dict[str, int] = {}  # digest of a value -> entries that hold it
+        self._values: dict[str, tuple[StoredValue, int]] = {}  # by digest: a value, and how many entries hold it
         self._bytes = 0
         self._lock = Lock()
 
@@ -57,6 +57,10 @@ class MemoryTier:
             return None
         entry.used = self._clock()
         return entry.result
+
+    def value(self, digest: str) -> StoredValue | None:
+        """Return the value with a digest that some result holds, or None."""
+        return self._values.get(digest, (None,))[0]
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -80,7 +84,7 @@ class MemoryTier:
         """Let everything go."""
         with self._lock:
             self._entries.clear()
-            self._holders.clear()
+            self._values.clear()
             self._bytes = 0
 
     def totals(self) -> tuple[int, int]:
@@ -109,11 +113,11 @@ class MemoryTier:
     def _count(self, result: Result, step: int) -> None:
         self._bytes += step * _OVERHEAD
         for value in result.values.values():
-            before = self._holders.get(value.digest, 0)
+            held, before = self._values.get(value.digest, (value, 0))
             after = before + step
             if after:
-                self._holders[value.digest] = after
+                self._values[value.digest] = (held, after)
             else:
-                del self._holders[value.digest]
+                del self._values[value.digest]
             if not before or not after:
                 self._bytes += step * value.size

@@ -129,6 +129,14 @@ class StoredValue:
             self._kind = "shared" if shareable else "copied"
         return value
 
+    @property
+    def encoded(self) -> Encoded:
+        """The value as it is held: its document, and its buffers to be read, not written to."""
+        image = self._image
+        whole = image.view(private=False) if isinstance(image, Backing) else memoryview(image or b"").toreadonly()
+        buffers = (Buffer(span.dtype, span.shape, whole[span.start : span.stop]) for span in self._spans)
+        return Encoded(self.document, tuple(buffers), self.digest, False)
+
     def summary(self) -> str:
         """Return a few words for people: `7`, `'a red apple'`, `latent 4x64x64`, `list of 3`, `no value: it is odd`."""
         if (reason := reason_in(self.document)) is not None:

@@ -33,6 +33,7 @@ from graphgen.server.routes import (
     runs,
     system,
     uploads,
+    values,
     workflows,
 )
 from graphgen.server.runner import Runner
@@ -48,6 +49,7 @@ ROUTES: list[Route] = [
     *workflows.ROUTES,
     *outputs.ROUTES,
     *uploads.ROUTES,
+    *values.ROUTES,
     *models.ROUTES,
     *events.ROUTES,
     *images.ROUTES,

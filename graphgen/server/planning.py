@@ -11,6 +11,8 @@ from typing import Any
 
 from graphgen.engine import Engine
 from graphgen.explain import Explanation
+from graphgen.narration import digests_of
+from graphgen.plan import Plan
 from graphgen.server.checking import check
 from graphgen.server.shapes import Planned, PlannedNode, Planning
 
@@ -23,9 +25,10 @@ def planned(engine: Engine, document: Mapping[str, Any], asked: Planning, most: 
     """
     plan = engine.plan(check(engine, document, asked.parameters, most), asked.targets, asked.force)
     name = identity_of(asked.identity, asked.workflow if isinstance(asked.workflow, str) else None)
-    estimate, last = engine.estimate(plan), engine.last_run(name)
+    estimate, last, kept = engine.estimate(plan), engine.last_run(name), kept_values(engine, plan)
+    told = engine.explain(plan, name)
     return {
-        "nodes": [_node(item, estimate.nodes.get(item.node)) for item in engine.explain(plan, name)],
+        "nodes": [_node(item, estimate.nodes.get(item.node), kept.get(item.node, {})) for item in told],
         "left_out": dict(plan.graph.left_out),
         "to_run": plan.to_run,
         "cached": plan.found,
@@ -36,16 +39,28 @@ def planned(engine: Engine, document: Mapping[str, Any], asked: Planning, most: 
     }
 
 
+def kept_values(engine: Engine, plan: Plan) -> dict[str, dict[str, str]]:
+    """Return the digests of what the cache holds of the nodes of a plan, by node and output."""
+    found: dict[str, dict[str, str]] = {}
+    for name, key in plan.keys.items():
+        if name in plan.cached:
+            found[name] = digests_of(plan.cached[name].values)
+        elif key and engine.use_cache and (digests := engine.cache.outputs(key)):
+            found[name] = digests
+    return found
+
+
 def identity_of(given: str, saved: str | None) -> str | None:
     """Return what runs of a workflow are recorded under: what it is said to go by, or the name it is saved under."""
     return f"server: {given or saved}" if given or saved else None
 
 
-def _node(item: Explanation, seconds: float | None) -> PlannedNode:
+def _node(item: Explanation, seconds: float | None, digests: dict[str, str]) -> PlannedNode:
     because = item.because
     return {
         "node": item.node,
         "state": item.state,
         "because": [{"kind": kind, "words": words, "about": about or None} for kind, words, about in because],
         "seconds": seconds,
+        "digests": digests,
     }

@@ -282,6 +282,11 @@ def events_after(connection: sqlite3.Connection, after: int, run: str | None, li
     return [Entry(*row) for row in rows]
 
 
+def bodies_of(connection: sqlite3.Connection, run: str) -> list[str]:
+    """Return the bodies of all events of a run, in order."""
+    return [row[0] for row in connection.execute("SELECT body FROM events WHERE run = ? ORDER BY id", (run,))]
+
+
 def last_event(connection: sqlite3.Connection) -> int:
     """Return the number of the last event there ever was; 0 before the first."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()

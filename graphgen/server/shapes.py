@@ -135,12 +135,16 @@ class ReasonView(TypedDict):
 
 
 class PlannedNode(TypedDict):
-    """What would happen to a node, why, and about how many seconds it would take, null where that is not known."""
+    """What would happen to a node, why, and about how many seconds it would take, null where that is not known.
+
+    `digests` name what the cache holds of it, by output: /api/values has it, and its pictures.
+    """
 
     node: str
     state: State
     because: list[ReasonView]
     seconds: float | None
+    digests: dict[str, str]
 
 
 class Planned(TypedDict):
@@ -157,6 +161,22 @@ class Planned(TypedDict):
     unknown: list[str]
     peak_bytes: int | None
     compared: float | None
+
+
+class ValueView(TypedDict):
+    """A value in the cache: its socket type, itself in a few words, its bytes, and how many pictures it has."""
+
+    digest: str
+    type: str
+    summary: str
+    size: int
+    pictures: int
+
+
+class ValuesOfRun(TypedDict):
+    """The digests of what the nodes of a run gave, by node and output."""
+
+    values: dict[str, dict[str, str]]
 
 
 class OutputView(TypedDict):

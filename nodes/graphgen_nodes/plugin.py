@@ -12,10 +12,23 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
-from graphgen import BufferCodec, DeviceInfo, Diagnosis, FileFormat, Lease, Loaded, Loader, Place, Shipped, hookimpl
+from graphgen import (
+    BufferCodec,
+    DeviceInfo,
+    Diagnosis,
+    FileFormat,
+    Lease,
+    Loaded,
+    Loader,
+    Place,
+    Renderer,
+    Shipped,
+    hookimpl,
+)
 from graphgen_nodes import devices, sockets
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.imaging.png import PNG
+from graphgen_nodes.imaging.renderings import RENDERERS
 from graphgen_nodes.tensors import TENSOR
 
 MODELS = Path(__file__).parent / "models"
@@ -95,6 +108,12 @@ def register_shipped() -> list[Shipped]:
 def register_formats() -> list[FileFormat]:
     """Contribute PNG files, which can carry the workflow that made them."""
     return [PNG]
+
+
+@hookimpl
+def register_renderers() -> list[Renderer]:
+    """Contribute how pictures and masks look."""
+    return [*RENDERERS]
 
 
 @hookimpl

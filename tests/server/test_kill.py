@@ -9,15 +9,33 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
 from cli_kit import Terminal, workflow
-from server.server_kit import Process, start
+from server import server_kit
+from server.server_kit import Process
 
+Start: TypeAlias = Callable[..., Process]
 KILLS = int(os.environ.get("GRAPHGEN_KILLS", "8"))
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start servers, none of which outlives the test, however that ends."""
+    started: list[Process] = []
+
+    def begin(terminal: Terminal, *arguments: str) -> Process:
+        started.append(server_kit.start(terminal, *arguments))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
 
 
 def job(number: int) -> dict[str, Any]:
@@ -65,7 +83,7 @@ def kill_while_asking(server: Process, acknowledged: dict[int, str], after: floa
 
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
 @pytest.mark.timeout(3600)
-def test_26_kill_at_random_moments_loses_nothing(tmp_path: Path) -> None:
+def test_26_kill_at_random_moments_loses_nothing(tmp_path: Path, start: Start) -> None:
     terminal, acknowledged = Terminal(tmp_path), dict[int, str]()
     chance = random.Random(26)
     for _ in range(KILLS):
@@ -98,7 +116,7 @@ def test_26_kill_at_random_moments_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
-def test_26_an_interrupted_run_goes_on_from_what_is_cached(tmp_path: Path) -> None:
+def test_26_an_interrupted_run_goes_on_from_what_is_cached(tmp_path: Path, start: Start) -> None:
     terminal, gate = Terminal(tmp_path), tmp_path / "gate"
     document = workflow(
         {
@@ -131,7 +149,7 @@ def test_26_an_interrupted_run_goes_on_from_what_is_cached(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stops as POSIX does")
-def test_a_server_that_is_stopped_puts_back_what_it_was_at(tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_puts_back_what_it_was_at(tmp_path: Path, start: Start) -> None:
     terminal, gate = Terminal(tmp_path), tmp_path / "gate"
     document = workflow(
         {"gate": {"type": "toy.gated", "settings": {"gate": str(gate)}}}, outputs={"g": {"from": "gate.float"}}
@@ -147,7 +165,7 @@ def test_a_server_that_is_stopped_puts_back_what_it_was_at(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
-def test_what_was_cancelled_stays_cancelled(tmp_path: Path) -> None:
+def test_what_was_cancelled_stays_cancelled(tmp_path: Path, start: Start) -> None:
     terminal = Terminal(tmp_path)
     document = workflow(
         {"gate": {"type": "toy.gated", "settings": {"gate": "nowhere"}}}, outputs={"g": {"from": "gate.float"}}
@@ -163,7 +181,7 @@ def test_what_was_cancelled_stays_cancelled(tmp_path: Path) -> None:
     assert server.stop() == 0
 
 
-def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
+def test_two_servers_do_not_share_a_folder(tmp_path: Path, start: Start) -> None:
     terminal = Terminal(tmp_path)
     server = start(terminal)
     try:

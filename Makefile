@@ -1,4 +1,4 @@
-# One command per chore: make setup | run | serve | test | check | lint | types | bench | docs | clean
+# One command per chore: make setup | run | serve | web | test | test-web | test-browser | check | lint | types | bench | docs | clean
 # `make setup TORCH=2.14.1` installs another torch than the one in constraints.txt.
 
 PYTHON ?= python3
@@ -9,9 +9,12 @@ TORCH ?=
 JOBS ?= auto
 WORKFLOW ?= workflows/text_to_image.json
 
+NPM ?= npm
+EDITOR := graphgen/server/static/index.html
+
 SOURCES := graphgen nodes tests benchmarks training
 
-.PHONY: help setup run serve test check lint types imports format bench docs clean
+.PHONY: help setup run serve web test test-web test-browser check lint types imports format bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,11 +24,20 @@ setup: $(VENV)/.installed ## Install graphgen into .venv
 run: $(VENV)/.installed ## Make a picture from words on the embedded model
 	@$(BIN)/graphgen run $(WORKFLOW)
 
-serve: $(VENV)/.installed ## Serve graphgen to the browser and to programs
+serve: $(VENV)/.installed $(EDITOR) ## Serve graphgen to the browser and to programs
 	@$(BIN)/graphgen serve $(ARGS)
 
 test: $(VENV)/.testing ## Run all tests
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
+
+web: $(EDITOR) ## Build the editor into graphgen/server/static
+
+test-web: web/node_modules/.installed $(VENV)/.installed ## Check the editor's source and run its unit tests
+	cd web && npx tsc --noEmit && npx eslint . && npx prettier --check . && npx vitest run
+	cd web && PYTHON="$(abspath $(BIN)/python)" scripts/api.sh --check
+
+test-browser: $(VENV)/.testing $(EDITOR) ## Try the editor in a real browser (Debian: apt-get install chromium)
+	cd web && PYTHON="$(abspath $(BIN)/python)" npx playwright test $(ARGS)
 
 check: lint types imports ## Look for mistakes without running anything
 
@@ -51,6 +63,16 @@ docs: $(VENV)/.installed ## Write the generated pages of docs/
 
 clean: ## Remove what these commands made (never your models, pictures or cache)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/results
+
+web/node_modules/.installed: web/package-lock.json
+	@command -v $(NPM) >/dev/null || \
+		{ echo "The editor is built with Node.js 20 or newer, and npm is not there; on Debian: apt-get install npm"; exit 2; }
+	cd web && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(EDITOR): web/node_modules/.installed web/index.html web/vite.config.ts $(shell find web/src web/public -type f)
+	cd web && npx vite build --logLevel warn
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -37,6 +37,13 @@ PAGE_HEADERS = {
 }
 """On pages of ours in place of the above."""
 
+EDITOR_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""On the editor: its own scripts and styles, its own server, and pictures that are made or dropped in the page."""
+
 OPEN = frozenset(("/health",))
 """Paths that need no token."""
 PAGE = "/"

@@ -1,27 +1,44 @@
-"""What a browser gets first: the page at the root, for which a link with the token leaves a cookie."""
+"""What a browser gets: the editor at the root, for which a link with the token leaves a cookie, and its parts.
+
+The editor is built from web/ into graphgen/server/static. Where it is not there, the page says how to build it.
+"""
 
 from __future__ import annotations
 
+import mimetypes
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
-from graphgen.server.problems import Trouble
+from graphgen.server.problems import Trouble, missing
 from graphgen.server.route import Route
-from graphgen.server.security import GUARD, PAGE, PAGE_HEADERS
+from graphgen.server.security import EDITOR_HEADERS, GUARD, PAGE, PAGE_HEADERS
 
 _YEAR = 365 * 24 * 3600
+_FOREVER = f"public, max-age={_YEAR}, immutable"
+"""For the editor's parts, whose names hold a digest of what is in them."""
 
 
 async def page(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
-    """Show the page; a `token` in the link becomes a cookie, and leaves the address bar."""
-    return web.Response(
-        body=asset("index.html"),
-        content_type="text/html",
-        charset="utf-8",
-        headers=PAGE_HEADERS,
-    )
+    """Show the editor; a `token` in the link becomes a cookie, and leaves the address bar."""
+    editor = editor_folder().joinpath("index.html")
+    if editor.is_file():
+        body, headers = editor.read_bytes(), EDITOR_HEADERS
+    else:
+        body, headers = asset("index.html"), PAGE_HEADERS
+    return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+
+
+async def part(request: web.Request) -> web.StreamResponse:
+    """Return a part of the editor: a script, a style."""
+    return await _part(request, editor_folder().joinpath("assets"), request.match_info["name"], _FOREVER)
+
+
+async def icon(request: web.Request) -> web.StreamResponse:
+    """Return the editor's icon."""
+    return await _part(request, editor_folder(), "icon.svg", "no-cache")
 
 
 async def style(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
@@ -45,13 +62,35 @@ def enter(request: web.Request) -> web.Response:
     return answer
 
 
+def editor_folder() -> Traversable:
+    """Return where the built editor lies."""
+    return files("graphgen.server").joinpath("static")
+
+
 @cache
 def asset(name: str) -> bytes:
     """Return a file that comes with the server."""
     return files("graphgen.server").joinpath("assets", name).read_bytes()
 
 
+async def _part(request: web.Request, folder: Traversable, name: str, caching: str) -> web.StreamResponse:
+    """Return a file of the editor; only what lies in the folder under that very name."""
+    known = {one.name for one in folder.iterdir()} if folder.is_dir() else frozenset()
+    if name not in known:
+        raise missing("page")
+    media, _ = mimetypes.guess_type(name)
+    answer = web.Response(
+        body=folder.joinpath(name).read_bytes(),
+        content_type=media or "application/octet-stream",
+        headers={**EDITOR_HEADERS, "Cache-Control": caching},
+    )
+    answer.enable_compression()
+    return answer
+
+
 ROUTES = [
     Route("GET", "/", page, {200: "text/html"}),
+    Route("GET", "/assets/{name}", part, {200: "application/octet-stream"}),
+    Route("GET", "/icon.svg", icon, {200: "image/svg+xml"}),
     Route("GET", "/style.css", style, {200: "text/css"}),
 ]

@@ -1,0 +1,52 @@
+/** The whole page: which of its views the address names. */
+
+import { ReactFlowProvider } from "@xyflow/react";
+import { type ReactElement, useEffect, useState } from "react";
+
+import { Canvas } from "./canvas/Canvas";
+import { useWorkspace } from "./canvas/hooks";
+import { SidePanel } from "./panels/SidePanel";
+import { Library } from "./panels/Library";
+import { Notices } from "./panels/Notices";
+import { TopBar } from "./panels/TopBar";
+import { studio } from "./session/studio";
+import { openWorkflow } from "./session/workspace";
+import { notify } from "./session/notices";
+import { wordsOf } from "./api/socket";
+import { routeOf } from "./session/route";
+
+export function App(): ReactElement {
+  const [route, setRoute] = useState(() => routeOf(location.hash));
+  const open = useWorkspace((state) => state.name);
+  useEffect(() => {
+    const onHash = () => setRoute(routeOf(location.hash));
+    window.addEventListener("hashchange", onHash);
+    return () => window.removeEventListener("hashchange", onHash);
+  }, []);
+  useEffect(() => {
+    if (route.view === "library" || route.name === open) return;
+    const info = studio.getState().workflows.find(({ name }) => name === route.name);
+    openWorkflow(route.name, info?.own ?? true).catch((error: unknown) => {
+      notify("error", "failed", { why: wordsOf(error) });
+      location.hash = "";
+    });
+    // a copy takes a new name by itself; that is no reason to load anything
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [route]);
+  return (
+    <>
+      <TopBar route={route} />
+      <main>
+        {route.view === "library" || open === null ? (
+          <Library />
+        ) : (
+          <ReactFlowProvider key={open}>
+            <Canvas />
+            <SidePanel />
+          </ReactFlowProvider>
+        )}
+      </main>
+      <Notices />
+    </>
+  );
+}

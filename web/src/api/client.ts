@@ -1,0 +1,158 @@
+/**
+ * The server, call by call. Types come from its own description (schema.d.ts).
+ *
+ * Every call gives its answer or throws a `Refusal`, which says in words what is wrong.
+ */
+
+import createClient from "openapi-fetch";
+
+import type { Catalogue } from "../model/catalogue";
+import type { Document } from "../model/document";
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type Problem = Schemas["ProblemView"];
+export type Run = Schemas["RunView"];
+export type File_ = Schemas["FileView"];
+export type Checked = Schemas["Checked"];
+export type ParameterInfo = Schemas["ParameterView"];
+export type Submission = Schemas["Submission"];
+export type WorkflowInfo = Schemas["WorkflowView"];
+export type Upload = Schemas["UploadView"];
+export type Model = Schemas["ModelView"];
+export type System = Schemas["System"];
+export type Version = Schemas["VersionView"];
+
+/** Which of a person's tabs this is; the server tells it with what the tab saved. */
+export const TAB = crypto.randomUUID().slice(0, 8);
+
+/** An answer that is not the one asked for. `status` is 0 where the server cannot be reached. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly problems: readonly Problem[] = [],
+  ) {
+    super(message);
+  }
+}
+
+const client = createClient<paths>({
+  baseUrl: location.origin,
+  headers: { "X-Graphgen-Client": TAB },
+  fetch: async (request: Request) => {
+    try {
+      return await fetch(request);
+    } catch {
+      throw new Refusal(0, "the server cannot be reached");
+    }
+  },
+});
+
+interface Answer<T> {
+  readonly data?: T;
+  readonly error?: unknown;
+  readonly response: Response;
+}
+
+/** Return what was asked for. */
+function given<T>({ data, error, response }: Answer<T>): T {
+  if (response.ok) return data as T;
+  const told = (error ?? {}) as Partial<Schemas["ProblemDocument"]>;
+  throw new Refusal(response.status, told.detail ?? (response.statusText || `HTTP ${response.status}`), told.problems);
+}
+
+const etagOf = (response: Response): string => (response.headers.get("ETag") ?? "").replaceAll('"', "");
+
+export const fetchCatalogue = async (): Promise<Catalogue> =>
+  given(await client.GET("/api/nodes")) as unknown as Catalogue;
+
+export const fetchSystem = async (): Promise<System> => given(await client.GET("/api/system"));
+
+export const fetchModels = async (): Promise<readonly Model[]> => given(await client.GET("/api/models")).models;
+
+export const listWorkflows = async (): Promise<readonly WorkflowInfo[]> =>
+  given(await client.GET("/api/workflows")).workflows;
+
+export async function readWorkflow(name: string): Promise<{ document: Document; etag: string }> {
+  const answer = await client.GET("/api/workflows/{name}", { params: { path: { name } } });
+  return { document: given(answer) as unknown as Document, etag: etagOf(answer.response) };
+}
+
+/** Save over the version `seen` (null: there is none yet); returns the new version's etag. */
+export async function saveWorkflow(name: string, document: Document, seen: string | null): Promise<string> {
+  const answer = await client.PUT("/api/workflows/{name}", {
+    params: { path: { name }, header: seen === null ? {} : { "If-Match": `"${seen}"` } },
+    body: document as unknown as Record<string, unknown>,
+  });
+  return given(answer).etag;
+}
+
+export async function deleteWorkflow(name: string, seen: string): Promise<void> {
+  given(
+    await client.DELETE("/api/workflows/{name}", { params: { path: { name }, header: { "If-Match": `"${seen}"` } } }),
+  );
+}
+
+export const listVersions = async (name: string): Promise<readonly Version[]> =>
+  given(await client.GET("/api/workflows/{name}/versions", { params: { path: { name } } })).versions;
+
+export const readVersion = async (name: string, version: number): Promise<Document> =>
+  given(
+    await client.GET("/api/workflows/{name}/versions/{version}", { params: { path: { name, version: `${version}` } } }),
+  ) as unknown as Document;
+
+export const checkWorkflow = async (workflow: Document, signal: AbortSignal): Promise<Checked> =>
+  given(
+    await client.POST("/api/check", {
+      body: { workflow: workflow as unknown as Record<string, unknown>, facts: true },
+      signal,
+    }),
+  );
+
+export const submitRun = async (submission: Submission): Promise<Run> =>
+  given(await client.POST("/api/runs", { body: submission }));
+
+export const listRuns = async (query: { limit?: string; before?: string; status?: string }) =>
+  given(await client.GET("/api/runs", { params: { query } }));
+
+export const readRun = async (run: string): Promise<Run> =>
+  given(await client.GET("/api/runs/{run}", { params: { path: { run } } }));
+
+export const readRunWorkflow = async (run: string): Promise<Document> =>
+  given(await client.GET("/api/runs/{run}/workflow", { params: { path: { run } } })) as unknown as Document;
+
+export async function cancelRun(run: string): Promise<void> {
+  given(await client.DELETE("/api/runs/{run}", { params: { path: { run } } }));
+}
+
+export const runAgain = async (run: string): Promise<Run> =>
+  given(await client.POST("/api/runs/{run}/again", { params: { path: { run } } }));
+
+export async function moveRun(run: string, place: { priority?: number; before?: string }): Promise<void> {
+  given(await client.PATCH("/api/runs/{run}", { params: { path: { run } }, body: place }));
+}
+
+export const readQueue = async () => given(await client.GET("/api/queue"));
+
+export async function upload(file: Blob, name: string): Promise<Upload> {
+  const response = await fetch(`/api/uploads?name=${encodeURIComponent(name)}`, {
+    method: "POST",
+    body: file,
+    headers: { "Content-Type": "application/octet-stream", "X-Graphgen-Client": TAB },
+  });
+  const body: unknown = await response.json();
+  return response.ok ? given({ data: body as Upload, response }) : given({ error: body, response });
+}
+
+/** Return the workflow that a picture made by graphgen carries, given the address of the picture. */
+export async function carriedWorkflow(
+  url: string,
+): Promise<{ workflow: Document; parameters: Record<string, unknown> }> {
+  const response = await fetch(`${url}/workflow`);
+  const body: unknown = await response.json();
+  return given(response.ok ? { data: body, response } : { error: body, response }) as {
+    workflow: Document;
+    parameters: Record<string, unknown>;
+  };
+}

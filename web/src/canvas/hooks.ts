@@ -1,0 +1,30 @@
+/** What components read of the stores. */
+
+import { useMemo } from "react";
+import { useStore } from "zustand";
+
+import type { NodeRun } from "../model/runs";
+import { documentOf, editor, type EditorState, scopeOf, shownGraph } from "../model/editor";
+import type { Graph, Document, Scope } from "../model/document";
+import { type Problem } from "../api/client";
+import { studio, type Studio } from "../session/studio";
+import { workspace, type Workspace } from "../session/workspace";
+
+export const useEditor = <T>(read: (state: EditorState) => T): T => useStore(editor, read);
+export const useStudio = <T>(read: (state: Studio) => T): T => useStore(studio, read);
+export const useWorkspace = <T>(read: (state: Workspace) => T): T => useStore(workspace, read);
+export const useGraph = (): Graph => useEditor(shownGraph);
+export const useDocument = (): Document => useEditor(documentOf);
+export const useScope = (): Scope => useEditor(scopeOf);
+
+/** Return how a node stands in the shown run. */
+export const useNodeRun = (name: string): NodeRun | undefined => useStudio((state) => state.run?.nodes[name]);
+
+/** Return what is wrong at a node. */
+export function useProblems(name: string): readonly Problem[] {
+  const checked = useStudio((state) => state.checked);
+  return useMemo(
+    () => checked?.problems.filter(({ place }) => place === name || place.startsWith(`${name}.`)) ?? [],
+    [checked, name],
+  );
+}

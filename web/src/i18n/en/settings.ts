@@ -1,0 +1,6 @@
+/** What is said about settings and parameters. */
+
+export const settings = {
+  moreSettings: "{count} more",
+  fewerSettings: "fewer",
+} as const;

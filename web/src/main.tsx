@@ -1,0 +1,42 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import "@xyflow/react/dist/style.css";
+import "./styles/theme.css";
+import "./styles/page.css";
+import "./styles/canvas.css";
+import "./styles/panels.css";
+
+import { App } from "./App";
+import { listenForKeys } from "./commands";
+import { language, say } from "./i18n";
+import { freeName } from "./model/names";
+import { hashOf } from "./session/route";
+import { startStudio, studio } from "./session/studio";
+import { saveChanges, workspace } from "./session/workspace";
+
+const root = createRoot(document.getElementById("root")!);
+const code = language.getState().code;
+document.documentElement.lang = code;
+
+saveChanges((name) => {
+  const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
+  return freeName(say(code, "copyOf", { name }), taken);
+});
+workspace.subscribe(({ name }, before) => {
+  // a copy of an example goes on under its own address
+  if (name !== null && before.name !== null && name !== before.name)
+    history.replaceState(null, "", hashOf("graph", name));
+});
+
+listenForKeys();
+startStudio().then(
+  () =>
+    root.render(
+      <StrictMode>
+        <App />
+      </StrictMode>,
+    ),
+  (error: unknown) =>
+    root.render(<p className="page-error">{String(error instanceof Error ? error.message : error)}</p>),
+);

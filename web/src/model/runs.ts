@@ -1,0 +1,127 @@
+/**
+ * What runs tell: for each run how it stands, and for each of its nodes what it does and shows.
+ *
+ * In: the server's events. Out: a frozen state for each node, replaced only when that node's changes, so that a node on
+ * the canvas is drawn again only when there is something new about it.
+ */
+
+export type NodeStatus = "queued" | "running" | "waiting" | "done" | "cached" | "failed" | "skipped";
+
+/** How a node stands in a run. `progress` is 0..1, `step` what it counts. */
+export interface NodeRun {
+  readonly status: NodeStatus;
+  readonly done?: number;
+  readonly total?: number;
+  readonly stage?: string;
+  readonly seconds?: number;
+  /** The address of a picture of what it works on, or made. */
+  readonly preview?: string;
+  readonly summaries?: Readonly<Record<string, string>>;
+  readonly message?: string;
+  readonly errorType?: string;
+  readonly traceback?: string;
+  readonly because?: string;
+  readonly logs?: readonly { readonly level: string; readonly message: string }[];
+}
+
+export type RunStatus = "queued" | "running" | "done" | "failed" | "cancelled";
+
+export interface RunState {
+  readonly id: string;
+  readonly status: RunStatus;
+  readonly nodes: Readonly<Record<string, NodeRun>>;
+  readonly total: number;
+  readonly seconds: number;
+  readonly started: number | null;
+  readonly ended: number | null;
+}
+
+/** An event as the server sends it. */
+export interface RunEvent {
+  readonly event: string;
+  readonly run?: string;
+  readonly node?: string;
+  readonly time?: number;
+  readonly [key: string]: unknown;
+}
+
+/** Return a run of which nothing is known but that it is in line. */
+export function queued(id: string): RunState {
+  return { id, status: "queued", nodes: {}, total: 0, seconds: 0, started: null, ended: null };
+}
+
+/** Return how a run stands after an event; the same where the event says nothing of it. */
+export function advance(run: RunState, event: RunEvent): RunState {
+  const time = event.time ?? 0;
+  switch (event.event) {
+    case "run_queued":
+    case "run_interrupted":
+      return queued(run.id);
+    case "run_started": {
+      const { nodes, seconds } = event as unknown as { nodes: number; seconds: number };
+      return { ...run, status: "running", total: nodes, seconds, started: time, nodes: {} };
+    }
+    case "run_finished":
+      return { ...run, status: event.status as RunStatus, ended: time, nodes: settle(run.nodes) };
+    case "run_refused":
+      return { ...run, status: "failed", ended: time };
+    case "run_cancelled":
+      return { ...run, status: "cancelled", ended: time };
+  }
+  if (!event.node) return run;
+  const before = run.nodes[event.node];
+  const after = advanceNode(before, event);
+  return after === before || !after ? run : { ...run, nodes: { ...run.nodes, [event.node]: after } };
+}
+
+function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | undefined {
+  const told = event as unknown as Required<NodeRun> & {
+    level: string;
+    data: string;
+    media_type: string;
+    type: string;
+  };
+  switch (event.event) {
+    case "node_started":
+      return { status: "running" };
+    case "node_waiting":
+      return { ...before, status: "waiting" };
+    case "node_progress":
+      return { ...before, status: "running", done: told.done, total: told.total, stage: told.stage };
+    case "node_preview":
+      return { status: "running", ...before, preview: `data:${told.media_type};base64,${told.data}` };
+    case "node_partial":
+      return { status: "running", ...before, summaries: told.summaries };
+    case "node_cached":
+      return { ...(before?.preview ? { preview: before.preview } : {}), status: "cached" };
+    case "node_finished":
+      return {
+        status: "done",
+        seconds: told.seconds,
+        summaries: told.summaries,
+        ...(before?.preview ? { preview: before.preview } : {}),
+        ...(before?.logs ? { logs: before.logs } : {}),
+      };
+    case "node_failed":
+      return { status: "failed", message: told.message, errorType: told.type, traceback: told.traceback };
+    case "node_skipped":
+      return { status: "skipped", because: told.because };
+    case "node_log":
+      return {
+        status: "running",
+        ...before,
+        logs: [...(before?.logs ?? []).slice(-19), { level: told.level, message: told.message }],
+      };
+    default:
+      return before;
+  }
+}
+
+/** What was still at work when a run ended is not any more. */
+function settle(nodes: RunState["nodes"]): RunState["nodes"] {
+  const open = ([, node]: [string, NodeRun]) => node.status === "running" || node.status === "waiting";
+  if (!Object.entries(nodes).some(open)) return nodes;
+  return Object.fromEntries(
+    Object.entries(nodes).map((entry) => (open(entry) ? [entry[0], { ...entry[1], status: "skipped" }] : entry)),
+  );
+}

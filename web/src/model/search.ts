@@ -1,0 +1,90 @@
+/** Find nodes by a few letters of their names, and by what would fit a wire. */
+
+import { type Catalogue, inputsOf, type NodeSpec, settingType } from "./catalogue";
+import { judge } from "./types";
+
+/** The loose end of a wire: what it carries out of a node, or what it must bring into one. */
+export interface LooseEnd {
+  readonly side: "in" | "out";
+  readonly type: string;
+}
+
+/** A node that was found; `socket` is where a loose end fits best. */
+export interface Found {
+  readonly spec: NodeSpec;
+  readonly socket: string | null;
+  readonly score: number;
+}
+
+/** List the nodes that match a text, the best first; with a loose end, those alone that it fits. */
+export function search(
+  catalogue: Catalogue,
+  specs: Iterable<NodeSpec>,
+  text: string,
+  end: LooseEnd | null,
+): readonly Found[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const found: Found[] = [];
+  for (const spec of specs) {
+    const score = rate(spec, words);
+    if (score === 0) continue;
+    const socket = end ? socketFor(catalogue, spec, end) : null;
+    if (end && !socket) continue;
+    found.push({ spec, socket: socket?.name ?? null, score: score + (socket?.exact ? 0.5 : 0) });
+  }
+  return found.sort((one, other) => other.score - one.score || one.spec.id.localeCompare(other.spec.id));
+}
+
+/** Rate a node by words, all of which must be found somewhere; 0 is no match. */
+function rate(spec: NodeSpec, words: readonly string[]): number {
+  const [title, id, about] = [spec.title.toLowerCase(), spec.id.toLowerCase(), spec.description.toLowerCase()];
+  let total = 1;
+  for (const word of words) {
+    const score =
+      title === word || id === word
+        ? 12
+        : title.startsWith(word) || id.split(".")[1]?.startsWith(word)
+          ? 8
+          : title.includes(word) || id.includes(word)
+            ? 5
+            : isSubsequence(word, title)
+              ? 2
+              : about.includes(word)
+                ? 1
+                : 0;
+    if (score === 0) return 0;
+    total += score;
+  }
+  return total;
+}
+
+function isSubsequence(word: string, text: string): boolean {
+  let at = 0;
+  for (const letter of text) if (letter === word[at]) at += 1;
+  return at === word.length;
+}
+
+/** Return the socket of a node into which a loose end fits: one of the very type before one that converts. */
+export function socketFor(
+  catalogue: Catalogue,
+  spec: NodeSpec,
+  end: LooseEnd,
+): { readonly name: string; readonly exact: boolean; readonly many: boolean } | null {
+  const settings = spec.settings.properties ?? {};
+  const sockets =
+    end.side === "in"
+      ? spec.outputs.map(({ name, type }) => ({ name, type, many: false }))
+      : [
+          ...inputsOf({ type: spec.id }, spec).map(({ name, type, many }) => ({ name, type, many })),
+          ...spec.wireable.map((name) => ({ name, type: settingType(settings[name] ?? {}), many: false })),
+        ];
+  let best: { name: string; exact: boolean; many: boolean } | null = null;
+  for (const { name, type, many } of sockets) {
+    const fit = end.side === "in" ? judge(type, end.type, catalogue.types) : judge(end.type, type, catalogue.types);
+    if (!fit.ok) continue;
+    const exact = !fit.conversion && type.replace("?", "") === end.type.replace("?", "");
+    if (exact) return { name, exact, many };
+    best ??= { name, exact, many };
+  }
+  return best;
+}

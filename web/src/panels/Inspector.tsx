@@ -1,0 +1,65 @@
+/** All about the selected node: what it is for, every setting, what is wrong with it, what it said. */
+
+import type { ReactElement } from "react";
+
+import { useDocument, useEditor, useGraph, useNodeRun, useProblems, useStudio } from "../canvas/hooks";
+import { useSay } from "../i18n";
+import { specOf } from "../model/catalogue";
+import { setSetting } from "../model/edits";
+import { editor } from "../model/editor";
+import { Setting } from "../widgets/Setting";
+
+export function Inspector(): ReactElement {
+  const say = useSay();
+  const name = useEditor(({ selected }) => (selected.size === 1 ? [...selected][0]! : null));
+  const graph = useGraph();
+  if (name === null || !graph.nodes[name]) return <p className="side-empty">{say("nothingSelected")}</p>;
+  return <NodeDetails key={name} name={name} />;
+}
+
+function NodeDetails({ name }: { readonly name: string }): ReactElement {
+  const node = useGraph().nodes[name]!;
+  const document = useDocument();
+  const spec = specOf(
+    useStudio((state) => state.catalogue),
+    document,
+    node.type,
+  );
+  const problems = useProblems(name);
+  const run = useNodeRun(name);
+  return (
+    <section className="details">
+      <h2>{spec?.title ?? node.type}</h2>
+      <p className="details-type">
+        {name} · {node.type}
+      </p>
+      {problems.map(({ place, message, cure }) => (
+        <p key={place + message} className="details-problem">
+          <strong>{place}</strong> {message}
+          {cure && <small>{cure}</small>}
+        </p>
+      ))}
+      {run?.status === "failed" && <p className="details-problem">{run.message}</p>}
+      {Object.entries(spec?.settings.properties ?? {})
+        .filter(([setting]) => node.inputs?.[setting] === undefined)
+        .map(([setting, schema]) => (
+          <div key={setting} className="details-setting">
+            <Setting
+              id={`details.${name}.${setting}`}
+              name={setting}
+              schema={schema}
+              value={node.settings?.[setting]}
+              problem={problems.find(({ place }) => place.startsWith(`${name}.${setting}`))?.message}
+              onChange={(value) =>
+                editor
+                  .getState()
+                  .edit(`set ${setting}`, (graph) => setSetting(graph, name, setting, value), `set ${name}.${setting}`)
+              }
+            />
+            <small>{schema.description}</small>
+          </div>
+        ))}
+      <div className="details-text">{spec?.description}</div>
+    </section>
+  );
+}

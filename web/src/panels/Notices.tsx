@@ -1,0 +1,23 @@
+import type { ReactElement } from "react";
+import { useStore } from "zustand";
+
+import { useSay } from "../i18n";
+import { dismiss, notices } from "../session/notices";
+
+/** Show notices, and tell screen readers of them. */
+export function Notices(): ReactElement {
+  const list = useStore(notices, (state) => state.list);
+  const say = useSay();
+  return (
+    <div className="notices" role="log" aria-live="polite">
+      {list.map(({ id, level, key, values }) => (
+        <p key={id} className={`notice notice-${level}`}>
+          <span>{say(key, values)}</span>
+          <button type="button" aria-label={say("close")} onClick={() => dismiss(id)}>
+            ×
+          </button>
+        </p>
+      ))}
+    </div>
+  );
+}

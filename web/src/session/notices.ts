@@ -1,0 +1,28 @@
+/** Short notices to the person, shown for a while: a message's key, and what is put into it. */
+
+import { createStore } from "zustand/vanilla";
+
+import type { MessageKey } from "../i18n/en";
+
+export interface Notice {
+  readonly id: number;
+  readonly level: "info" | "warning" | "error";
+  readonly key: MessageKey;
+  readonly values: Readonly<Record<string, string | number>>;
+}
+
+export const notices = createStore<{ readonly list: readonly Notice[] }>()(() => ({ list: [] }));
+
+let last = 0;
+
+/** Show a notice; errors stay until they are closed. */
+export function notify(level: Notice["level"], key: MessageKey, values: Notice["values"] = {}): void {
+  const id = (last += 1);
+  notices.setState(({ list }) => ({ list: [...list.slice(-4), { id, level, key, values }] }));
+  if (level !== "error") window.setTimeout(() => dismiss(id), 6000);
+}
+
+/** Close a notice. */
+export function dismiss(id: number): void {
+  notices.setState(({ list }) => ({ list: list.filter((notice) => notice.id !== id) }));
+}

@@ -296,8 +296,9 @@ def check_numbers(value: Tensor, source: Source, part: Part) -> None:
 def made_of(tensor: Tensor, source: Source) -> Tensor:
     """Return what a source makes of a stored tensor."""
     if source.pieces > 1:
-        rows = len(tensor) // source.pieces
-        tensor = tensor.narrow(0, source.piece * rows, source.span * rows)
+        rows = len(tensor) // (source.pieces * source.groups)
+        grouped = tensor.reshape(source.groups, source.pieces * rows, *tensor.shape[1:])
+        tensor = grouped.narrow(1, source.piece * rows, source.span * rows).flatten(0, 1)
     if source.swap:
         first, second = tensor.chunk(2)
         tensor = torch.cat([second, first])

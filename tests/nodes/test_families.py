@@ -386,9 +386,11 @@ def test_networks_with_other_scales_are_refused(marker: str, tmp_path: Path) -> 
 def test_unknown_betas(tmp_path: Path) -> None:
     folder = shutil.copytree(shared_tiny("sd1").folder, tmp_path / "sd1")
     told = folder / "scheduler" / "scheduler_config.json"
-    told.write_text(json.dumps({"beta_schedule": "squaredcos_cap_v2"}))
-    with pytest.raises(CheckpointError, match=r"squaredcos_cap_v2.*linear and scaled_linear"):
+    told.write_text(json.dumps({"beta_schedule": "sigmoid"}))
+    with pytest.raises(CheckpointError, match=r"'sigmoid'.*linear, scaled_linear, cosine, squaredcos_cap_v2"):
         denoiser_handle(open_checkpoint(folder))
+    told.write_text(json.dumps({"beta_schedule": "squaredcos_cap_v2"}))
+    assert denoiser_handle(open_checkpoint(folder)).path == VariancePreserving(0.0001, 0.02, "cosine")
 
 
 # --- parts by themselves --------------------------------------------------------------------------------------------

@@ -91,6 +91,19 @@ def test_the_chain_is_that_of_diffusers(kind: str) -> None:
     np.testing.assert_allclose(path.sigmas, np.sqrt((1 - alpha_bar) / alpha_bar), rtol=2e-5)
 
 
+def test_the_cosine_chain_is_its_closed_form_but_for_the_last_step() -> None:
+    """Nichol and Dhariwal 2021, equation 17; and that of diffusers, in single precision."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    path = VariancePreserving(beta_schedule="cosine", timesteps=400)
+    found = 1 / (1 + np.array(path.sigmas) ** 2)
+    squares = np.cos((np.arange(401) / 400 + 0.008) / 1.008 * np.pi / 2) ** 2
+    np.testing.assert_allclose(found[:-1], squares[1:-1] / squares[0], rtol=1e-12)
+    assert found[-1] == pytest.approx(found[-2] * 0.001, rel=1e-9)
+    theirs = DDIMScheduler(beta_schedule="squaredcos_cap_v2", num_train_timesteps=400).alphas_cumprod
+    np.testing.assert_allclose(found, theirs, atol=1e-6)
+
+
 def test_zero_terminal_snr_is_that_of_diffusers() -> None:
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 

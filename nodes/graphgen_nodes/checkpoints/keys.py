@@ -22,7 +22,8 @@ class Rule:
     Several targets: the tensor is that many equal pieces along its first dimension (a fused query, key and value), or,
     with `spans`, each target takes so many of their sum; where it is `shared`, each of them is the whole tensor. None:
     the network does not use it. `swap` exchanges the two halves of the first dimension (shift, scale becomes scale,
-    shift); `matrix` drops the trailing ones of a 1x1 convolution's weight; `transpose` exchanges a matrix's sides.
+    shift); where it has several `groups`, equal parts, each of them is cut into the pieces; `matrix` drops the trailing
+    ones of a 1x1 convolution's weight; `transpose` exchanges a matrix's sides.
     """
 
     source: str
@@ -32,13 +33,15 @@ class Rule:
     shared: bool = False
     transpose: bool = False
     spans: tuple[int, ...] = ()
+    groups: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """How a network's tensor is made: of which of the checkpoint's tensors, which part of it, and what is done to it.
 
-    The part is `span` of `pieces` equal pieces along the first dimension, from the piece `piece` on.
+    The part is `span` of `pieces` equal pieces along the first dimension, from the piece `piece` on, of each of its
+    `groups` equal parts.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Source:
     swap: bool = False
     transpose: bool = False
     span: int = 1
+    groups: int = 1
 
 
 def translate(shapes: Mapping[str, Shape], rules: Iterable[Rule], place: str) -> dict[str, Source]:
@@ -95,7 +99,7 @@ def _apply(rule: Rule, rest: str, name: str, shape: Shape, place: str) -> Iterab
     targets = (rule.target,) if isinstance(rule.target, str) else rule.target or ()
     spans = rule.spans or (1,) * (1 if rule.shared else len(targets))
     pieces = sum(spans)
-    even = pieces * (2 if rule.swap else 1)
+    even = pieces * rule.groups * (2 if rule.swap else 1)
     if even > 1 and (not shape or shape[0] % even):
         raise CheckpointError(f"{place}: tensor {name!r} of shape {shape} does not split into {even} equal pieces")
     if rule.matrix and len(shape) > 2 and set(shape[2:]) == {1}:
@@ -104,4 +108,7 @@ def _apply(rule: Rule, rest: str, name: str, shape: Shape, place: str) -> Iterab
     for target, (piece, span) in zip(targets, parts * len(targets) if rule.shared else parts, strict=False):
         part = (shape[0] * span // pieces, *shape[1:]) if pieces > 1 else shape
         part = part[::-1] if rule.transpose else part
-        yield (target + rest).lstrip("."), Source(name, part, piece, pieces, rule.swap, rule.transpose, span)
+        yield (
+            (target + rest).lstrip("."),
+            Source(name, part, piece, pieces, rule.swap, rule.transpose, span, rule.groups),
+        )

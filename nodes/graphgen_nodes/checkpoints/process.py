@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config
-from graphgen_nodes.sampling.paths import Flow, Path, VariancePreserving
+from graphgen_nodes.sampling.paths import BetaSchedule, Flow, Path, VariancePreserving
 from graphgen_nodes.sockets import Prediction
 
 SPELLINGS: Mapping[str, Prediction] = {
@@ -30,6 +30,14 @@ MARKERS = ("v_pred", "ztsnr")
 
 EDM_MARKERS = ("edm_mean", "edm_vpred.sigma_max")
 """Tensors beside a network that wants the input and output scales of Karras et al. 2022 (Playground 2.5, CosXL)."""
+
+BETAS: Mapping[str, BetaSchedule] = {
+    "linear": "linear",
+    "scaled_linear": "scaled_linear",
+    "cosine": "cosine",
+    "squaredcos_cap_v2": "cosine",
+}
+"""What graphgen and diffusers call the ways of spacing betas."""
 
 SCHEDULER_BETAS = VariancePreserving(0.0001, 0.02, "linear", 1000)
 """What diffusers' schedulers take where their configuration is silent."""
@@ -73,10 +81,11 @@ def noise_path(scheduler: Config | None, prediction: Prediction, usual: Path) ->
         flow = usual if isinstance(usual, Flow) and scheduler is None else Flow()
         return Flow(shift=number(told, "shift", flow.shift), timesteps=steps(told, flow.timesteps))
     betas = usual if isinstance(usual, VariancePreserving) and scheduler is None else SCHEDULER_BETAS
-    schedule = told.get("beta_schedule", betas.beta_schedule)
-    if schedule not in ("linear", "scaled_linear") or told.get("trained_betas") is not None:
+    schedule = BETAS.get(str(told.get("beta_schedule", betas.beta_schedule)))
+    if schedule is None or told.get("trained_betas") is not None:
         raise CheckpointError(
-            f"scheduler_config.json: beta_schedule is {schedule!r}; graphgen knows linear and scaled_linear"
+            f"scheduler_config.json: beta_schedule is {told.get('beta_schedule')!r}; graphgen knows "
+            f"{', '.join(BETAS)}, without betas of its own"
         )
     return VariancePreserving(
         beta_start=number(told, "beta_start", betas.beta_start),

@@ -80,6 +80,8 @@ class Family(ABC):
     """Networks, in files of their own, that make its denoiser follow a picture; each is a `ControlArchitecture`."""
     empty_prompt: ClassVar[EmptyPrompt] = "encoded"
     """What a prompt without words is to its denoiser, unless a folder's model_index.json says it."""
+    null_class: ClassVar[bool] = True
+    """Whether those of its denoisers that are told a class know one for no class, the one after the last."""
     picture_numbers: ClassVar[tuple[str, ...]] = ()
     """What `conditioning.size` can tell its denoiser, by that node's settings."""
 

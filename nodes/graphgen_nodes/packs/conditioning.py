@@ -41,6 +41,14 @@ def _labelled(known: Known) -> dict[str, Facts]:
 def _label(text: str, classes: int, names: Path | None, family: str) -> int:
     if not classes:
         raise Refusal(f"is of {family}, which takes no class label", at="denoiser", cure="tell it by text.encode")
+    found = families().get(family)
+    if found is not None and not found.null_class and not text.strip():
+        raise Refusal(
+            f"is empty, but models of {family} know no null class",
+            at="label",
+            allowed=f"0 to {classes - 1}",
+            cure="choose a class, and guide without a negative prompt (guiders.none)",
+        )
     with refusing("label"):
         return label_of(text, classes, names)
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import mul
 from typing import Literal
+
+BetaSchedule = Literal["linear", "scaled_linear", "cosine"]
 
 
 class Path(ABC):
@@ -82,6 +85,8 @@ class Path(ABC):
 class VariancePreserving(Path):
     """DDPM's discrete chain (Ho et al. 2020): `betas` from beta_start to beta_end over `timesteps` steps.
 
+    Or those of Nichol and Dhariwal (2021, equation 17) where the schedule is `cosine`, which has no ends of its own.
+
     Samplers see it in the scaled coordinates of Karras et al. 2022, where alpha is 1 and
     sigma = sqrt((1 - alpha_bar) / alpha_bar); the denoiser rescales its input by 1 / sqrt(1 + sigma^2).
     `zero_terminal_snr` rescales the chain so that it ends at pure noise (Lin et al. 2024, algorithm 1), for networks
@@ -90,7 +95,7 @@ class VariancePreserving(Path):
 
     beta_start: float = 0.00085
     beta_end: float = 0.012
-    beta_schedule: Literal["linear", "scaled_linear"] = "scaled_linear"
+    beta_schedule: BetaSchedule = "scaled_linear"
     timesteps: int = 1000
     zero_terminal_snr: bool = False
 
@@ -272,6 +277,9 @@ class SizedFlow(Flow):
         return Flow(math.exp(self.base_mu + slope * (cells / self.cells - self.base_tokens)), self.timesteps)
 
 
+MOST_BETA = 0.999
+"""The most that the cosine schedule lets a step take away (Nichol and Dhariwal 2021)."""
+
 LEAST_ALPHA_BAR = 2**-24
 """What stands for an alpha_bar of 0, whose sigma would be infinite; sigma is 4096."""
 
@@ -279,12 +287,21 @@ LEAST_ALPHA_BAR = 2**-24
 @lru_cache(maxsize=64)
 def _chain_sigmas(path: VariancePreserving) -> tuple[float, ...]:
     """Return sqrt((1 - alpha_bar) / alpha_bar) for each timestep, in double precision."""
-    power = {"linear": 1, "scaled_linear": 2}[path.beta_schedule]
-    first, last = path.beta_start ** (1 / power), path.beta_end ** (1 / power)
-    betas = ((first + (last - first) * k / (path.timesteps - 1)) ** power for k in range(path.timesteps))
-    alpha_bars = list(accumulate((1 - beta for beta in betas), mul))
+    alpha_bars = list(accumulate((1 - beta for beta in _betas(path)), mul))
     if path.zero_terminal_snr:
         most, least = math.sqrt(alpha_bars[0]), math.sqrt(alpha_bars[-1])
         rescaled = ((math.sqrt(alpha_bar) - least) * most / (most - least) for alpha_bar in alpha_bars)
         alpha_bars = [max(alpha**2, LEAST_ALPHA_BAR) for alpha in rescaled]
     return tuple(math.sqrt((1 - alpha_bar) / alpha_bar) for alpha_bar in alpha_bars)
+
+
+def _betas(path: VariancePreserving) -> Iterator[float]:
+    """Yield the share of the variance that each step replaces by noise."""
+    count = path.timesteps
+    if path.beta_schedule == "cosine":
+        levels = [math.cos((k / count + 0.008) / 1.008 * math.pi / 2) ** 2 for k in range(count + 1)]
+        yield from (min(1 - after / before, MOST_BETA) for before, after in pairwise(levels))
+        return
+    power = {"linear": 1, "scaled_linear": 2}[path.beta_schedule]
+    first, last = path.beta_start ** (1 / power), path.beta_end ** (1 / power)
+    yield from ((first + (last - first) * k / (count - 1)) ** power for k in range(count))

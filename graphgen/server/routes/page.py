@@ -33,12 +33,12 @@ async def page(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a 
 
 async def part(request: web.Request) -> web.StreamResponse:
     """Return a part of the editor: a script, a style."""
-    return await _part(request, editor_folder().joinpath("assets"), request.match_info["name"], _FOREVER)
+    return _part(editor_folder().joinpath("assets"), request.match_info["name"], _FOREVER)
 
 
 async def icon(request: web.Request) -> web.StreamResponse:
     """Return the editor's icon."""
-    return await _part(request, editor_folder(), "icon.svg", "no-cache")
+    return _part(editor_folder(), "icon.svg", "no-cache")
 
 
 async def style(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
@@ -73,7 +73,7 @@ def asset(name: str) -> bytes:
     return files("graphgen.server").joinpath("assets", name).read_bytes()
 
 
-async def _part(request: web.Request, folder: Traversable, name: str, caching: str) -> web.StreamResponse:
+def _part(folder: Traversable, name: str, caching: str) -> web.StreamResponse:
     """Return a file of the editor; only what lies in the folder under that very name."""
     known = {one.name for one in folder.iterdir()} if folder.is_dir() else frozenset()
     if name not in known:

@@ -36,7 +36,7 @@ async def part(request: web.Request) -> web.StreamResponse:
     return _part(editor_folder().joinpath("assets"), request.match_info["name"], _FOREVER)
 
 
-async def icon(request: web.Request) -> web.StreamResponse:
+async def icon(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
     """Return the editor's icon."""
     return _part(editor_folder(), "icon.svg", "no-cache")
 

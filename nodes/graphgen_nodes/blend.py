@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Blend(WeightPatch):
-    """Moves weights towards another network's: `old + share * (other - old)`, the share times a weight by blocks."""
+    """Moves weights towards another network's: `old + ratio * (other - old)`, the ratio times a weight by blocks."""
 
     other: Weights
-    share: float
+    ratio: float
     blocks: Blocks = ()
 
     def files(self) -> Sequence[Path]:
@@ -46,17 +46,17 @@ class Blend(WeightPatch):
         inner = component.slot.architecture.names_in(component.module, sources)
         edits: dict[str, Edit] = {}
         for name, _ in component.module.named_parameters():
-            source, share = sources[inner[name]], self.share * weight_of(self.blocks, inner[name])
+            source, ratio = sources[inner[name]], self.ratio * weight_of(self.blocks, inner[name])
             file, stored = part.places[source.name]
-            if share:
-                edits[name] = partial(_blended, opened[file], stored, source, share)
+            if ratio:
+                edits[name] = partial(_blended, opened[file], stored, source, ratio)
         return edits
 
 
-def _blended(opened: Any, stored: str, source: Source, share: float, old: Tensor) -> Tensor:
+def _blended(opened: Any, stored: str, source: Source, ratio: float, old: Tensor) -> Tensor:
     from graphgen_nodes.weights import made_of
 
-    return old.lerp(made_of(opened.get_tensor(stored), source).to(old.device).float(), share)
+    return old.lerp(made_of(opened.get_tensor(stored), source).to(old.device).float(), ratio)
 
 
 def check_blend(first: Facts, second: Facts) -> None:

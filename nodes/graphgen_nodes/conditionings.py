@@ -64,16 +64,16 @@ def zeros_of(conditioning: AnyConditioning, name: str) -> AnyConditioning:
     return with_tensors(conditioning, {name: torch.zeros_like(found[name])} if name in found else {})
 
 
-def blended(first: AnyConditioning, second: AnyConditioning, share: float) -> AnyConditioning:
-    """Return (1 - share) * first + share * second in all numbers with a point; the rest is the first one's.
+def blended(first: AnyConditioning, second: AnyConditioning, ratio: float) -> AnyConditioning:
+    """Return (1 - ratio) * first + ratio * second in all numbers with a point; the rest is the first one's.
 
-    Shares 0 and 1 are the two themselves.
+    Ratios 0 and 1 are the two themselves.
     """
-    if share in (0, 1):
-        return second if share else first
+    if ratio in (0, 1):
+        return second if ratio else first
     ours, theirs = tensors_of(first), tensors_of(second)
     mixed = {
-        name: (1 - share) * value + share * theirs[name]
+        name: (1 - ratio) * value + ratio * theirs[name]
         for name, value in ours.items()
         if value.is_floating_point() and name in theirs
     }

@@ -67,6 +67,13 @@ def check_range(start: float, end: float) -> None:
         raise Refusal(f"is {start:g}, at or after the end {end:g}", at="start", cure="make start less than end")
 
 
+def check_known_range(known: Known) -> None:
+    """Refuse a range of the schedule that holds nothing, in a node's settings `start` and `end` as far as known."""
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    if start is not None and end is not None:
+        check_range(start, end)
+
+
 def kept(facts: Facts, *names: str) -> Facts:
     """Return those of some facts that are known."""
     return {name: facts[name] for name in names if name in facts}

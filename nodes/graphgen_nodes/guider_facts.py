@@ -6,7 +6,7 @@ from graphgen import Facts, Known, Refusal
 from graphgen_nodes.facts import (
     Infer,
     check_conditioning,
-    check_range,
+    check_known_range,
     check_unconditional,
     guider_facts,
     number_of,
@@ -29,7 +29,7 @@ def guided(known: Known) -> dict[str, Facts]:
         return {"guider": guider_facts(denoiser, {"batch": 1})}
     for name, prompt in prompts.items():
         check_conditioning(denoiser, prompt, at=name)
-    _check_range(known)
+    check_known_range(known)
     return {"guider": guider_facts(denoiser, *prompts.values())}
 
 
@@ -71,7 +71,7 @@ def contrasted(families: tuple[str, ...] = (), cure: str = "") -> Infer:
 
     def infer(known: Known) -> dict[str, Facts]:
         guider, weaker = known.inputs.get("guider", {}), known.inputs.get("weaker", {})
-        _check_range(known)
+        check_known_range(known)
         family = guider.get("family")
         if families and isinstance(family, str) and family not in families:
             message = f"is of {family}, whose network has no such layers"
@@ -86,9 +86,3 @@ def contrasted(families: tuple[str, ...] = (), cure: str = "") -> Infer:
         return {"guider": guider}
 
     return infer
-
-
-def _check_range(known: Known) -> None:
-    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
-    if start is not None and end is not None:
-        check_range(start, end)

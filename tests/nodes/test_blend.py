@@ -44,21 +44,21 @@ def test_weights_lie_between_those_of_two(second: Path, residency: Residency) ->
     """Blend a folder with a single file, whose tensors have other names; go all the way, and not at all."""
     one, other = handle(shared_tiny("sd1").folder), handle(second)
     first, last = weights(residency, one), weights(residency, other)
-    for name, value in weights(residency, merge(one, other, share=0.25)).items():
+    for name, value in weights(residency, merge(one, other, ratio=0.25)).items():
         torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * last[name])
-    whole = weights(residency, merge(one, other, share=1.0))
+    whole = weights(residency, merge(one, other, ratio=1.0))
     assert all(torch.equal(value, last[name]) for name, value in whole.items())
     assert residency.files(merge(one, other)) == sorted({*residency.files(one), second})
-    assert merge(one, other, share=0.0) == one
+    assert merge(one, other, ratio=0.0) == one
     assert all(torch.equal(value, first[name]) for name, value in weights(residency, one).items())
 
 
-def test_shares_by_blocks_and_three_models(second: Path, residency: Residency) -> None:
+def test_ratios_by_blocks_and_three_models(second: Path, residency: Residency) -> None:
     one, other = handle(shared_tiny("sd1").folder), handle(second)
     first, last = weights(residency, one), weights(residency, other)
-    for name, value in weights(residency, merge(one, other, share=0.5, blocks="all 0, up 2")).items():
+    for name, value in weights(residency, merge(one, other, ratio=0.5, blocks="all 0, up 2")).items():
         assert torch.equal(value, last[name] if name.startswith("up_blocks") else first[name])
-    for name, value in weights(residency, merge(merge(one, other, share=0.5), one, share=0.5)).items():
+    for name, value in weights(residency, merge(merge(one, other, ratio=0.5), one, ratio=0.5)).items():
         torch.testing.assert_close(value, 0.75 * first[name] + 0.25 * last[name])
 
 

@@ -18,7 +18,7 @@ from graphgen.errors import WorkflowError
 IP_ADAPTER, ENCODER, CONTROL = "sd1_ip_adapter.safetensors", "image_encoder", "sd1_controlnet"
 
 
-def seeing(plan: dict[str, Any], denoiser: str, scale: float = 1.0) -> str:
+def seeing(plan: dict[str, Any], denoiser: str, strength: float = 1.0) -> str:
     """Add an IP-Adapter that sees the picture to a workflow; return its denoiser."""
     plan["nodes"] |= {
         "shown": N("images.load", {"path": "picture.png"}),
@@ -28,7 +28,7 @@ def seeing(plan: dict[str, Any], denoiser: str, scale: float = 1.0) -> str:
     }
     plan["nodes"]["seeing"] = N(
         "ip_adapter.apply",
-        {"scale": scale},
+        {"strength": strength},
         denoiser=denoiser,
         adapter="adapter.ip_adapter",
         embedding="read.image_embedding",
@@ -114,8 +114,8 @@ def _edited(method: str, *, edit: bool = True, order: str = "") -> Tensor:
     plan = workflow("prompt_to_prompt")
     nodes = plan["nodes"]
     if order == "picture first":
-        nodes["edit"]["inputs"]["denoiser"] = seeing(plan, "model.denoiser", scale=0.7)
-    denoiser = seeing(plan, "edit.denoiser", scale=0.7) if order == "edit first" else "edit.denoiser"
+        nodes["edit"]["inputs"]["denoiser"] = seeing(plan, "model.denoiser", strength=0.7)
+    denoiser = seeing(plan, "edit.denoiser", strength=0.7) if order == "edit first" else "edit.denoiser"
     wires: dict[str, Any] = {"denoiser": denoiser if edit else "model.denoiser", "positive": "edit.conditioning"}
     wires["negative"] = "negative.conditioning"
     if method == "guiders.dual":

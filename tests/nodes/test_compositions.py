@@ -265,17 +265,17 @@ def text(value: float, tokens: int = 3, *, pooled: bool = True) -> TextCondition
 
 
 @given(st.floats(0, 1))
-def test_a_blend_is_between_the_two(share: float) -> None:
-    found = composing.blend(text(1.0), text(3.0), share=share)
+def test_a_blend_is_between_the_two(ratio: float) -> None:
+    found = composing.blend(text(1.0), text(3.0), ratio=ratio)
     assert isinstance(found, TextConditioning)
-    torch.testing.assert_close(found.embeddings, torch.full((1, 3, 8), 1 + 2 * share))
-    torch.testing.assert_close(found.pooled, torch.full((1, 4), -1 - 2 * share))
+    torch.testing.assert_close(found.embeddings, torch.full((1, 3, 8), 1 + 2 * ratio))
+    torch.testing.assert_close(found.pooled, torch.full((1, 4), -1 - 2 * ratio))
 
 
 def test_at_its_ends_a_blend_is_one_of_the_two() -> None:
     one, other = text(1.0), text(3.0)
-    assert composing.blend(one, other, share=0.0) is one
-    assert composing.blend(one, other, share=1.0) is other
+    assert composing.blend(one, other, ratio=0.0) is one
+    assert composing.blend(one, other, ratio=1.0) is other
     with pytest.raises(Refusal, match="has 5 tokens, and the first 3"):
         composing.blend(one, text(1.0, 5))
     with pytest.raises(Refusal, match="is several prompts"):

@@ -218,7 +218,7 @@ def test_every_wire_of_a_model_without_text_carries_what_was_foretold(machine: E
     nodes["model"]["settings"]["path"] = name
     nodes["schedule"]["settings"]["steps"] = 2
     nodes["latent"]["settings"] |= {"width": 64, "height": 64, "batch": 2}
-    nodes["mixed"] = N("latents.blend", {"share": 0.2}, first="sample.latent", second="latent.latent")
+    nodes["mixed"] = N("latents.blend", {"ratio": 0.2}, first="sample.latent", second="latent.latent")
     assert_comes_as_foretold(machine, nodes)
 
 

@@ -206,7 +206,7 @@ def close(found: Tensor, expected: Tensor, name: str) -> None:
     [("plain", "sd1"), ("plus", "sd1"), ("full", "sd1"), ("faceid", "sd1"), ("plain", "sdxl"), ("plus", "sdxl")],
 )
 def test_picture_equals_the_pipeline_s(kind: Kind, arch: Arch, made: Engine) -> None:
-    found = drawn(made, {"path": put(made, kind, arch), "scale": 0.6, "face": kind == "faceid"}, arch=arch)
+    found = drawn(made, {"path": put(made, kind, arch), "strength": 0.6, "face": kind == "faceid"}, arch=arch)
     images: dict[str, Any] = {"ip_adapter_image": [picture(0)]} if kind != "faceid" else FACE
     close(found, reference(arch, [kind], [0.6], images), f"{arch}, {kind}")
     assert float((found - drawn(made, arch=arch)).abs().max()) > 0.01
@@ -214,17 +214,17 @@ def test_picture_equals_the_pipeline_s(kind: Kind, arch: Arch, made: Engine) -> 
 
 @pytest.mark.parametrize("arch", ARCHES)
 def test_the_lora_inside_a_face_adapter_acts_as_the_pipeline_s(arch: Arch, made: Engine) -> None:
-    """It has a scale of its own, in diffusers always 1, and does not depend on the adapter's."""
+    """It has a strength of its own, in diffusers always 1, and does not depend on the adapter's."""
     found = kit.with_lora(kit.adapter("faceid", arch), arch)
     given = {"path": kit.save(made.config.roots.models / f"face_lora_{arch}.safetensors", found).name, "face": True}
-    drew = drawn(made, {**given, "scale": 0.6}, arch=arch)
+    drew = drawn(made, {**given, "strength": 0.6}, arch=arch)
     close(drew, by_pipeline(arch, [found], [0.6], FACE), f"{arch}, faceid with its LoRA")
-    without = drawn(made, {"path": put(made, "faceid", arch), "face": True, "scale": 0.6}, arch=arch)
+    without = drawn(made, {"path": put(made, "faceid", arch), "face": True, "strength": 0.6}, arch=arch)
     assert (drew - without).abs().max() > 0.01
-    assert digest(drawn(made, {**given, "scale": 0.6, "lora_scale": 0.0}, arch=arch)) == digest(without)
-    alone = drawn(made, {**given, "scale": 0.0}, arch=arch)
+    assert digest(drawn(made, {**given, "strength": 0.6, "lora_strength": 0.0}, arch=arch)) == digest(without)
+    alone = drawn(made, {**given, "strength": 0.0}, arch=arch)
     close(alone, by_pipeline(arch, [found], [0.0], FACE), f"{arch}, the LoRA alone")
-    off = drawn(made, {**given, "scale": 0.0, "lora_scale": 0.0}, arch=arch)
+    off = drawn(made, {**given, "strength": 0.0, "lora_strength": 0.0}, arch=arch)
     assert digest(off) == digest(drawn(made, arch=arch))
 
 
@@ -233,8 +233,8 @@ def test_two_adapters_and_several_pictures_equal_the_pipeline_s(made: Engine) ->
     from diffusers.image_processor import IPAdapterMaskProcessor
 
     adapters = [
-        {"path": put(made, "plain", "sd1", 1), "scale": 0.7, "pictures": (0, 1), "mask": ("left", "right")},
-        {"path": put(made, "plus", "sd1", 2), "scale": 0.4, "pictures": (1,), "mask": ("left",)},
+        {"path": put(made, "plain", "sd1", 1), "strength": 0.7, "pictures": (0, 1), "mask": ("left", "right")},
+        {"path": put(made, "plus", "sd1", 2), "strength": 0.4, "pictures": (1,), "mask": ("left",)},
     ]
     masks = IPAdapterMaskProcessor().preprocess([half("left"), half("right")], height=SIZE, width=SIZE)
     both = [masks.reshape(1, 2, SIZE, SIZE), masks[:1].reshape(1, 1, SIZE, SIZE)]
@@ -272,7 +272,7 @@ def test_pictures_are_prepared_as_transformers_does(size: tuple[int, int]) -> No
 def test_what_changes_nothing_is_exact(made: Engine) -> None:
     path = put(made, "plain", "sd1")
     before = digest(drawn(made))
-    assert digest(drawn(made, {"path": path, "scale": 0.0})) == before
+    assert digest(drawn(made, {"path": path, "strength": 0.0})) == before
     assert digest(drawn(made, {"path": path, "blocks": "all 0"})) == before
     whole = digest(drawn(made, {"path": path}))
     assert digest(drawn(made, {"path": path, "blocks": "mid 1"})) == whole
@@ -281,13 +281,13 @@ def test_what_changes_nothing_is_exact(made: Engine) -> None:
 
 
 def test_a_layer_adds_attention_to_pictures(made: Engine) -> None:
-    """Out == out of attention(text) + scale * attention(pictures): the blank ones at rows of negative prompts."""
+    """Out == out of attention(text) + strength * attention(pictures): the blank ones at rows of negative prompts."""
     models = made.config.roots.models
     adapter = kit.adapter("plain", "sd1")
     handle = adapter_handle(open_checkpoint(models / put(made, "plain", "sd1")))
     plain = denoiser_handle(open_checkpoint(models / "sd1"))
     pictures, blank = torch.randn(2, kit.EMBEDDING, generator=torch.Generator().manual_seed(1)), torch.zeros(1, 32)
-    prompt = ImagePrompt(handle, pictures, blank, scale=0.3)
+    prompt = ImagePrompt(handle, pictures, blank, strength=0.3)
     residency = Residency([ModelLoader(), ImagePromptLoader()], Place("cpu", "float32"))
     name = kit.cross_attentions("sd1")[0]
     generator = torch.Generator().manual_seed(0)
@@ -441,7 +441,7 @@ def test_the_workflow_draws_what_a_picture_says(made: Engine) -> None:
     given |= {"width": SIZE, "height": SIZE, "steps": STEPS}
     followed: Any = made.run(WORKFLOW, given).outputs["picture"]
     log = Log()
-    alone: Any = made.run(WORKFLOW, {**given, "scale": 0.0}, listen=log).outputs["picture"]
+    alone: Any = made.run(WORKFLOW, {**given, "strength": 0.0}, listen=log).outputs["picture"]
     assert (followed.pixels - alone.pixels).abs().max() > 0.01
     assert "sample" in log.ran
     assert not {"read", "positive"} & log.ran

@@ -167,7 +167,7 @@ def picture_file(path: Path, seed: int) -> Tensor:
 @torch.no_grad()
 def test_interpolation_is_that_of_the_paper(tmp_path: Path) -> None:
     """Noise both pictures to step t with one noise, mix, denoise: by diffusers' scheduler, in a plain loop."""
-    share, keep = 0.3, 0.5
+    ratio, keep = 0.3, 0.5
     first, second = (picture_file(tmp_path / "inputs" / f"{seed}.png", seed) for seed in (1, 2))
     pipeline = make_pipeline("ddpm", seed=0)
     scheduler = pipeline.scheduler
@@ -176,10 +176,10 @@ def test_interpolation_is_that_of_the_paper(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(SEED)
     noise = torch.randn(first.shape, generator=generator)
     one, other = (scheduler.add_noise(picture, noise, timesteps[:1]) for picture in (first, second))
-    x = (1 - share) * one + share * other
+    x = (1 - ratio) * one + ratio * other
     for timestep in timesteps:
         x = scheduler.step(pipeline.unet(x, timestep).sample, timestep, x, generator=generator).prev_sample
-    found = ours("ddpm_interpolation", None, model="ddpm", first="1.png", second="2.png", share=share, keep=keep)
+    found = ours("ddpm_interpolation", None, model="ddpm", first="1.png", second="2.png", ratio=ratio, keep=keep)
     assert difference(found, (x / 2 + 0.5).clamp(0, 1)) < 5e-4
 
 

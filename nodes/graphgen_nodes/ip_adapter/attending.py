@@ -1,4 +1,4 @@
-"""Attention to pictures beside attention to the prompt: `attention(text) + scale * attention(pictures)`.
+"""Attention to pictures beside attention to the prompt: `attention(text) + strength * attention(pictures)`.
 
 In: an `ImagePrompt`, a denoising network and leases. Out: what stands in for the network. The adapter is needed only
 while a lease begins: keys and values of pictures are the same in all steps.
@@ -55,7 +55,7 @@ class Look:
     seeing: Seeing
     key: Tensor
     value: Tensor
-    scale: float
+    strength: float
     mask: Tensor | None
     fitted: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ class Look:
         negative = self.seeing.negative
         rows = torch.zeros(len(query), dtype=torch.long, device=query.device) if negative is None else negative.long()
         found = scaled_dot_product_attention(query, self.key[rows], self.value[rows])
-        return mixed + self.scale * (found if self.mask is None else found * self._where(query))
+        return mixed + self.strength * (found if self.mask is None else found * self._where(query))
 
     def _where(self, query: Tensor) -> Tensor:
         """Return the mask at the queries, `[1, 1, queries, 1]`."""
@@ -83,13 +83,13 @@ def _add(prompt: ImagePrompt, made: Seeing, adapter: AdapterNetwork) -> None:
     nothing = adapter(prompt.blank.to(reference)).expand(len(seen), -1, -1)
     tokens = torch.stack([seen, nothing])  # [2, pictures, tokens, context]
     for index, (name, layer) in enumerate(attentions(made.module, "attn2").items()):
-        scale = prompt.scale * weight_of(prompt.blocks, name)
-        if not scale:
+        strength = prompt.strength * weight_of(prompt.blocks, name)
+        if not strength:
             continue
         key, value = (matrix(tokens).to(made.dtype) for matrix in (adapter.to_k[index], adapter.to_v[index]))
         for pictures, mask in _groups(len(seen), prompt.masks):
             keys, values = (_heads(states[:, pictures], layer.heads) for states in (key, value))
-            open_attention(layer).changes.append(Look(made, keys, values, scale, mask))
+            open_attention(layer).changes.append(Look(made, keys, values, strength, mask))
 
 
 def _groups(pictures: int, masks: Tensor | None) -> Sequence[tuple[slice, Tensor | None]]:

@@ -31,7 +31,7 @@ class ImagePrompt(BehaviourPatch):
     adapter: IPAdapter
     pictures: Tensor
     blank: Tensor
-    scale: float = 1.0
+    strength: float = 1.0
     blocks: Blocks = ()
     masks: Tensor | None = None
     start: float = 0.0

@@ -46,7 +46,7 @@ def _encoded(known: Known) -> dict[str, Facts]:
     return {"latent": latent_facts(told, sides["width"], sides["height"], count_of(image, "batch"))}
 
 
-@node(category="autoencoder", title="Decode latent", device="gpu", infer=_decoded)
+@node(category="latents", title="Decode latent", device="gpu", infer=_decoded)
 def decode(
     context: Context,
     autoencoder: Model,
@@ -73,7 +73,7 @@ def decode(
     return coding.in_smaller_tiles(context, decoded, tile, longest)
 
 
-@node(category="autoencoder", title="Encode picture", device="gpu", infer=_encoded)
+@node(category="latents", title="Encode picture", device="gpu", infer=_encoded)
 def encode(
     context: Context,
     autoencoder: Model,

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, node
 from graphgen_nodes.compositions import Composition, Region, composed, during, mapped, parts_of, restricted
-from graphgen_nodes.facts import check_range, count_of, kept, same_as
+from graphgen_nodes.facts import check_known_range, check_range, count_of, kept, same_as
+from graphgen_nodes.settings import End, Ratio, Share, Start
 from graphgen_nodes.sockets import Conditioning, LabelConditioning, Mask, TextConditioning
 
-Share = Annotated[float, Field(ge=0, le=1), Slider(step=0.05)]
 Strength = Annotated[
     float, Field(ge=0, le=100, description="How much it counts beside others that act at the same place."), Slider(0.05)
 ]
@@ -104,9 +104,7 @@ def _seen(known: Known) -> Facts:
 
 
 def _within(known: Known) -> dict[str, Facts]:
-    start, end = known.settings.get("start"), known.settings.get("end")
-    if isinstance(start, int | float) and isinstance(end, int | float):
-        check_range(start, end)
+    check_known_range(known)
     return {"conditioning": alike(_wired(known, "conditioning", "otherwise") or {"": {}})}
 
 
@@ -201,8 +199,8 @@ def between(
         Conditioning | None, Field(description="What acts before and after; nothing where it is combined with others.")
     ] = None,
     *,
-    start: Annotated[Share, Field(description="Where it begins, as a share of the schedule.")] = 0.0,
-    end: Annotated[Share, Field(description="Where it ceases.")] = 1.0,
+    start: Start = 0.0,
+    end: End = 1.0,
 ) -> Conditioning:
     """Follow a prompt during a part of the schedule only: first the layout, for example, or only the details."""
     check_range(start, end)
@@ -214,7 +212,7 @@ def between(
     return composed(conditioning.family, parts)
 
 
-@node(category="conditioning", title="Change prompt", cheap=True, infer=_switched)
+@node(category="conditioning", title="Switch prompts", cheap=True, infer=_switched)
 def switch(
     first: Annotated[Conditioning, Field(description="What is followed before.")],
     then: Annotated[Conditioning, Field(description="What is followed from there on.")],
@@ -242,18 +240,18 @@ def _plain(given: Conditioning, at: str) -> TextConditioning:
 
 @node(category="conditioning", title="Blend prompts", infer=_blended)
 def blend(
-    first: Annotated[Conditioning, Field(description="What share 0 is.")],
-    second: Annotated[Conditioning, Field(description="What share 1 is, of equally many tokens.")],
+    first: Annotated[Conditioning, Field(description="What ratio 0 is.")],
+    second: Annotated[Conditioning, Field(description="What ratio 1 is, of equally many tokens.")],
     *,
-    share: Annotated[Share, Field(description="How much of the second.")] = 0.5,
+    ratio: Ratio = 0.5,
 ) -> Conditioning:
-    """Mix what two prompts say, number by number: (1 - share) * first + share * second, the pooled parts as well."""
+    """Mix what two prompts say, number by number: (1 - ratio) * first + ratio * second, the pooled parts as well."""
     one, other = _plain(first, "first"), _plain(second, "second")
     _check_family(one, other, at="second")
     _check_tokens(one.embeddings.shape[1], other.embeddings.shape[1])
     from graphgen_nodes.conditionings import blended
 
-    return blended(one, other, share)
+    return blended(one, other, ratio)
 
 
 @node(category="conditioning", title="Join prompts", infer=_joined)
@@ -269,7 +267,7 @@ def join(
     return joined(one, other)
 
 
-@node(category="conditioning", title="Empty prompt", infer=same_as("conditioning"))
+@node(category="conditioning", title="Zeros for a prompt", infer=same_as("conditioning"))
 def zero(
     conditioning: Given,
     *,

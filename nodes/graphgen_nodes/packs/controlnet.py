@@ -16,8 +16,18 @@ from graphgen_nodes.control.handles import architecture_of, controlnet_handle, k
 from graphgen_nodes.control.modes import mode_of
 from graphgen_nodes.control.patch import Control
 from graphgen_nodes.control.windows import check_steered
-from graphgen_nodes.facts import check_multiple, check_range, count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.facts import (
+    check_known_range,
+    check_multiple,
+    check_range,
+    count_of,
+    file_of,
+    kept,
+    number_of,
+    refusing,
+)
 from graphgen_nodes.families import family
+from graphgen_nodes.settings import End, Start
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Precision
 
 if TYPE_CHECKING:
@@ -110,9 +120,7 @@ def _check_settings(known: Known, network: Facts) -> None:
     if isinstance(modes, Sequence) and isinstance(mode, str):
         with refusing("mode"):
             mode_of(mode, [str(name) for name in modes])
-    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
-    if start is not None and end is not None:
-        check_range(start, end)
+    check_known_range(known)
 
 
 def _architecture(network: Facts) -> ControlArchitecture | None:
@@ -153,7 +161,7 @@ def _refuse_pixels(name: str) -> NoReturn:
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-@node(category="models", title="Load ControlNet", infer=_loaded, fingerprint=_content)
+@node(category="adapters", title="Load ControlNet", infer=_loaded, fingerprint=_content)
 def load(
     context: Context,
     *,
@@ -167,7 +175,7 @@ def load(
     return Loaded(controlnet_handle(open_checkpoint(context.path("models", path)), precision))
 
 
-@node(category="models", title="Apply ControlNet", device="gpu", infer=_applied)
+@node(category="adapters", title="Apply ControlNet", device="gpu", infer=_applied)
 def apply(
     context: Context,
     denoiser: Annotated[Denoiser, Field(description="The denoiser to steer.")],
@@ -185,8 +193,8 @@ def apply(
     strength: Annotated[
         float, Field(ge=-10, le=10, description="How strongly to steer; 0: not at all."), Slider(step=0.05)
     ] = 1.0,
-    start: Annotated[float, Field(ge=0, le=1, description="Where it begins to act, as a share of the steps.")] = 0.0,
-    end: Annotated[float, Field(ge=0, le=1, description="Where it ceases to.")] = 1.0,
+    start: Start = 0.0,
+    end: End = 1.0,
     mode: Annotated[
         str, Field(max_length=40, description="Which kind of picture it is, for a union: canny, depth, pose, tile, ...")
     ] = "",

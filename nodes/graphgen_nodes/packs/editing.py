@@ -71,7 +71,7 @@ def _check_latent(name: object, latent_family: object) -> None:
         )
 
 
-@node(category="editing", title="Show picture", infer=_shown)
+@node(category="editing", title="Show picture to model", infer=_shown)
 def picture(
     conditioning: Prompt,
     latent: Annotated[Latent, Field(description="The picture, encoded without drawing.")],
@@ -92,7 +92,7 @@ def picture(
     return mapped(conditioning, lambda prompt: replace(prompt, beside=beside))
 
 
-@node(category="editing", title="Show masked picture", infer=_shown_masked)
+@node(category="editing", title="Show masked picture to model", infer=_shown_masked)
 def masked_picture(
     conditioning: Prompt,
     latent: Annotated[Latent, Field(description="What is left of the picture, encoded: see editing.erase.")],
@@ -118,7 +118,7 @@ def _deep(known: Known) -> dict[str, Facts]:
     return {"conditioning": _beside_facts(prompt, "depth", shown)}
 
 
-@node(category="editing", title="Show depths", infer=_deep)
+@node(category="editing", title="Show depths to model", infer=_deep)
 def depth(
     conditioning: Prompt,
     latent: Annotated[Latent, Field(description="What will be sampled, for its size: empty, or a picture's.")],
@@ -223,7 +223,7 @@ def _cut(known: Known) -> dict[str, Facts]:
 Side = Annotated[int, Field(ge=8, le=8192, description="Of the part, in pixels.")]
 
 
-@node(category="editing", title="Cut out", infer=_cut)
+@node(category="editing", title="Cut out part", infer=_cut)
 def cut_out(
     image: Annotated[Image, Field(description="The whole picture.")],
     mask: Annotated[Mask, Field(description="1 where to work; of the picture's size.")],
@@ -252,7 +252,7 @@ def _stitched(known: Known) -> dict[str, Facts]:
     return {"image": joined_facts(over, mask, sizeless, channels=count_of(over, "channels"))}
 
 
-@node(category="editing", title="Stitch", infer=_stitched)
+@node(category="editing", title="Stitch part back", infer=_stitched)
 def stitch(
     image: Annotated[Image, Field(description="The part, worked on; of any size.")],
     over: Annotated[Image, Field(description="The whole picture that it was cut out of.")],

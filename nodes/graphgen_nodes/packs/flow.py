@@ -94,13 +94,13 @@ def gate(
     return Chosen(value) if open else NoValue(reason)
 
 
-@node(category="flow", cheap=True, infer=_counted)
+@node(category="flow", title="Collect list", cheap=True, infer=_counted)
 def collect(*items: object) -> Collected:
     """Make a list of values, in the order of their wires."""
     return Collected(list(items))
 
 
-@node(category="flow", cheap=True, infer=_picked)
+@node(category="flow", title="Pick from list", cheap=True, infer=_picked)
 def pick(
     items: list[object], *, index: Annotated[int, Field(description="From 0; -1 is the last.")] = 0
 ) -> Chosen | NoValue:
@@ -110,7 +110,7 @@ def pick(
     return Chosen(items[index])
 
 
-@node(category="flow", cheap=True, infer=_listed)
+@node(category="flow", title="List of numbers", cheap=True, infer=_listed)
 def numbers(
     *,
     start: Annotated[int, Field(description="The first number.")] = 0,
@@ -121,7 +121,7 @@ def numbers(
     return Numbers([start + step * index for index in range(count)])
 
 
-@node(category="flow", cheap=True, infer=_written)
+@node(category="flow", title="List of texts", cheap=True, infer=_written)
 def texts(*, lines: Annotated[list[str], Field(description="The texts.")]) -> Texts:
     """List texts: prompts to try, say."""
     return Texts(lines)

@@ -24,6 +24,7 @@ from graphgen_nodes.sampling.guiders import (
     ThresholdedGuidance,
     ZeroStarGuidance,
 )
+from graphgen_nodes.settings import End, Share, Start
 from graphgen_nodes.sockets import Conditioning, Denoiser, Guider, Unconditional
 
 Guided = Annotated[Denoiser, Field(description="The model to guide.")]
@@ -36,10 +37,6 @@ Scale = Annotated[
 Contrast = Annotated[
     float, Field(ge=0, le=100, description="How far to move away from it; 0: not at all."), Slider(step=0.1)
 ]
-Start = Annotated[
-    float, Field(ge=0, le=1, description="Where it begins, as a share of the schedule."), Slider(step=0.05)
-]
-End = Annotated[float, Field(ge=0, le=1, description="Where it ends."), Slider(step=0.05)]
 
 
 def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
@@ -47,7 +44,7 @@ def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
     check_conditioning({"family": denoiser.family}, {"family": prompt.family}, at=at)
 
 
-@node(category="guiders", cheap=True, infer=guided)
+@node(category="guiders", title="Classifier-free guidance", cheap=True, infer=guided)
 def classifier_free(
     denoiser: Guided,
     positive: Positive,
@@ -57,11 +54,9 @@ def classifier_free(
     rescale: Annotated[
         float, Field(ge=0, le=1, description="Draw back the contrast that a high scale adds."), Slider(step=0.05)
     ] = 0.0,
-    start: Annotated[
-        float, Field(ge=0, le=1, description="Where guidance begins, as a share of the schedule."), Slider(step=0.05)
-    ] = 0.0,
+    start: Start = 0.0,
     end: Annotated[
-        float, Field(ge=0, le=1, description="Where it ends; the steps after it take half the time."), Slider(step=0.05)
+        End, Field(description="Where it ceases to act, as a share of the schedule; steps after it take half the time.")
     ] = 1.0,
     channels: Annotated[
         int, Field(ge=0, le=1024, description="Guide only so many of the latent's channels; 0: all. DiT's release: 3.")
@@ -79,7 +74,7 @@ def classifier_free(
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end, channels)
 
 
-@node(category="guiders", cheap=True, infer=prompts("positive", "middle", "negative"))
+@node(category="guiders", title="Dual guidance", cheap=True, infer=prompts("positive", "middle", "negative"))
 def dual(
     denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
     positive: Annotated[
@@ -128,7 +123,7 @@ def none(
     return NoGuidance(denoiser, positive)
 
 
-@node(category="guiders", cheap=True, infer=clipped)
+@node(category="guiders", title="Clip predictions", cheap=True, infer=clipped)
 def clip(
     guider: Annotated[Guider, Field(description="What guides.")],
     *,
@@ -169,7 +164,7 @@ def projected(
     return ProjectedGuidance(denoiser, positive, negative, scale, parallel, most, momentum)
 
 
-@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="CFG++")
+@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="CFG++ guidance")
 def cfg_plus_plus(
     denoiser: Guided,
     positive: Positive,
@@ -191,7 +186,7 @@ def cfg_plus_plus(
     return CFGPlusPlusGuidance(denoiser, positive, negative, scale)
 
 
-@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="CFG-Zero*")
+@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="CFG-Zero* guidance")
 def zero_star(
     denoiser: Guided,
     positive: Positive,
@@ -208,7 +203,7 @@ def zero_star(
     return ZeroStarGuidance(denoiser, positive, negative, scale, zero_until)
 
 
-@node(category="guiders", cheap=True, infer=prompts("positive", "negative", "empty"))
+@node(category="guiders", title="Perpendicular negative", cheap=True, infer=prompts("positive", "negative", "empty"))
 def perpendicular(
     denoiser: Guided,
     positive: Positive,
@@ -244,7 +239,12 @@ def autoguidance(
     return ContrastGuidance(guider.denoiser, guider, scale - 1, weaker, None, start, end)
 
 
-@node(category="guiders", cheap=True, infer=contrasted(ATTENTIVE, "use guiders.skip_layers"))
+@node(
+    category="guiders",
+    title="Perturbed-attention guidance",
+    cheap=True,
+    infer=contrasted(ATTENTIVE, "use guiders.skip_layers"),
+)
 def perturbed_attention(
     guider: Around,
     *,
@@ -264,7 +264,12 @@ def perturbed_attention(
     return ContrastGuidance(guider.denoiser, guider, scale, None, patch, start, end)
 
 
-@node(category="guiders", cheap=True, infer=contrasted(LAYERED, "use guiders.perturbed_attention"))
+@node(
+    category="guiders",
+    title="Skip-layer guidance",
+    cheap=True,
+    infer=contrasted(LAYERED, "use guiders.perturbed_attention"),
+)
 def skip_layers(
     guider: Around,
     *,
@@ -286,25 +291,23 @@ def skip_layers(
     return ContrastGuidance(guider.denoiser, guider, scale, None, patch, start, end)
 
 
-@node(category="guiders", cheap=True, infer=around)
+@node(category="guiders", title="Dynamic thresholding", cheap=True, infer=around)
 def threshold(
     guider: Around,
     *,
-    ratio: Annotated[float, Field(gt=0, le=1, description="Share of values that are left as they are.")] = 0.995,
+    quantile: Annotated[float, Field(gt=0, le=1, description="Share of values that are left as they are.")] = 0.995,
     most: Annotated[float, Field(ge=1, le=1e6, description="Greatest range that is drawn in.")] = 100.0,
 ) -> Guider:
     """Draw predictions into the range -1 to 1 by their own quantile, for models over pixels (Saharia et al. 2022)."""
-    return ThresholdedGuidance(guider.denoiser, guider, ratio, most)
+    return ThresholdedGuidance(guider.denoiser, guider, quantile, most)
 
 
-@node(category="guiders", cheap=True, infer=switched)
+@node(category="guiders", title="Switch guidance", cheap=True, infer=switched)
 def switch(
     first: Annotated[Guider, Field(description="What guides the steps before.")],
     then: Annotated[Guider, Field(description="What guides the steps from there on.")],
     *,
-    at: Annotated[
-        float, Field(ge=0, le=1, description="Where to switch, as a share of the schedule."), Slider(step=0.05)
-    ] = 0.5,
+    at: Annotated[Share, Field(description="Where to switch, as a share of the schedule.")] = 0.5,
 ) -> Guider:
     """Guide the first steps one way and the last ones another: by another prompt, scale or model.
 

@@ -53,7 +53,7 @@ def _file_identity(known: Known) -> str:
         return identity(path)
 
 
-@node(category="models", title="Load image encoder", infer=_known, fingerprint=_content)
+@node(category="adapters", title="Load image encoder", infer=_known, fingerprint=_content)
 def load(
     context: Context,
     *,
@@ -71,7 +71,7 @@ def load(
     return image_encoder_handle(open_checkpoint(context.path("models", path)), precision)
 
 
-@node(category="ip_adapter", title="Encode picture for IP-Adapter", device="gpu", infer=_encoded)
+@node(category="adapters", title="Encode picture for IP-Adapter", device="gpu", infer=_encoded)
 def encode(
     context: Context,
     encoder: Annotated[ImageEncoder, Field(description="The network that reads pictures.")],
@@ -84,7 +84,7 @@ def encode(
         return read(loaded, image)
 
 
-@node(category="ip_adapter", title="Load embedding", infer=_file_facts, fingerprint=_file_identity)
+@node(category="adapters", title="Load image embedding", infer=_file_facts, fingerprint=_file_identity)
 def load_embedding(
     context: Context,
     *,

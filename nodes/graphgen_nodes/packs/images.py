@@ -221,7 +221,7 @@ def _picked_facts(known: Known) -> dict[str, Facts]:
     return {"image": picture_facts(size_of(picture), count, count_of(picture, "channels"))}
 
 
-@node(category="images", title="Pick from batch", infer=_picked_facts)
+@node(category="images", title="Pick pictures from batch", infer=_picked_facts)
 def pick(
     image: Image,
     *,
@@ -254,7 +254,7 @@ def _composed_facts(known: Known) -> dict[str, Facts]:
     return {"image": joined_facts(*wired.values(), channels=count_of(known.inputs["over"], "channels"))}
 
 
-@node(category="images", title="Composite", infer=_composed_facts)
+@node(category="images", title="Composite pictures", infer=_composed_facts)
 def composite(
     image: Annotated[Image, Field(description="What is laid on top.")],
     over: Annotated[Image, Field(description="What lies below.")],

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.parts import open_checkpoint
-from graphgen_nodes.facts import check_range, count_of, file_of, kept, number_of, refusing
+from graphgen_nodes.facts import check_known_range, check_range, count_of, file_of, kept, refusing
 from graphgen_nodes.ip_adapter.face_lora import FaceLoRA, face_lora_place
 from graphgen_nodes.ip_adapter.handles import (
     adapter_facts,
@@ -23,6 +23,7 @@ from graphgen_nodes.ip_adapter.handles import (
 )
 from graphgen_nodes.ip_adapter.patch import ImagePrompt
 from graphgen_nodes.lora.blocks import check_blocks, parse_blocks
+from graphgen_nodes.settings import End, Start
 from graphgen_nodes.sockets import Denoiser, ImageEmbedding, IPAdapter, Mask, Precision, Weights
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def _content(known: Known) -> str:
 def _applied(known: Known) -> dict[str, Facts]:
     denoiser, adapter = known.inputs.get("denoiser", {}), known.inputs.get("adapter", {})
     embedding, mask = known.inputs.get("embedding", {}), known.inputs.get("mask", {})
-    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
-    if start is not None and end is not None:
-        check_range(start, end)
+    check_known_range(known)
     _check_embedding(adapter, embedding)
     _check_masks(count_of(mask, "batch"), count_of(embedding, "batch"))
     family, blocks = denoiser.get("family"), known.settings.get("blocks")
@@ -108,7 +107,7 @@ def _check_masks(masks: int | None, pictures: int | None) -> None:
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-@node(category="ip_adapter", title="Load IP-Adapter", infer=_known, fingerprint=_content)
+@node(category="adapters", title="Load IP-Adapter", infer=_known, fingerprint=_content)
 def load(
     context: Context,
     *,
@@ -123,7 +122,7 @@ def load(
     return adapter_handle(open_checkpoint(context.path("models", path)), precision)
 
 
-@node(category="ip_adapter", title="Apply IP-Adapter", infer=_applied)
+@node(category="adapters", title="Apply IP-Adapter", infer=_applied)
 def apply(
     denoiser: Annotated[Denoiser, Field(description="The denoiser that is to follow pictures.")],
     adapter: Annotated[IPAdapter, Field(description="An IP-Adapter for this model.")],
@@ -133,21 +132,19 @@ def apply(
         Field(description="Where in the drawn picture they act: one mask for all, or one for each."),
     ] = None,
     *,
-    scale: Annotated[
-        float, Field(ge=-5, le=5, description="How strongly; 0: not at all, 1: as trained."), Slider(step=0.05)
+    strength: Annotated[
+        float, Field(ge=-5, le=5, description="How strongly they act; 0: not at all, 1: as trained."), Slider(0.05)
     ] = 1.0,
     blocks: Annotated[
         str,
         Field(
             max_length=4000,
-            description="What blocks multiply the scale by, as in 'all 0, up_blocks.0.attentions.1 1' for style alone.",
+            description="What blocks multiply it by, as in 'all 0, up_blocks.0.attentions.1 1' for style alone.",
         ),
     ] = "",
-    start: Annotated[
-        float, Field(ge=0, le=1, description="Where it begins to act, as a share of the schedule."), Slider(step=0.05)
-    ] = 0.0,
-    end: Annotated[float, Field(ge=0, le=1, description="Where it ceases to."), Slider(step=0.05)] = 1.0,
-    lora_scale: Annotated[
+    start: Start = 0.0,
+    end: End = 1.0,
+    lora_strength: Annotated[
         float,
         Field(ge=-5, le=5, description="How strongly the LoRA acts that may lie inside a FaceID adapter's file."),
         Slider(step=0.05),
@@ -155,8 +152,9 @@ def apply(
 ) -> Denoiser:
     """Have a denoiser follow pictures beside the prompt, on top of adapters before it.
 
-    Each cross-attention looks at the pictures as well: attention(text) + scale * attention(pictures). Negative prompts
-    see a picture of nothing instead. A LoRA inside the adapter's file acts as well. See docs/ip_adapter.md.
+    Each cross-attention looks at the pictures as well: attention(text) + strength * attention(pictures). The strength
+    is diffusers' scale and ComfyUI's weight. Negative prompts see a picture of nothing instead. A LoRA inside the
+    adapter's file acts as well. See docs/ip_adapter.md.
     """
     check_range(start, end)
     given = {"embedding": embedding.embeds.shape[1], "states": 0}
@@ -168,12 +166,12 @@ def apply(
     _check_blocks(_layers(adapter.weights, denoiser.family, denoiser.weights), blocks)
     given_blocks, patches = parse_blocks(blocks), list(denoiser.patches)
     file = _face_lora(adapter.weights, denoiser.family, denoiser.weights)
-    if file is not None and lora_scale:
-        patches.append(FaceLoRA(adapter.weights.digest, str(file), lora_scale, given_blocks, start, end))
-    if scale:
+    if file is not None and lora_strength:
+        patches.append(FaceLoRA(adapter.weights.digest, str(file), lora_strength, given_blocks, start, end))
+    if strength:
         pictures, blank = _read(adapter, embedding)
         masks = None if mask is None else mask.values
-        patches.append(ImagePrompt(adapter, pictures, blank, scale, given_blocks, masks, start, end))
+        patches.append(ImagePrompt(adapter, pictures, blank, strength, given_blocks, masks, start, end))
     return replace(denoiser, patches=tuple(patches))
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.facts import check_latent_size, check_multiple, count_of, denoiser_facts, latent_facts
+from graphgen_nodes.settings import Ratio
 from graphgen_nodes.sockets import Denoiser, Latent
 
 MOST_PIXELS = 2**28
@@ -32,7 +33,7 @@ def _check_pixels(width: int | None, height: int | None, batch: int | None) -> N
         )
 
 
-@node(category="latents", infer=_empty)
+@node(category="latents", title="Empty latent", infer=_empty)
 def empty(
     denoiser: Annotated[Denoiser, Field(description="The model whose latents to make.")],
     *,
@@ -66,21 +67,21 @@ def _blended(known: Known) -> dict[str, Facts]:
     return {"latent": {**shared, **({} if None in counts else {"batch": max(known_counts)})}}
 
 
-@node(category="latents", infer=_blended)
+@node(category="latents", title="Blend latents", infer=_blended)
 def blend(
-    first: Annotated[Latent, Field(description="What share 0 is.")],
-    second: Annotated[Latent, Field(description="What share 1 is, of the same size and format.")],
+    first: Annotated[Latent, Field(description="What ratio 0 is.")],
+    second: Annotated[Latent, Field(description="What ratio 1 is, of the same size and format.")],
     *,
-    share: Annotated[float, Field(ge=0, le=1, description="How much of the second."), Slider(step=0.05)] = 0.5,
+    ratio: Ratio = 0.5,
 ) -> Latent:
-    """Mix two latents: (1 - share) * first + share * second.
+    """Mix two latents: (1 - ratio) * first + ratio * second.
 
     Noised with one seed, the mix is what mixing the two noised latents gives: so sampling from it, along a slice of a
     schedule, interpolates between two pictures as DDPM does (Ho et al. 2020, section 4.3).
     """
     if first.format != second.format or first.samples.shape[1:] != second.samples.shape[1:]:
         raise Refusal("differs from the first one in format or size", at="second", cure="make both alike")
-    return Latent((1 - share) * first.samples + share * second.samples, first.format)
+    return Latent((1 - ratio) * first.samples + ratio * second.samples, first.format)
 
 
 def _resized(known: Known) -> dict[str, Facts]:
@@ -95,7 +96,7 @@ def _resized(known: Known) -> dict[str, Facts]:
     return {"latent": latent_facts(told, width, height, batch)}
 
 
-@node(category="latents", infer=_resized)
+@node(category="latents", title="Resize latent", infer=_resized)
 def resize(
     latent: Annotated[Latent, Field(description="What to make larger or smaller.")],
     *,

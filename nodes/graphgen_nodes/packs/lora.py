@@ -11,7 +11,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, NoValue, Slider, hookimpl, node
 from graphgen_nodes.checkpoints.identity import joint_identity, remember_place
-from graphgen_nodes.facts import check_range, file_of, number_of, refusing
+from graphgen_nodes.facts import check_known_range, check_range, file_of, refusing
 from graphgen_nodes.families import family
 from graphgen_nodes.families.family import Slot
 from graphgen_nodes.lora.blocks import Blocks, check_blocks, parse_blocks
@@ -19,6 +19,7 @@ from graphgen_nodes.lora.files import LoraFile, open_lora
 from graphgen_nodes.lora.matching import Match, match, stored_names
 from graphgen_nodes.lora.patch import LoRA
 from graphgen_nodes.lora.settings import lora_files, lora_place
+from graphgen_nodes.settings import End, Start
 from graphgen_nodes.sockets import Denoiser, TextEncoder, Weights
 
 LoraName = Annotated[
@@ -46,9 +47,7 @@ def _known(known: Known) -> dict[str, Facts]:
     found = {name: known.inputs[name] for name in ("denoiser", "text_encoder") if name in known.inputs}
     path = file_of(known, "models")
     blocks = _known_blocks(known)
-    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
-    if start is not None and end is not None:
-        check_range(start, end)
+    check_known_range(known)
     networks = {name: networks for name, facts in found.items() if (networks := _known_networks(facts))}
     if path is None or "denoiser" not in networks or networks.keys() != found.keys():
         return found
@@ -121,7 +120,7 @@ def _matched(path: Path, denoiser: Denoiser, text_encoder: TextEncoder | None) -
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-@node(category="models", title="Load LoRA", infer=_known, fingerprint=_file_identity)
+@node(category="adapters", title="Load LoRA", infer=_known, fingerprint=_file_identity)
 def load(
     context: Context,
     denoiser: Annotated[Denoiser, Field(description="The denoiser to change.")],
@@ -136,9 +135,9 @@ def load(
         str, Field(max_length=4000, description="Weights of the denoiser's blocks, as in 'down 1, mid 0.5, up.1 0'.")
     ] = "",
     start: Annotated[
-        float, Field(ge=0, le=1, description="Where it begins to act on the denoiser, as a share of the schedule.")
+        Start, Field(description="Where it begins to act on the denoiser, as a share of the schedule.")
     ] = 0.0,
-    end: Annotated[float, Field(ge=0, le=1, description="Where it ceases to.")] = 1.0,
+    end: End = 1.0,
     partial: Annotated[bool, Field(description="Use what matches of a LoRA that does not match completely.")] = False,
 ) -> Changed:
     """Add a LoRA, LoHa, LoKr or DoRA to a model, on top of those before it.

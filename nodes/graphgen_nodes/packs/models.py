@@ -205,14 +205,14 @@ def merge(
     first: Annotated[Denoiser, Field(description="The denoiser to begin with.")],
     second: Annotated[Denoiser, Field(description="The one to move towards, of the same kind.")],
     *,
-    share: Annotated[
+    ratio: Annotated[
         float, Field(ge=-2, le=3, description="How far to go: 0 is the first, 1 the second."), Slider(step=0.05)
     ] = 0.5,
     blocks: Annotated[
-        str, Field(max_length=4000, description="What the share is multiplied by, as in 'down 1, mid 0.5, up.1 0'.")
+        str, Field(max_length=4000, description="What the ratio is multiplied by, as in 'down 1, mid 0.5, up.1 0'.")
     ] = "",
 ) -> Denoiser:
-    """Blend the weights of two denoisers: `first + share * (second - first)`.
+    """Blend the weights of two denoisers: `first + ratio * (second - first)`.
 
     Neither is changed. The result is made when it is used and takes the memory of one more network. Several in a row
     blend three and more; patches of the first are made before.
@@ -222,7 +222,7 @@ def merge(
     if second.patches:
         cure = "give it as it was loaded, and patch what comes out"
         raise Refusal("is patched, and only what is loaded from a file can be blended in", at="second", cure=cure)
-    return replace(first, patches=(*first.patches, Blend(second.weights, share, given))) if share else first
+    return replace(first, patches=(*first.patches, Blend(second.weights, ratio, given))) if ratio else first
 
 
 @hookimpl

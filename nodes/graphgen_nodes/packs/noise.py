@@ -12,7 +12,7 @@ from graphgen_nodes.facts import from_settings
 from graphgen_nodes.sockets import Noise
 
 
-@node(category="noise", cheap=True, infer=from_settings("noise"))
+@node(category="sampling", title="Gaussian noise", cheap=True, infer=from_settings("noise"))
 def gaussian(
     *,
     seed: Annotated[int, Seed(), Field(description="The same seed gives the same picture.")] = 0,

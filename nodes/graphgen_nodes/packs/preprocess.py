@@ -47,7 +47,7 @@ def canny(
     return Image(hints.canny(image.pixels, low, high, sigma))
 
 
-@node(category="preprocess", title="Lines", infer=same_as("image", channels=3))
+@node(category="preprocess", title="Soft lines", infer=same_as("image", channels=3))
 def lines(
     image: Source,
     *,
@@ -64,7 +64,7 @@ def lines(
     return Image(hints.lines(image.pixels, sigma, sharpness, level, slope))
 
 
-@node(category="preprocess", title="Tile", infer=same_as("image", channels=3))
+@node(category="preprocess", title="Coarse picture for tile", infer=same_as("image", channels=3))
 def tile(
     image: Source, *, factor: Annotated[int, Field(ge=1, le=64, description="How much detail to drop.")] = 4
 ) -> Image:
@@ -74,7 +74,7 @@ def tile(
     return Image(hints.tiled(image.pixels, factor))
 
 
-@node(category="preprocess", title="Blur", infer=same_as("image", channels=3))
+@node(category="preprocess", title="Blur picture", infer=same_as("image", channels=3))
 def blur(
     image: Source, *, sigma: Annotated[Sigma, Field(description="Standard deviation of the Gaussian, in pixels.")] = 4.0
 ) -> Image:
@@ -84,7 +84,7 @@ def blur(
     return Image(hints.blurred(image.pixels[:, :3], sigma))
 
 
-@node(category="preprocess", title="Gray", infer=same_as("image", channels=3))
+@node(category="preprocess", title="Grey picture", infer=same_as("image", channels=3))
 def gray(image: Source) -> Image:
     """Leave only brightness, for ControlNets that colour pictures."""
     from graphgen_nodes.imaging import hints
@@ -92,13 +92,13 @@ def gray(image: Source) -> Image:
     return Image(hints.as_rgb(hints.brightness(image.pixels)))
 
 
-@node(category="preprocess", title="Invert", infer=same_as("image", channels=3))
+@node(category="preprocess", title="Invert picture", infer=same_as("image", channels=3))
 def invert(image: Source) -> Image:
     """Exchange dark and bright: drawings on white paper become the white lines on black that ControlNets know."""
     return Image(1 - image.pixels[:, :3])
 
 
-@node(category="preprocess", title="Threshold", infer=same_as("image", channels=3))
+@node(category="preprocess", title="Black and white", infer=same_as("image", channels=3))
 def threshold(
     image: Source,
     *,

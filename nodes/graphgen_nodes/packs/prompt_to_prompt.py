@@ -53,7 +53,7 @@ def _parsed(value: object, at: str) -> tuple[tuple[str, float], ...]:
         return parse_words(value) if isinstance(value, str) else ()
 
 
-@node(category="prompt_to_prompt", title="Edit by prompt", device="gpu", infer=_edited)
+@node(category="editing", title="Edit by prompt", device="gpu", infer=_edited)
 def edit(
     context: Context,
     denoiser: Annotated[Denoiser, Field(description="The denoiser.")],

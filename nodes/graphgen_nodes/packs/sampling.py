@@ -104,7 +104,7 @@ def sample(
     return Sampled(*run(context, guider, what, preview=preview, keep_every=keep_every))
 
 
-@node(category="sampling", device="gpu", infer=_forked, keyless=("preview",))
+@node(category="sampling", title="Sample with a fork", device="gpu", infer=_forked, keyless=("preview",))
 def fork(
     context: Context,
     guider: Annotated[Guider, Field(description="The model and the prompts of the first steps.")],
@@ -133,7 +133,7 @@ def fork(
     return Sampled(*run(context, forked, what, preview=preview, keep_every=keep_every))
 
 
-@node(category="sampling", device="gpu", infer=_inverted)
+@node(category="sampling", title="Invert sampling", device="gpu", infer=_inverted)
 def invert(
     context: Context,
     guider: Annotated[Guider, Field(description="The model, and the prompt that says what the picture shows.")],

@@ -15,6 +15,7 @@ from graphgen_nodes.families import usual_schedule
 from graphgen_nodes.sampling import schedules, spacings
 from graphgen_nodes.sampling.paths import Flow, SizedFlow, VarianceExploding, VariancePreserving
 from graphgen_nodes.sampling.schedules import part_of
+from graphgen_nodes.settings import Share
 from graphgen_nodes.sockets import Denoiser, Latent, Path, Schedule
 
 Model = Annotated[Denoiser, Field(description="The model to make the schedule for.")]
@@ -114,13 +115,13 @@ def _default(known: Known) -> dict[str, Facts]:
     return _made(make)(known)
 
 
-@node(category="schedules", cheap=True, infer=_default)
+@node(category="schedules", title="Default schedule", cheap=True, infer=_default)
 def default(denoiser: Model, latent: Sized = None, *, steps: Steps = 20) -> Schedule:
     """Space steps as the pipeline of the model's own family does: the schedule to begin with."""
     return usual_schedule(denoiser.family, denoiser.path, steps, cells=_cells(latent))
 
 
-@node(category="schedules", cheap=True, infer=_made(schedules.karras))
+@node(category="schedules", title="Karras schedule", cheap=True, infer=_made(schedules.karras))
 def karras(
     denoiser: Model,
     *,
@@ -143,7 +144,7 @@ def karras(
     )
 
 
-@node(category="schedules", cheap=True, infer=_made(schedules.exponential))
+@node(category="schedules", title="Exponential schedule", cheap=True, infer=_made(schedules.exponential))
 def exponential(
     denoiser: Model,
     *,
@@ -166,7 +167,7 @@ def exponential(
     )
 
 
-@node(category="schedules", cheap=True, infer=_made(schedules.uniform))
+@node(category="schedules", title="Uniform schedule", cheap=True, infer=_made(schedules.uniform))
 def uniform(denoiser: Model, latent: Sized = None, *, steps: Steps = 20) -> Schedule:
     """Space steps evenly over the noise levels as training drew them; also called simple."""
     return schedules.uniform(denoiser.path, steps, cells=_cells(latent))
@@ -176,7 +177,7 @@ def uniform(denoiser: Model, latent: Sized = None, *, steps: Steps = 20) -> Sche
     category="schedules",
     cheap=True,
     infer=_made(schedules.model, VariancePreserving, "use schedules.default or schedules.flow"),
-    title="Model's own betas",
+    title="Schedule of the model's betas",
 )
 def model(
     denoiser: Model,
@@ -224,6 +225,7 @@ def model(
 
 @node(
     category="schedules",
+    title="Flow schedule",
     cheap=True,
     infer=_made(schedules.flow, Flow, "use schedules.default, schedules.karras or schedules.model"),
 )
@@ -244,7 +246,7 @@ def flow(
     return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing, cells=_cells(latent))
 
 
-@node(category="schedules", cheap=True, infer=_made(spacings.beta))
+@node(category="schedules", title="Beta schedule", cheap=True, infer=_made(spacings.beta))
 def beta(
     denoiser: Model,
     latent: Sized = None,
@@ -260,7 +262,7 @@ def beta(
     return spacings.beta(denoiser.path, steps, alpha=alpha, beta=beta, over=over, cells=_cells(latent))
 
 
-@node(category="schedules", cheap=True, infer=_made(spacings.linear_quadratic))
+@node(category="schedules", title="Linear-quadratic schedule", cheap=True, infer=_made(spacings.linear_quadratic))
 def linear_quadratic(
     denoiser: Model,
     *,
@@ -273,7 +275,7 @@ def linear_quadratic(
     return spacings.linear_quadratic(denoiser.path, steps, threshold=threshold)
 
 
-@node(category="schedules", cheap=True, infer=_made(spacings.kl_optimal), title="KL optimal")
+@node(category="schedules", cheap=True, infer=_made(spacings.kl_optimal), title="KL-optimal schedule")
 def kl_optimal(denoiser: Model, *, steps: Steps = 20, sigma_min: SigmaMin = 0.0, sigma_max: SigmaMax = 0.0) -> Schedule:
     """Space the arc tangent of sigma evenly: best where data are Gaussian (Sabour et al. 2024)."""
     return spacings.kl_optimal(denoiser.path, steps, sigma_min=sigma_min or None, sigma_max=sigma_max or None)
@@ -285,14 +287,12 @@ def align_your_steps(denoiser: Model, *, steps: Steps = 10, initial_noise: Start
     return spacings.align_your_steps(denoiser.path, steps, _table(denoiser.family), initial_noise=initial_noise)
 
 
-@node(category="schedules", cheap=True, infer=_part)
+@node(category="schedules", title="Slice of a schedule", cheap=True, infer=_part)
 def slice(  # noqa: A001 - the node's name
     schedule: Annotated[Schedule, Field(description="The schedule to take a part of.")],
     *,
-    start: Annotated[
-        float, Field(ge=0, le=1, description="Where to begin; 1 - strength for image-to-image."), Slider(step=0.05)
-    ] = 0.0,
-    end: Annotated[float, Field(ge=0, le=1, description="Where to stop."), Slider(step=0.05)] = 1.0,
+    start: Annotated[Share, Field(description="Where to begin; 1 - strength for image-to-image.")] = 0.0,
+    end: Annotated[Share, Field(description="Where to stop.")] = 1.0,
 ) -> Schedule:
     """Keep the steps between two shares of a schedule: for image-to-image, refiners and partial sampling."""
     return schedules.cut(schedule, start, end)

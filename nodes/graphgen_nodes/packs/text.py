@@ -129,7 +129,7 @@ def encode(
     return in_less_memory(context, ("", lambda: read(None)), (BLOCKS, lambda: read(0)))
 
 
-@node(category="text", title="Distilled guidance", cheap=True, infer=_told)
+@node(category="conditioning", title="Distilled guidance", cheap=True, infer=_told)
 def guidance(
     conditioning: Annotated[Conditioning, Field(description="The prompt.")],
     *,
@@ -208,7 +208,7 @@ def _widths(encoder: TextEncoder) -> list[tuple[Slot, int]]:
     return [(slot, embedding_width(read_config(slot, part))) for slot, part in parts]
 
 
-@node(category="text", title="Load embedding", infer=_taught, fingerprint=_embedding_identity)
+@node(category="text", title="Load textual inversion", infer=_taught, fingerprint=_embedding_identity)
 def load_embedding(
     context: Context,
     encoder: Annotated[TextEncoder, Field(description="The text encoder to teach a word.")],

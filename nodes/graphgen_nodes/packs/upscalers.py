@@ -35,7 +35,7 @@ def _file_identity(known: Known) -> str:
     return digest
 
 
-@node(category="models", title="Load upscaler", infer=_enlargement, fingerprint=_file_identity)
+@node(category="images", title="Load upscaler", infer=_enlargement, fingerprint=_file_identity)
 def load(
     context: Context,
     *,

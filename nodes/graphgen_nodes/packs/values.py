@@ -36,7 +36,7 @@ def _chosen(known: Known) -> dict[str, Facts]:
     return {"str": {"value": options[index % len(options)]}}
 
 
-@node(category="values", cheap=True, infer=_chosen)
+@node(category="values", title="Choice of texts", cheap=True, infer=_chosen)
 def choice(
     *,
     options: Annotated[list[str], Field(min_length=1, description="The texts to choose from.")],
@@ -51,7 +51,7 @@ def _written(known: Known) -> dict[str, Facts]:
     return {} if value is None else {"str": {"value": str(value)}}
 
 
-@node(category="values", cheap=True, infer=_written)
+@node(category="values", title="Number as text", cheap=True, infer=_written)
 def as_text(number: float) -> str:
     """Write a number as a text: `7`, `0.5`."""
     return str(number)

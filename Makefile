@@ -71,7 +71,7 @@ web/node_modules/.installed: web/package-lock.json
 	@touch $@
 
 $(EDITOR): web/node_modules/.installed web/index.html web/vite.config.ts $(shell find web/src web/public -type f)
-	cd web && npx vite build --logLevel warn
+	cd web && $(NPM) run --silent bundle
 	@touch $@
 
 $(VENV)/bin/python:

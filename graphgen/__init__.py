@@ -17,14 +17,14 @@ from graphgen.residency import Lease, Loaded, Loader, Place
 from graphgen.spec import Facts, Known, Migration
 from graphgen.stream import AsyncStream, Stream
 from graphgen.types import Family
-from graphgen.widgets import File, Seed, Slider, TextArea, Wireable
+from graphgen.widgets import Color, Curve, File, PaintedMask, Seed, Slider, TextArea, Wireable
 
 # fmt: off
 __all__ = [
-    "AsyncStream", "Buffer", "BufferCodec", "Cancelled", "Context", "Conversion", "DeviceInfo", "Diagnosis", "Distance",
-    "Expansion", "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known", "Lazy", "Lease", "Loaded",
-    "Loader", "Migration", "NoValue", "OutputFile", "Place", "Preview", "Refusal", "Renderer", "ResourceError",
-    "RunFailed", "Seed", "Shipped", "Slider", "Stream", "TextArea", "Wireable", "WorkflowError", "hookimpl",
-    "node", "run", "run_async",
+    "AsyncStream", "Buffer", "BufferCodec", "Cancelled", "Color", "Context", "Conversion", "Curve", "DeviceInfo",
+    "Diagnosis", "Distance", "Expansion", "Facts", "Family", "File", "FileFormat", "Files", "GraphgenError", "Known",
+    "Lazy", "Lease", "Loaded", "Loader", "Migration", "NoValue", "OutputFile", "PaintedMask", "Place", "Preview",
+    "Refusal", "Renderer", "ResourceError", "RunFailed", "Seed", "Shipped", "Slider", "Stream", "TextArea",
+    "Wireable", "WorkflowError", "hookimpl", "node", "run", "run_async",
 ]
 # fmt: on

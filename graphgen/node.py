@@ -298,7 +298,10 @@ def _read_setting(parameter: inspect.Parameter, annotation: object, name: str) -
     marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     wireable = all(mark.allowed for mark in marks if isinstance(mark, Wireable))
     kind = _socket(annotation, parameter.name, name)
-    if (kind.item or kind).name not in SCALARS.values():
+    inner = kind
+    while inner.item:
+        inner = inner.item
+    if inner.name not in SCALARS.values():
         raise DefinitionError(
             f"{name}: setting '{parameter.name}' is of type {kind}, which cannot be typed in; settings are int, float, "
             "str, bool, Literal or a list of these; move it before the star to make it a wire"

@@ -6,13 +6,19 @@ They stand in an annotation, `strength: Annotated[float, Field(ge=0, le=1), Slid
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 RootName: TypeAlias = Literal["models", "inputs", "outputs", "data"]
+
+_COLOR = re.compile(r"^#[0-9a-fA-F]{6}$")
+MOST_POINTS = 64
+"""The most points of a curve."""
 
 LARGEST_SEED = 2**53 - 1
 """The largest whole number that a browser does not round."""
@@ -72,6 +78,61 @@ class File(Widget):
     kind = "file"
     root: RootName = "inputs"
     kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PaintedMask(File):
+    """Show a text as a mask to paint: a grey PNG that the editor puts into a root, white where it was painted.
+
+    `over` names the node's input whose picture is painted over. An empty text is a mask where nothing is painted.
+    """
+
+    kind = "mask"
+    kinds: tuple[str, ...] = (".png",)
+    over: str = "image"
+
+
+@dataclass(frozen=True)
+class Color(Widget):
+    """Show a text as a colour: `#rrggbb`, and nothing else is allowed. Capitals become small letters."""
+
+    kind = "color"
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Refuse what is no colour."""
+        return core_schema.no_info_after_validator_function(_read_color, core_schema.str_schema(strict=True))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add the mark and the form to the setting's JSON Schema."""
+        return {**super().__get_pydantic_json_schema__(schema, handler), "pattern": _COLOR.pattern}
+
+
+@dataclass(frozen=True)
+class Curve(Widget):
+    """Show a list of points `[x, y]`, each from 0 to 1 and from left to right, as a curve to bend."""
+
+    kind = "curve"
+
+    def __get_pydantic_core_schema__(
+        self, source: type[list[list[float]]], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Refuse what is no curve."""
+        number = core_schema.float_schema(ge=0, le=1, strict=True, allow_inf_nan=False)
+        point = core_schema.list_schema(number, min_length=2, max_length=2, strict=True)
+        points = core_schema.list_schema(point, min_length=2, max_length=MOST_POINTS, strict=True)
+        return core_schema.no_info_after_validator_function(_read_curve, points)
+
+
+def _read_color(text: str) -> str:
+    if not _COLOR.fullmatch(text):
+        raise ValueError("must be a colour, written #rrggbb")
+    return text.lower()
+
+
+def _read_curve(points: list[list[float]]) -> list[list[float]]:
+    if any(left[0] >= right[0] for left, right in pairwise(points)):
+        raise ValueError("must have points from left to right, no two of them with the same x")
+    return points
 
 
 @dataclass(frozen=True)

@@ -90,11 +90,12 @@ def _values_in(name: str, text: str, info: ParameterInfo | None, typed: list[str
 
 
 def _is_short(schema: Mapping[str, JSON]) -> bool:
-    """Tell whether a text is one of a few words, or the name of a file: then commas part several."""
+    """Tell whether a text is one of a few words, a colour or the name of a file: then commas part several."""
     kinds = schema.get("anyOf", ())
     choices = [schema, *(kind for kind in kinds if isinstance(kind, Mapping))] if isinstance(kinds, list) else [schema]
     widget = schema.get("widget")
-    return any("enum" in kind for kind in choices) or (isinstance(widget, Mapping) and widget.get("kind") == "file")
+    shown = widget.get("kind") if isinstance(widget, Mapping) else None
+    return any("enum" in kind for kind in choices) or shown in ("file", "mask", "color")
 
 
 def _json_list(text: str) -> list[JSON] | None:

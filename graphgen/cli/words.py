@@ -55,8 +55,8 @@ def limits(schema: Schema) -> str:
         return either([str(item) for item in choices])
     if "const" in inner:
         return str(inner["const"])
-    if file := _file(inner):
-        return file
+    if shown := _widget(inner):
+        return shown
     parts = [_range(inner), _length(inner)]
     if "multipleOf" in inner:
         parts.append(f"multiple of {_number(inner['multipleOf'])}")
@@ -103,8 +103,10 @@ def _length(schema: Schema) -> str:
     return "not empty" if schema.get("minLength") == 1 else ""
 
 
-def _file(schema: Schema) -> str:
+def _widget(schema: Schema) -> str:
     widget = schema.get("widget")
-    if isinstance(widget, Mapping) and widget.get("kind") == "file":
+    if not isinstance(widget, Mapping):
+        return ""
+    if widget.get("kind") in ("file", "mask"):
         return f"a file in {widget.get('root')}"
-    return ""
+    return {"color": "a colour, #rrggbb", "curve": "points [x, y], 0 … 1"}.get(str(widget.get("kind")), "")

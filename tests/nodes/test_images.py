@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy
 import PIL.Image
 import pytest
 import torch
 from engine_kit import config
+from pydantic import ValidationError
 from torch.nn import functional
 
 from graphgen import Context, Facts, Files, Known, Preview, Refusal
@@ -18,6 +19,7 @@ from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
 from graphgen.plugins import find_plugins
 from graphgen.registry import build_registry
+from graphgen.validation import problems_of
 from graphgen_nodes.imaging.files import read_picture
 from graphgen_nodes.imaging.geometry import Mode, Size, check_size, covering, fitted
 from graphgen_nodes.imaging.names import clean_stem
@@ -421,3 +423,18 @@ def test_a_folder_without_pictures_and_one_that_leads_out_are_refused(tmp_path: 
     (tmp_path / "photos" / "a.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(Refusal, match=r"'a\.png' is a link that leads out of the folder"):
         infer(images.load_folder, given)
+
+
+@pytest.mark.parametrize("color", ["red", "#12345", "#1234567", "#gggggg", "123456", "", "#123456\n"])
+def test_what_is_no_colour_is_refused(color: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        spec_of(images.solid).model.model_validate({"color": color})
+    assert "must be a colour, written #rrggbb" in str(problems_of(refused.value)[0])
+
+
+def test_a_colour_is_one_however_it_is_written() -> None:
+    made: Any = spec_of(images.solid).model.model_validate({"color": "#FFaa00"})
+    assert made.color == "#ffaa00"
+    shown: Any = spec_of(images.solid).settings_schema()
+    assert shown["properties"]["color"]["widget"] == {"kind": "color"}
+    assert shown["properties"]["color"]["pattern"] == "^#[0-9a-fA-F]{6}$"

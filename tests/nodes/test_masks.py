@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -145,3 +146,72 @@ def test_facts_of_masks_are_known() -> None:
         infer(masks.combine, {}, first=mask, second={**mask, "width": 9})
     with pytest.raises(Refusal, match="at most"):
         infer(masks.solid, {"width": 16384, "height": 16384, "batch": 1})
+
+
+def test_a_painted_mask_is_as_large_as_the_picture_it_was_painted_over(tmp_path: Path) -> None:
+    grey = (noise(20, 30) * 255).round().to(torch.uint8)
+    Pillow.fromarray(grey.numpy()).save(tmp_path / "painting.png")
+    tall = Image(torch.zeros(2, 3, 40, 60))
+
+    def painted(path: str, image: Image | None = None) -> torch.Tensor:
+        return masks.paint(_InFolder(tmp_path), image, path=path).values  # type: ignore[arg-type]  # a context's `path`
+
+    own = painted("painting.png")
+    assert own.shape == (1, 20, 30)
+    assert (own[0] - grey / 255).abs().max() < 1e-6
+    stretched = painted("painting.png", tall)
+    assert torch.equal(
+        stretched, masks.resize(Mask(own), width=60, height=40, mode="stretch", method="bilinear").values
+    )
+    assert torch.equal(painted("", tall), torch.zeros(1, 40, 60))
+    with pytest.raises(Refusal, match="nothing is painted"):
+        painted("")
+
+
+def test_what_is_transparent_is_not_painted(tmp_path: Path) -> None:
+    pixels = numpy.zeros((2, 2, 4), numpy.uint8)
+    pixels[0] = (255, 255, 255, 255)
+    pixels[1] = (255, 255, 255, 0)
+    Pillow.fromarray(pixels).save(tmp_path / "painting.png")
+    found = masks.paint(_InFolder(tmp_path), path="painting.png").values  # type: ignore[arg-type]  # a context's `path`
+    assert (found - torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])).abs().max() < 1e-6
+
+
+def test_a_painting_is_known_and_noticed_when_it_changes(tmp_path: Path) -> None:
+    spec = spec_of(masks.paint)
+    Pillow.new("L", (30, 20)).save(tmp_path / "painting.png")
+
+    def known(path: str | None, **inputs: Facts) -> Known:
+        settings: dict[str, str] = {} if path is None else {"path": path}
+        return Known(inputs, {}, settings, lambda _, name: tmp_path / name)
+
+    assert spec.infer is not None
+    assert spec.fingerprint is not None
+    assert spec.infer(known("painting.png")) == {"mask": {"width": 30, "height": 20, "batch": 1}}
+    over = {"width": 8, "height": 6, "channels": 3, "batch": 2}
+    assert spec.infer(known("", image=over)) == {"mask": {"width": 8, "height": 6, "batch": 1}}
+    assert spec.infer(known(None)) == {"mask": {"batch": 1}}
+    with pytest.raises(Refusal, match="nothing is painted"):
+        spec.infer(known(""))
+    before = spec.fingerprint(known("painting.png"))
+    assert (spec.fingerprint(known("")), len(before)) == ("", 40)
+    Pillow.new("L", (30, 20), 255).save(tmp_path / "painting.png")
+    assert spec.fingerprint(known("painting.png")) != before
+    shown: Any = spec.settings_schema()
+    assert shown["properties"]["path"]["widget"] == {
+        "kind": "mask",
+        "root": "inputs",
+        "kinds": [".png"],
+        "over": "image",
+    }
+
+
+class _InFolder:
+    """The part of a context that says where inputs lie."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, root: str, name: str) -> Path:
+        assert root == "inputs"
+        return self._folder / name

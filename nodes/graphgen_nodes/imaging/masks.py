@@ -27,7 +27,8 @@ class Border(NamedTuple):
     bottom: int
 
 
-_LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # ITU-R BT.709, on the values as they are stored
+LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])
+"""What red, green and blue add to luminance, by ITU-R BT.709, on the values as they are stored."""
 _CHANNELS = {"red": 0, "green": 1, "blue": 2}
 
 
@@ -35,10 +36,16 @@ def from_image(image: Image, channel: Channel) -> Mask:
     """Take one channel of pictures as masks; alpha is 1 where pictures have none."""
     pixels = image.pixels
     if channel == "luminance":
-        return Mask(torch.einsum("bchw,c->bhw", pixels[:, :3], _LUMINANCE).clamp(0, 1))
+        return Mask(torch.einsum("bchw,c->bhw", pixels[:, :3], LUMINANCE).clamp(0, 1))
     if channel == "alpha":
         return Mask(pixels[:, 3].clone() if pixels.shape[1] == 4 else torch.ones_like(pixels[:, 0]))
     return Mask(pixels[:, _CHANNELS[channel]].clone())
+
+
+def from_painting(picture: Image, opaque: Mask, into: Size | None) -> Mask:
+    """Take what was painted as a mask, of a size where there is one: white is marked, what is transparent is not."""
+    mask = Mask(from_image(picture, "luminance").values * opaque.values)
+    return mask if into is None or into == size_of(mask) else resize(mask, into, "stretch", "bilinear")
 
 
 def to_image(mask: Mask) -> Image:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import lru_cache, partial
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from graphgen import Context, Facts, File, Files, Known, Refusal, Slider, Stream, hookimpl, node
+from graphgen import Color, Context, Curve, Facts, File, Files, Known, Refusal, Slider, Stream, hookimpl, node
 from graphgen_nodes.facts import (
     check_alike,
     check_known_size,
@@ -26,15 +23,17 @@ from graphgen_nodes.facts import (
     size_of,
 )
 from graphgen_nodes.imaging.geometry import Mode, Size
-from graphgen_nodes.imaging.headers import SUFFIXES, picture_size, pictures_in
+from graphgen_nodes.imaging.headers import SUFFIXES, content_of, picture_size, pictures_in
 from graphgen_nodes.imaging.names import clean_stem
 from graphgen_nodes.sockets import Image, Mask, Upscaler
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 Offset = Annotated[int, Field(ge=0, le=16384)]
-Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Method = Literal["lanczos", "bicubic", "bilinear", "area", "nearest"]
 Format = Literal["png", "jpeg", "webp"]
+Points = list[list[float]]
+STRAIGHT: Points = [[0, 0], [1, 1]]
+"""The curve that changes nothing."""
 
 
 class LoadedPicture(NamedTuple):
@@ -58,14 +57,7 @@ def _file_digest(known: Known) -> str:
     if path is None:
         return ""
     with refusing("path"):
-        stat = path.stat()
-        return _digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
-
-@lru_cache(maxsize=1024)
-def _digest(path: Path, size: int, modified: int, inode: int) -> str:  # noqa: ARG001
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=20)).hexdigest()
+        return content_of(path)
 
 
 @node(category="images", title="Load picture", infer=_file_facts, fingerprint=_file_digest)
@@ -93,8 +85,7 @@ def _folder_digest(known: Known) -> str:
     if folder is None:
         return ""
     with refusing("path"):
-        stats = [(path, path.stat()) for path in pictures_in(folder)]
-        return "\n".join(_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in stats)
+        return "\n".join(content_of(path) for path in pictures_in(folder))
 
 
 @node(category="images", title="Load pictures of a folder", infer=_folder_facts, fingerprint=_folder_digest)
@@ -156,7 +147,7 @@ def resize(
         ),
     ] = "fill",
     method: Annotated[Method, Field(description="The filter; lanczos is sharp, area averages.")] = "lanczos",
-    background: Annotated[Color, Field(description="The border's colour, for pad.")] = "#000000",
+    background: Annotated[str, Color(), Field(description="The border's colour, for pad.")] = "#000000",
 ) -> Image:
     """Make pictures larger or smaller."""
     from graphgen_nodes.imaging import pictures
@@ -239,7 +230,7 @@ def solid(
     *,
     width: Annotated[Side, Field(description="Pixels.")] = 512,
     height: Annotated[Side, Field(description="Pixels.")] = 512,
-    color: Annotated[Color, Field(description="As #rrggbb.")] = "#808080",
+    color: Annotated[str, Color(), Field(description="As #rrggbb.")] = "#808080",
     batch: Annotated[int, Field(ge=1, le=4096, description="How many pictures.")] = 1,
 ) -> Image:
     """Make pictures of one colour."""
@@ -268,7 +259,7 @@ def composite(
 
 @node(category="images", title="Remove transparency", infer=same_as("image", channels=3))
 def flatten(
-    image: Image, *, background: Annotated[Color, Field(description="What shows where nothing is.")] = "#ffffff"
+    image: Image, *, background: Annotated[str, Color(), Field(description="What shows where nothing is.")] = "#ffffff"
 ) -> Image:
     """Lay pictures with transparency over a colour."""
     from graphgen_nodes.imaging import pictures
@@ -319,7 +310,31 @@ def upscale(
         return pictures.enlarge(network, image, tile, context.progress)
 
 
+@node(category="images", title="Tone curves", infer=same_as("image"))
+def curves(
+    image: Image,
+    *,
+    curve: Annotated[Points, Curve(), Field(description="For all of it, after those of the channels.")] = STRAIGHT,
+    red: Annotated[Points, Curve(), Field(description="For the red channel alone.")] = STRAIGHT,
+    green: Annotated[Points, Curve(), Field(description="For the green channel alone.")] = STRAIGHT,
+    blue: Annotated[Points, Curve(), Field(description="For the blue channel alone.")] = STRAIGHT,
+    on: Annotated[
+        Literal["channels", "luminance"],
+        Field(description="channels: `curve` bends each channel; luminance: it bends how bright, and colours stay."),
+    ] = "channels",
+) -> Image:
+    """Bend the tones of pictures along curves through given points `[x, y]`: what was x becomes y.
+
+    Between the points a curve is smooth and never overshoots; beyond the first and the last it is level. Transparency
+    stays.
+    """
+    from graphgen_nodes.imaging import curves as bending
+
+    return bending.bend(image, bending.Curves(curve, red, green, blue), on)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the image nodes."""
-    return [load, load_folder, save, resize, crop, batch, pick, solid, composite, flatten, with_alpha, upscale]
+    pictures = (load, load_folder, save, resize, crop, batch, pick, solid, composite, flatten, with_alpha)
+    return [*pictures, curves, upscale]

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from graphgen import Conversion, Facts, Known, Slider, hookimpl, node
-from graphgen_nodes.facts import check_alike, cropped, joined_facts, mask_facts, plain, resized, same_as
+from graphgen import Context, Conversion, Facts, Known, PaintedMask, Refusal, Slider, hookimpl, node
+from graphgen_nodes.facts import (
+    check_alike,
+    cropped,
+    file_of,
+    joined_facts,
+    mask_facts,
+    picture_facts,
+    plain,
+    refusing,
+    resized,
+    same_as,
+    size_of,
+)
 from graphgen_nodes.imaging.geometry import Mode, Size
+from graphgen_nodes.imaging.headers import content_of, picture_size
 from graphgen_nodes.sockets import Image, Mask
 
 Side = Annotated[int, Field(ge=1, le=16384)]
@@ -51,6 +65,53 @@ def solid(
     from graphgen_nodes.imaging import masks
 
     return masks.solid(Size(width, height), value, batch)
+
+
+def _painting(known: Known) -> Path | None:
+    """Return the file that was painted; None where nothing was, or it is not known."""
+    return file_of(known, "inputs") if known.settings.get("path") else None
+
+
+def _painted_facts(known: Known) -> dict[str, Facts]:
+    if "image" in known.inputs:
+        return {"mask": picture_facts(size_of(known.inputs["image"]), 1)}
+    if known.settings.get("path") == "":
+        cure = "wire the picture that is painted over to image"
+        raise Refusal("nothing is painted, and no picture tells how large the mask is", at="path", cure=cure)
+    path = _painting(known)
+    with refusing("path"):
+        return {"mask": picture_facts(picture_size(path) if path else None, 1)}
+
+
+def _painted_content(known: Known) -> str:
+    path = _painting(known)
+    with refusing("path"):
+        return content_of(path) if path else ""
+
+
+@node(category="masks", title="Paint mask", infer=_painted_facts, fingerprint=_painted_content)
+def paint(
+    context: Context,
+    image: Annotated[Image | None, Field(description="What is painted over; the mask gets its size.")] = None,
+    *,
+    path: Annotated[
+        str,
+        PaintedMask(over="image"),
+        Field(description="The painting, a grey picture in the inputs folder, white where it marks; empty is none."),
+    ] = "",
+) -> Mask:
+    """Take a mask that was painted by hand over a picture.
+
+    A painting of another size than the picture is stretched. Without a picture the mask is as large as the painting.
+    """
+    from graphgen_nodes.imaging import masks, pictures
+
+    size = None if image is None else pictures.size_of(image)
+    if path:
+        return masks.from_painting(*pictures.load(context.path("inputs", path)), size)
+    if size is None:
+        raise Refusal("nothing is painted, and no picture tells how large the mask is", at="path")
+    return masks.solid(size, 0.0, 1)
 
 
 @node(category="masks", title="Invert mask", infer=same_as("mask"))
@@ -143,4 +204,4 @@ def register_conversions() -> list[Conversion]:
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the mask nodes."""
-    return [from_image, to_image, solid, invert, combine, grow, blur, resize, crop]
+    return [from_image, to_image, paint, solid, invert, combine, grow, blur, resize, crop]

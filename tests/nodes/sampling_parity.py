@@ -146,11 +146,22 @@ def _chain_cases(prediction: Parametrisation, theirs: str, spacing: Any) -> Iter
         settings = {**config, "algorithm_type": "sde-dpmsolver++", "solver_type": solver}
         line = options.DPMpp2MSDE(solver=solver), chain(18, drop_last=True), prediction, True, DrawsForSDE
         yield Case(f"DPMpp2MSDE, {solver}, {end}", "DPMSolverMultistepScheduler", settings, *line)
+    yield from _sa_cases(config, spacing, prediction)
     for order in (1, 2, 3):
         for variant, final in (("bh1", "sigma_min"), ("bh2", "zero")):  # diffusers' bh1 is NaN at sigma 0
             settings = {**config, "solver_order": order, "solver_type": variant, "final_sigmas_type": final}
             line = options.UniPC(order, variant), chain(12, drop_last=True, final_sigma=final), prediction  # type: ignore[arg-type]
             yield Case(f"UniPC, order {order}, {variant}, {end}", "UniPCMultistepScheduler", settings, *line)
+
+
+def _sa_cases(config: dict[str, Any], spacing: Any, prediction: Parametrisation) -> Iterator[Case]:
+    schedule = schedules.model(CHAIN, 18, spacing=spacing, drop_last=True, final_sigma="sigma_min")
+    for predictor, corrector in ((1, 1), (2, 2), (3, 4)):
+        settings = {**config, "predictor_order": predictor, "corrector_order": corrector}
+        line = options.SASolver(predictor, corrector), schedule, prediction, True
+        name = f"SASolver, orders {predictor} and {corrector}, {spacing}, {prediction}"
+        # diffusers expands its polynomials in lambda itself, in single precision
+        yield Case(name, "SASolverScheduler", settings, *line, tolerance=1e-4 if predictor == 3 else 1e-5)
 
 
 def _other_chain_cases(prediction: Parametrisation, theirs: str) -> Iterator[Case]:

@@ -34,14 +34,18 @@ ODE = (options.Euler(), options.Heun(), options.DPMpp2M(), options.LMS(), option
        options.UniPC(order=2), options.UniPC(order=3), options.DPMpp2MSDE(eta=0.0), options.DPMppSDE(eta=0.0),
        options.EulerAncestral(eta=0.0), options.DPM2(), options.DPMpp2S(eta=0.0), options.DPMpp3MSDE(eta=0.0),
        options.DEIS(), options.DEIS(order=2), options.IPNDM(), options.RESMultistep(), options.GradientEstimation(),
-       options.HeunPP2(), options.TCD(gamma=0.0))  # fmt: skip
+       options.HeunPP2(), options.TCD(gamma=0.0), options.SASolver(tau=0.0), options.SASolver(3, 4, tau=0.0),
+       options.SASolver(2, 0, tau=0.0), options.SEEDS2(eta=0.0), options.SEEDS2(0.0, 1.0, "phi_2"),
+       options.SEEDS3(eta=0.0))  # fmt: skip
 FIRST_ORDER = (options.Euler, options.DDIM, options.EulerAncestral, options.GradientEstimation, options.HeunPP2,
                options.TCD)  # fmt: skip
 SDE = (options.EulerAncestral(), options.DPMpp2MSDE(), options.DPMpp2MSDE(solver="heun"), options.DPMppSDE(),
        options.DDIM(eta=1.0), options.DDIM(eta=0.5), options.DDPM(), options.DPM2(eta=1.0), options.DPM2(eta=0.4),
        options.DPMpp2S(), options.DPMpp2S(eta=0.4), options.DPMpp3MSDE(), options.RESMultistep(eta=1.0),
        options.RESMultistep(eta=0.5), options.ERSDE(), options.ERSDE(order=2), options.ERSDE(order=1),
-       options.Restart(), options.Restart(times=3, inner_steps=12))  # fmt: skip
+       options.Restart(), options.Restart(times=3, inner_steps=12), options.SASolver(), options.SASolver(3, 4),
+       options.SASolver(low=1e-9, high=1.0), options.SASolver(pece=True), options.SEEDS2(), options.SEEDS2(0.4),
+       options.SEEDS2(1.0, 0.7, "phi_2"), options.SEEDS3(), options.SEEDS3(0.4))  # fmt: skip
 LOOK_AHEAD = (options.Heun, options.PNDM, options.HeunPP2, options.DPM2, options.Restart)
 
 on_paths = pytest.mark.parametrize("kind", list(PATHS))
@@ -136,6 +140,9 @@ ORDERS = (
     (options.DPM2(), 2), (options.DPMpp2S(eta=0.0), 2), (options.DPMpp3MSDE(eta=0.0), 2), (options.DEIS(order=1), 1),
     (options.DEIS(order=2), 2), (options.DEIS(), 2), (options.IPNDM(order=1), 1), (options.IPNDM(), 2),
     (options.RESMultistep(), 2), (options.GradientEstimation(), 1), (options.GradientEstimation(gamma=1.5), 2),
+    (options.SASolver(1, 0, tau=0.0), 1), (options.SASolver(1, 2, tau=0.0), 2), (options.SASolver(2, 0, tau=0.0), 2),
+    (options.SASolver(tau=0.0), 2), (options.SASolver(3, 4, tau=0.0), 2), (options.SASolver(tau=0.0, pece=True), 2),
+    (options.SEEDS2(eta=0.0), 2), (options.SEEDS2(0.0, 1.0, "phi_2"), 2), (options.SEEDS3(eta=0.0), 3),
     (options.HeunPP2(), 1), (options.TCD(gamma=0.0), 1), (options.Restart(low=1e-9, high=1e-8), 2),
 )  # fmt: skip
 

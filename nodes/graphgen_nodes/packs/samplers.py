@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
-from graphgen_nodes.facts import from_settings, number_of
+from graphgen_nodes.facts import Infer, from_settings, number_of
 from graphgen_nodes.sampling import options
 from graphgen_nodes.sockets import Sampler
 
@@ -17,11 +17,16 @@ Eta = Annotated[
 ]
 
 
-def _restarted(known: Known) -> dict[str, Facts]:
-    low, high = number_of(known.settings, "low"), number_of(known.settings, "high")
-    if low is not None and high is not None and low >= high:
-        raise Refusal(f"is {low:g}, at or above high {high:g}", at="low", cure="make low less than high")
-    return from_settings("sampler", options.Restart)(known)
+def _ranged(method: type[Sampler]) -> Infer:
+    """Return an infer for a method between two levels, `low` and `high`."""
+
+    def infer(known: Known) -> dict[str, Facts]:
+        low, high = number_of(known.settings, "low"), number_of(known.settings, "high")
+        if low is not None and high is not None and low >= high:
+            raise Refusal(f"is {low:g}, at or above high {high:g}", at="low", cure="make low less than high")
+        return from_settings("sampler", method)(known)
+
+    return infer
 
 
 @node(category="samplers", cheap=True, infer=from_settings("sampler", options.Euler))
@@ -187,7 +192,48 @@ def gradient_estimation(
     return options.GradientEstimation(gamma)
 
 
-@node(category="samplers", cheap=True, infer=_restarted)
+@node(category="samplers", cheap=True, infer=_ranged(options.SASolver), title="SA-Solver")
+def sa_solver(
+    *,
+    predictor: Annotated[
+        int, Field(ge=1, le=3, description="Order of the step: how many predictions it looks at.")
+    ] = 2,
+    corrector: Annotated[int, Field(ge=0, le=4, description="Order of its correction afterwards; 0: none.")] = 2,
+    tau: Annotated[float, Field(ge=0, le=2, description="How much fresh noise; 0: none."), Slider(step=0.05)] = 1.0,
+    low: Annotated[
+        float, Field(gt=0, le=1, description="Noise is added above this share of the noise levels of training.")
+    ] = 0.2,
+    high: Annotated[float, Field(gt=0, le=1, description="And below this share of them.")] = 0.8,
+    pece: Annotated[
+        bool, Field(description="Look at the network again after each correction: two calls a step.")
+    ] = False,
+) -> Sampler:
+    """Predict and correct with noise in the middle of the way: one network call a step (Xue et al. 2023)."""
+    return options.SASolver(predictor, corrector, tau, low, high, pece)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.SEEDS2), title="SEEDS-2")
+def seeds_2(
+    *,
+    eta: Eta = 1.0,
+    middle: Annotated[
+        float, Field(gt=0, le=1, description="Where between two levels to look, in log signal-to-noise ratio.")
+    ] = 0.5,
+    solver: Annotated[
+        Literal["phi_1", "phi_2"], Field(description="How the change within a step counts: by its middle, or exactly.")
+    ] = "phi_1",
+) -> Sampler:
+    """Look at a point inside each step, with the noise that belongs there: two calls a step (Gonzalez et al. 2023)."""
+    return options.SEEDS2(eta, middle, solver)
+
+
+@node(category="samplers", cheap=True, infer=from_settings("sampler", options.SEEDS3), title="SEEDS-3")
+def seeds_3(*, eta: Eta = 1.0) -> Sampler:
+    """Look at two points inside each step: third order without noise, three calls a step (Gonzalez et al. 2023)."""
+    return options.SEEDS3(eta)
+
+
+@node(category="samplers", cheap=True, infer=_ranged(options.Restart))
 def restart(
     *,
     low: Annotated[float, Field(gt=0, le=1000, description="Where to turn back, in noise over signal.")] = 0.1,
@@ -260,6 +306,9 @@ def register_nodes() -> list[Callable[..., object]]:
         unipc,
         res_multistep,
         er_sde,
+        sa_solver,
+        seeds_2,
+        seeds_3,
         gradient_estimation,
         restart,
         ddim,

@@ -1,6 +1,7 @@
 """Samplers as data: what travels along wires. Nothing here imports torch until a method is asked for.
 
 A plugin adds a method the same way: a frozen subclass of `Sampler` that holds its options and returns its algorithm.
+They stand in one module, though it is longer than the house likes, because it is a table with an entry for each method.
 """
 
 from __future__ import annotations
@@ -358,6 +359,62 @@ class Restart(Sampler):
 
 
 @dataclass(frozen=True)
+class SASolver(Sampler):
+    """SA-Solver: stochastic Adams methods of an order up to 3, corrected by one of an order up to 4."""
+
+    predictor: int = 2
+    corrector: int = 2
+    tau: float = 1.0
+    low: float = 0.2
+    high: float = 0.8
+    pece: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        if not 0 < self.low < self.high <= 1:
+            raise ValueError(
+                f"samplers.sa_solver.low: is {self.low:g}, which must be above 0 and below high ({self.high:g}); "
+                "for no noise at all set tau to 0"
+            )
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.sa_solver import SASolverAlgorithm
+
+        return SASolverAlgorithm(schedule, self.predictor, self.corrector, self.tau, self.low, self.high, self.pece)
+
+
+@dataclass(frozen=True)
+class SEEDS2(Sampler):
+    """SEEDS-2; eta 0 adds no noise, `middle` is where it looks between two levels, in lambda."""
+
+    local: ClassVar[bool] = True
+    eta: float = 1.0
+    middle: float = 0.5
+    solver: Literal["phi_1", "phi_2"] = "phi_1"
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.seeds import SEEDSAlgorithm
+
+        return SEEDSAlgorithm(schedule, self.eta, (self.middle,), self.solver)
+
+
+@dataclass(frozen=True)
+class SEEDS3(Sampler):
+    """SEEDS-3; eta 0 adds no noise."""
+
+    local: ClassVar[bool] = True
+    eta: float = 1.0
+
+    def algorithm(self, schedule: Schedule) -> SamplerAlgorithm:
+        """Return the method on a schedule."""
+        from graphgen_nodes.sampling.samplers.seeds import SEEDSAlgorithm
+
+        return SEEDSAlgorithm(schedule, self.eta, (1 / 3, 2 / 3))
+
+
+@dataclass(frozen=True)
 class TCD(Sampler):
     """Strategic stochastic sampling for networks distilled by trajectory consistency."""
 
@@ -373,7 +430,7 @@ class TCD(Sampler):
 
 SAMPLERS: tuple[type[Sampler], ...] = (
     Euler, EulerAncestral, Heun, HeunPP2, DPM2, DPMpp2S, DPMpp2M, DPMpp2MSDE, DPMpp3MSDE, DPMppSDE, LMS, PNDM, IPNDM,
-    DEIS, UniPC, RESMultistep, ERSDE, GradientEstimation, Restart, DDIM, DDPM, LCM, TCD, PredictorCorrector,
-    AnnealedLangevin,
+    DEIS, UniPC, RESMultistep, ERSDE, SASolver, SEEDS2, SEEDS3, GradientEstimation, Restart, DDIM, DDPM, LCM, TCD,
+    PredictorCorrector, AnnealedLangevin,
 )  # fmt: skip
 """The built-in methods, in the order they are listed."""

@@ -319,29 +319,6 @@ def check_unconditional(denoiser: Facts) -> None:
             raise Refusal(message, at="positive", cure=f"wire {node} to it")
 
 
-def guider_facts(denoiser: Facts, *prompts: Facts) -> Facts:
-    """Return the facts of a guider: those of its denoiser that sampling depends on, and for how many images it is."""
-    own = ("family", "prediction", "path", "format", "multiple", "most_cells", "square", "learned_variance", "control")
-    counts = [count_of(prompt, "batch") for prompt in prompts]
-    batch = {} if None in counts else {"batch": max(count for count in counts if count)}
-    shown = {name: value for prompt in prompts for name, value in kept(prompt, "rows", "columns").items()}
-    return {**kept(denoiser, *own), **shown, **batch}
-
-
-def switched_facts(first: Facts, then: Facts) -> Facts:
-    """Return the facts of guiders that take turns: what is true of both; refuse the second if it cannot go on."""
-    cure = "take turns between guiders of one kind of latents and noise process"
-    for name, what in (("format", "latents"), ("path", "noise process")):
-        if name in first and name in then and first[name] != then[name]:
-            raise Refusal(f"works on another kind of {what} than the guider before it", at="then", cure=cure)
-    one, other = count_of(first, "batch"), count_of(then, "batch")
-    if one is not None and other is not None and one != other and 1 not in (one, other):
-        message, cure = f"has prompts for {other} images, the guider before it for {one}", "take prompts for one image"
-        raise Refusal(message, at="then", allowed=f"prompts for 1 or {one} images", cure=cure)
-    batch = {} if one is None or other is None else {"batch": max(one, other)}
-    return {**{name: value for name, value in first.items() if name != "batch" and then.get(name) == value}, **batch}
-
-
 def check_run(guider: Facts, sampler: Facts, schedule: Facts, latent: Facts) -> None:
     """Refuse to sample what was not made for each other: latent, schedule, method and model."""
     cure = "make the latent with this model's own latents.empty or autoencoder"

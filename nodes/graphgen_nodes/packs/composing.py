@@ -9,8 +9,9 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, node
 from graphgen_nodes.compositions import Composition, Region, composed, during, mapped, parts_of, restricted
-from graphgen_nodes.facts import check_known_range, check_range, count_of, kept, same_as
+from graphgen_nodes.facts import check_known_range, check_range, count_of, kept, number_of, same_as
 from graphgen_nodes.settings import End, Ratio, Share, Start
+from graphgen_nodes.silences import ALL, common, silences_of, silent_facts, taking_turns
 from graphgen_nodes.sockets import Conditioning, LabelConditioning, Mask, TextConditioning
 
 Strength = Annotated[
@@ -43,7 +44,8 @@ def alike(given: Mapping[str, Facts]) -> Facts:
                 raise Refusal(message, at=name, cure="make both with the text encoder of one model")
         agreed = {**kept(facts, "family", *WIDTHS), **agreed}
     first, *others = given.values()
-    shared = {fact: value for fact, value in first.items() if all(other.get(fact) == value for other in others)}
+    same = {fact: value for fact, value in first.items() if all(other.get(fact) == value for other in others)}
+    shared = {fact: value for fact, value in same.items() if fact != "silent"}  # that depends on how they are composed
     alone = {"alone": True} if any(facts.get("alone") for facts in given.values()) else {}
     counts = {name: count_of(facts, "batch") for name, facts in given.items()}
     return {**shared, **agreed, **alone, **_batch(counts)}
@@ -72,7 +74,8 @@ def _combined(known: Known) -> dict[str, Facts]:
         raise Refusal("has no wire", at="conditionings", cure="wire a prompt to it")
     found = {str(number): facts for number, facts in enumerate(several)}
     try:
-        return {"conditioning": alike(found)}
+        silent = common(*map(silences_of, several))
+        return {"conditioning": {**alike(found), **silent_facts(silent)}}
     except Refusal as refusal:
         raise Refusal(refusal.message, at="conditionings", allowed=refusal.allowed, cure=refusal.cure) from None
 
@@ -105,11 +108,22 @@ def _seen(known: Known) -> Facts:
 
 def _within(known: Known) -> dict[str, Facts]:
     check_known_range(known)
-    return {"conditioning": alike(_wired(known, "conditioning", "otherwise") or {"": {}})}
+    start, end = number_of(known.settings, "start"), number_of(known.settings, "end")
+    given = _wired(known, "conditioning", "otherwise")
+    here = silences_of(given.get("conditioning", {}))
+    elsewhere = silences_of(given["otherwise"]) if "otherwise" in given else ALL
+    if start is None or end is None:
+        silent = common(here, elsewhere)
+    else:
+        silent = taking_turns(taking_turns(elsewhere, here, start), elsewhere, end)
+    return {"conditioning": {**alike(given or {"": {}}), **silent_facts(silent)}}
 
 
 def _switched(known: Known) -> dict[str, Facts]:
-    return {"conditioning": alike(_wired(known, "first", "then") or {"": {}})}
+    given = _wired(known, "first", "then")
+    first, then = (silences_of(given.get(name, {})) for name in ("first", "then"))
+    silent = taking_turns(first, then, number_of(known.settings, "at"))
+    return {"conditioning": {**alike(given or {"": {}}), **silent_facts(silent)}}
 
 
 def _blended(known: Known) -> dict[str, Facts]:

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from graphgen import Context, Facts, Known, Refusal, hookimpl, node
 from graphgen_nodes.beside import check_kept_picture
-from graphgen_nodes.facts import check_run, count_of, switched_facts
+from graphgen_nodes.facts import check_run, count_of
+from graphgen_nodes.guider_facts import switched_facts
 from graphgen_nodes.sampling.guiders import SwitchedGuidance
 from graphgen_nodes.sampling.phases import Sampling
+from graphgen_nodes.silences import check_spoken
 from graphgen_nodes.sockets import Guider, Latent, Noise, Sampler, Schedule
 
 
@@ -27,6 +29,7 @@ def _sampled(known: Known) -> dict[str, Facts]:
         known.inputs.get(name, {}) for name in ("guider", "sampler", "schedule", "latent")
     )
     check_run(guider, sampler, schedule, latent)
+    check_spoken(guider, schedule)
     check_kept_picture(sampler, latent)
     return {"latent": latent, "denoised": latent}
 
@@ -35,17 +38,22 @@ def _forked(known: Known) -> dict[str, Facts]:
     guider, then, sampler, schedule, latent = (
         known.inputs.get(name, {}) for name in ("guider", "then", "sampler", "schedule", "latent")
     )
-    check_run(switched_facts(guider, then), sampler, schedule, latent)
-    check_kept_picture(sampler, latent)
     step, steps = count_of(known.settings, "step"), count_of(schedule, "steps")
+    start, length = count_of(schedule, "start"), count_of(schedule, "length")
+    share = None if step is None or start is None or length is None else (start + step) / length
+    forked = switched_facts(guider, then, share)
+    check_run(forked, sampler, schedule, latent)
+    check_kept_picture(sampler, latent)
     if step is not None and steps is not None:
         _check_step(step, steps)
+    check_spoken(forked, schedule)
     return {"latent": latent, "denoised": latent}
 
 
 def _inverted(known: Known) -> dict[str, Facts]:
     guider, schedule, latent = (known.inputs.get(name, {}) for name in ("guider", "schedule", "latent"))
     check_run(guider, {}, schedule, latent)
+    check_spoken(guider, schedule)
     return {"latent": latent}
 
 

@@ -55,5 +55,4 @@ class SEEDSAlgorithm(Algorithm):
         weight = (r * h + expm1(-r * h)) / (share * h)
         if self.solver == "phi_1":
             weight = -expm1(-h) / (2 * share)
-        x = x + alpha(u) * weight * (last.denoised - now.denoised)
-        return x
+        return x + alpha(u) * weight * (last.denoised - now.denoised)

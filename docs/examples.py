@@ -9,7 +9,10 @@ from typing import Any
 from graphs import draw
 
 from graphgen.cli.words import value_text
+from graphgen.parameters import ParameterInfo, describe_parameters
+from graphgen.registry import Registry
 from graphgen.strictjson import read_json
+from graphgen.workflow import Workflow
 
 DOCS = Path(__file__).parent
 WORKFLOWS = DOCS.parent / "workflows"
@@ -23,7 +26,7 @@ same parameters. What families differ in is in [families.md](families.md).
 """
 
 
-def pages() -> dict[Path, str]:
+def pages(registry: Registry) -> dict[Path, str]:
     """Return the page and its pictures, by file."""
     files: dict[Path, str] = {}
     sections = [OPENING]
@@ -33,11 +36,11 @@ def pages() -> dict[Path, str]:
         files[GRAPHS / f"{path.stem}.svg"] = draw(workflow["nodes"], workflow.get("outputs", {}))
         for name, subgraph in workflow.get("subgraphs", {}).items():
             files[GRAPHS / f"{path.stem}.{name}.svg"] = draw(subgraph["nodes"], subgraph["outputs"])
-        sections.append("\n".join(_section(path, workflow)))
+        sections.append("\n".join(_section(path, workflow, registry)))
     return {PAGE: "\n".join(sections), **files}
 
 
-def _section(path: Path, workflow: Mapping[str, Any]) -> Iterator[str]:
+def _section(path: Path, workflow: Mapping[str, Any], registry: Registry) -> Iterator[str]:
     yield f"## {workflow['name']}\n"
     yield f"{workflow['description']} [{path.name}](../workflows/{path.name})\n"
     yield f"```\ngraphgen run workflows/{path.name}\n```\n"
@@ -46,13 +49,11 @@ def _section(path: Path, workflow: Mapping[str, Any]) -> Iterator[str]:
         yield f"Its subgraph `{name}`:\n\n![The graph of {name}](pictures/graphs/{path.stem}.{name}.svg)\n"
     if workflow.get("parameters"):
         yield "| parameter | by itself | |\n| --- | --- | --- |"
-        for name, parameter in workflow["parameters"].items():
-            yield f"| `{name}` | {_default(workflow, parameter['sets'][0])} | {parameter.get('description', '')} |"
+        for parameter in describe_parameters(Workflow.model_validate(workflow), registry):
+            yield f"| `{parameter.name}` | {_now(parameter)} | {parameter.description} |"
         yield ""
 
 
-def _default(workflow: Mapping[str, Any], place: str) -> str:
-    """Return what a setting is in the file; nothing where the file leaves it to its node."""
-    node, _, setting = place.partition(".")
-    settings = workflow["nodes"][node].get("settings", {})
-    return f"`{value_text(settings[setting])}`" if settings.get(setting, "") != "" else ""
+def _now(parameter: ParameterInfo) -> str:
+    """Return what a parameter is in the file, or by itself where the file leaves that open; nothing for no words."""
+    return "" if parameter.value in ("", None) else f"`{value_text(parameter.value)}`"

@@ -13,15 +13,14 @@ from graphgen.catalogue import all_nodes
 from graphgen.cli.words import limits, value_text
 from graphgen.jsontypes import JSON
 from graphgen.plugins import find_plugins
-from graphgen.registry import build_registry
+from graphgen.registry import Registry, build_registry
 from graphgen.spec import NodeSpec, SettingSpec
 
 PAGE = Path(__file__).parent / "nodes.md"
 
 
-def page() -> str:
+def page(registry: Registry) -> str:
     """Return docs/nodes.md: every built-in node with its inputs, settings and outputs."""
-    registry = build_registry(find_plugins())
     own = {plugin.name for plugin in registry.plugins if plugin.distribution == "graphgen"}
     specs = [spec for spec in all_nodes(registry).values() if _pack(spec) in own]
     lines = ["# Nodes", "", "Made by `make docs` from the nodes themselves; `graphgen nodes NAME` shows the same.", ""]
@@ -74,7 +73,8 @@ def _about(schema: JSON) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the pages and pictures, or with `--check` compare them."""
-    made = {PAGE: page(), **examples.pages()}
+    registry = build_registry(find_plugins())
+    made = {PAGE: page(registry), **examples.pages(registry)}
     stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     forgotten = [path for path in sorted(examples.GRAPHS.glob("*.svg")) if path not in made]
     for path in [*stale, *forgotten] if "--check" in arguments else ():

@@ -82,6 +82,13 @@ def draw(nodes: Nodes, outputs: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
+def columns(nodes: Nodes, outputs: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Return the nodes in columns, from left to right, each column from top to bottom."""
+    wires = [wire for name, node in nodes.items() for wire in _wires(name, node)]
+    laid_out = _laid_out(_items(nodes, wires, outputs), wires)
+    return [[item.name for item in found if item.name in nodes and not item.output] for found in laid_out.columns]
+
+
 def _wires(name: str, node: Mapping[str, Any]) -> Iterator[Wire]:
     for socket, sources in node.get("inputs", {}).items():
         for source in [sources] if isinstance(sources, str) else sources:

@@ -250,7 +250,14 @@ def test_the_workflow_equals_the_pipeline(made: Engine) -> None:
     """Run workflows/controlnet.json with its own sampler and schedule, which are the pipeline's."""
     reference = kit.theirs("sd1", make_control("sd1"), hint(made), scheduler=None, controlnet_conditioning_scale=0.8)
     given: dict[str, JSON] = {"prompt": PROMPT, "negative": NEGATIVE, "seed": SEED, "steps": STEPS, "guidance": SCALE}
-    given |= {"model": "sd1", "controlnet": "net", "image": "hint.png", "strength": 0.8, "width": SIZE, "height": SIZE}
+    given |= {
+        "model": "sd1",
+        "controlnet": "net",
+        "picture": "hint.png",
+        "strength": 0.8,
+        "width": SIZE,
+        "height": SIZE,
+    }
     image: Any = made.run(WORKFLOW, given).outputs["picture"]
     print(f"workflow: {difference(image.pixels, reference):.1e}")
     assert difference(image.pixels, reference) < CLOSE
@@ -259,7 +266,7 @@ def test_the_workflow_equals_the_pipeline(made: Engine) -> None:
 def test_the_edges_are_followed(made: Engine) -> None:
     """workflows/controlnet_canny.json finds edges and draws along them; other thresholds, another picture."""
     given: dict[str, JSON] = {"prompt": PROMPT, "negative": NEGATIVE, "seed": SEED, "steps": STEPS, "guidance": SCALE}
-    given |= {"model": "sd1", "controlnet": "net", "image": "hint.png", "width": SIZE, "height": SIZE}
+    given |= {"model": "sd1", "controlnet": "net", "picture": "hint.png", "width": SIZE, "height": SIZE}
     workflow = WORKFLOW.with_name("controlnet_canny.json")
     report = made.run(workflow, given)
     picture, edges = (report.outputs[name].pixels for name in ("picture", "edges"))  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from graphgen_nodes.checkpoints.layouts.adm import ADM, is_release
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
-from graphgen_nodes.checkpoints.process import BETAS
+from graphgen_nodes.checkpoints.process import BETAS, number
 from graphgen_nodes.families.family import Slot, told, whole
 from graphgen_nodes.families.pixels import DDPM
 from graphgen_nodes.sampling.paths import Path, VariancePreserving
@@ -69,9 +69,8 @@ class AblatedDiffusion(DDPM):
                 )
         else:
             told(conditioning, Unconditional)
-        found: Tensor = network(
-            x, timestep * float(str(config["timestep_scale"])), class_labels=labels, return_dict=False
-        )[0]
+        timestep = timestep * number(config, "timestep_scale", 1.0)
+        found: Tensor = network(x, timestep, class_labels=labels, return_dict=False)[0]
         return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphgen import Facts, Refusal
 from graphgen_nodes.checkpoints.identity import find_place
@@ -20,6 +20,8 @@ from graphgen_nodes.sockets import Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from graphgen_nodes.stored import StoredTensors
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,23 @@ class Blend(WeightPatch):
 
     def edits(self, component: Component) -> Mapping[str, Edit]:
         """Return what blends each parameter with the other network's, read from its mapped file."""
-        from safetensors import safe_open
+        from graphgen_nodes.stored import StoredTensors
 
         part = reopen(self.other, component.slot)
         sources = component.slot.architecture.sources(part)
-        opened = {file: safe_open(file, framework="pt") for file in {part.places[s.name][0] for s in sources.values()}}
+        stored = StoredTensors(part)
         inner = component.slot.architecture.names_in(component.module, sources)
         edits: dict[str, Edit] = {}
         for name, _ in component.module.named_parameters():
             source, ratio = sources[inner[name]], self.ratio * weight_of(self.blocks, inner[name])
-            file, stored = part.places[source.name]
             if ratio:
-                edits[name] = partial(_blended, opened[file], stored, source, ratio)
+                edits[name] = partial(_blended, stored, source, ratio)
         return edits
 
 
-def _blended(opened: Any, stored: str, source: Source, ratio: float, old: Tensor) -> Tensor:
-    from graphgen_nodes.weights import made_of
-
-    return old.lerp(made_of(opened.get_tensor(stored), source).to(old.device).float(), ratio)
+def _blended(stored: StoredTensors, source: Source, ratio: float, old: Tensor) -> Tensor:
+    other, factor = stored.read(source)
+    return old.lerp(other.to(old.device).float() * factor, ratio)
 
 
 def check_blend(first: Facts, second: Facts) -> None:

@@ -11,12 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from math import prod
-from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from graphgen import Place
@@ -26,6 +23,7 @@ from graphgen_nodes.checkpoints.parts import Part, tokenizer_folder
 from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.families.handles import reopen
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Precision, Weights
+from graphgen_nodes.stored import StoredTensors, times
 from graphgen_nodes.streaming import Layout, Make, Stream, away, blocks_of, lay_out
 from graphgen_nodes.text.encode import PromptEncoder
 from graphgen_nodes.text.tokenizers import PromptTokenizer, load_tokenizer
@@ -107,11 +105,12 @@ class PendingNetwork:
     def fill(self) -> Iterator[int]:
         """Read every tensor, yielding its bytes, and put all of them into the network at the end."""
         filled: dict[str, Tensor] = {}
+        stored = StoredTensors(self.part, self.device)
         with memory_errors():
-            for source, tensor in read_tensors(self.part, self.names, self.device):
-                value = tensor.to(self.dtype)
+            for source, names in self.names.items():
+                value = stored.values(source, self.dtype)
                 check_numbers(value, source, self.part)
-                filled.update(dict.fromkeys(self.names[source], value))
+                filled.update(dict.fromkeys(names, value))
                 yield value.nbytes
         self._finish(filled)
 
@@ -146,7 +145,7 @@ class StoredWeights:
         self._part = part
         self._device = device
         self._dtype = dtype
-        self._files: dict[Path, Any] = {}
+        self._stored = StoredTensors(part)
         self._checked: set[Source] = set()
 
     def read(self, source: Source) -> Tensor:
@@ -156,15 +155,13 @@ class StoredWeights:
             CheckpointError: it holds NaN or infinity.
             MemoryError: the device is full.
         """
-        path, name = self._part.places[source.name]
-        if path not in self._files:
-            self._files[path] = safe_open(path, framework="pt")
-        value = made_of(self._files[path].get_tensor(name), source)
+        value, factor = self._stored.read(source)
         with memory_errors():
             if self._device.type == "cuda":  # from pinned memory the copy goes on beside the computing
                 value = value.pin_memory().to(self._device, non_blocking=True).to(self._dtype)
             else:
                 value = value.to(self._device, self._dtype, copy=True)
+            value = times(value, factor)
         if source not in self._checked:
             check_numbers(value, source, self._part)
             self._checked.add(source)
@@ -265,20 +262,6 @@ def check_names(module: nn.Module, names: Mapping[Source, Iterable[str]], part: 
         raise CheckpointError(f"{part}: {'; '.join(problems[:8])}; it is damaged or another model: download it again")
 
 
-def read_tensors(part: Part, sources: Iterable[Source], device: torch.device) -> Iterator[tuple[Source, Tensor]]:
-    """Yield the tensors that the sources speak of, on the device, reading each stored tensor once."""
-    by_file: dict[Path, dict[str, list[Source]]] = {}
-    for source in sources:
-        file, name = part.places[source.name]
-        by_file.setdefault(file, {}).setdefault(name, []).append(source)
-    for file, wanted in by_file.items():
-        with safe_open(file, framework="pt", device=str(device)) as stored:
-            for name, pieces in wanted.items():
-                tensor = stored.get_tensor(name)
-                for source in pieces:
-                    yield source, made_of(tensor, source)
-
-
 def check_numbers(value: Tensor, source: Source, part: Part) -> None:
     """Raise for a tensor that holds NaN or infinity: one of them makes every picture black."""
     if not value.numel():
@@ -291,20 +274,6 @@ def check_numbers(value: Tensor, source: Source, part: Part) -> None:
         f"{part}: tensor {source.name!r} holds {kind} in {str(value.dtype).removeprefix('torch.')}; download the file "
         "again, or set precision to float32 or bfloat16"
     )
-
-
-def made_of(tensor: Tensor, source: Source) -> Tensor:
-    """Return what a source makes of a stored tensor."""
-    if source.pieces > 1:
-        rows = len(tensor) // (source.pieces * source.groups)
-        grouped = tensor.reshape(source.groups, source.pieces * rows, *tensor.shape[1:])
-        tensor = grouped.narrow(1, source.piece * rows, source.span * rows).flatten(0, 1)
-    if source.swap:
-        first, second = tensor.chunk(2)
-        tensor = torch.cat([second, first])
-    if source.transpose:
-        tensor = tensor.T.contiguous()
-    return tensor.reshape(source.shape)
 
 
 def _untie(module: nn.Module) -> None:

@@ -23,7 +23,7 @@ from graphgen_nodes.checkpoints.keys import translate
 from graphgen_nodes.checkpoints.layouts.flux import FluxTransformer
 from graphgen_nodes.families.flux import Flux, pack, positions, unpack
 from graphgen_nodes.families.handles import autoencoder_handle, denoiser_handle, text_encoder_handle
-from graphgen_nodes.weights import made_of
+from graphgen_nodes.stored import made_of
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 PROMPT, NEGATIVE = "A red Apple, on 2 blue tables", "blurry"
@@ -257,15 +257,6 @@ def test_weights_in_eight_bits_are_computed_with_in_more(tmp_path: Path, monkeyp
         for name in ("eight", "more")
     )
     assert torch.equal(one, two)
-
-
-@pytest.mark.parametrize("mark", ["scaled_fp8", "double_blocks.0.img_attn.qkv.scale_weight"])
-def test_scaled_weights_are_refused(mark: str, tmp_path: Path) -> None:
-    tensors = load_file(shared_tiny("flux").file)
-    tensors[f"model.diffusion_model.{mark}"] = torch.ones(1)
-    save_file(tensors, tmp_path / "scaled.safetensors")
-    with pytest.raises(CheckpointError, match=r"in eight bits with scales.*get the model in bfloat16"):
-        denoiser_handle(open_checkpoint(tmp_path / "scaled.safetensors"))
 
 
 # --- what is refused before anything runs -----------------------------------------------------------------------------

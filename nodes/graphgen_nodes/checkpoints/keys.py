@@ -41,7 +41,7 @@ class Source:
     """How a network's tensor is made: of which of the checkpoint's tensors, which part of it, and what is done to it.
 
     The part is `span` of `pieces` equal pieces along the first dimension, from the piece `piece` on, of each of its
-    `groups` equal parts.
+    `groups` equal parts. `scale` is the checkpoint's tensor that the numbers are to be multiplied by.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Source:
     transpose: bool = False
     span: int = 1
     groups: int = 1
+    scale: str | None = None
 
 
 def translate(shapes: Mapping[str, Shape], rules: Iterable[Rule], place: str) -> dict[str, Source]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.keys import Rule, Shape, Source, translate
 from graphgen_nodes.checkpoints.parts import Config, Part
+from graphgen_nodes.checkpoints.scales import scaled
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,9 +24,6 @@ Shapes = Mapping[str, Shape]
 SAME = Rule("", "")
 """The rule that keeps every name as it is."""
 
-
-SCALES = ("scaled_fp8", "scale_weight", "weight_scale", "scale_input", "input_scale")
-"""How tensors are called that hold the scales of weights in eight bits."""
 
 LEADING_AWAY = ("auto_map", "trust_remote_code", "custom_pipelines", "quantization_config", "_name_or_path")
 """Settings of a config.json that are never handed on: by them libraries find code or files elsewhere."""
@@ -63,14 +62,15 @@ class Architecture(ABC):
         """Translate a part's names: for each of the network's tensors, what it is made of.
 
         Raises:
-            CheckpointError: the part holds tensors that this kind of network does not have, or scaled ones.
+            CheckpointError: the part holds tensors that this kind of network does not have, or unknown scales.
         """
-        _refuse_scaled(part)
+        given = scaled(part)
         try:
-            rules = self.rules(part.shapes)
+            rules = self.rules(given.shapes)
         except Incomplete as error:
             raise CheckpointError(f"{part}: {error}; download it again") from error
-        return translate(part.shapes, rules, str(part))
+        found = translate(given.shapes, rules, str(part))
+        return {name: replace(source, scale=given.scales.get(source.name)) for name, source in found.items()}
 
     def configure(self, part: Part, sources: Mapping[str, Source]) -> Config:
         """Return the part's configuration: its config.json, or what its shapes tell.
@@ -109,15 +109,6 @@ class Architecture(ABC):
 def _leads_away(name: str) -> bool:
     """Tell whether a setting names code or kernels for a library to fetch and run, instead of a network's shape."""
     return name in LEADING_AWAY or "attn_implementation" in name
-
-
-def _refuse_scaled(part: Part) -> None:
-    found = next((name for name in part.shapes if name.rpartition(".")[2] in SCALES), None)
-    if found is not None:
-        raise CheckpointError(
-            f"{part}: holds weights in eight bits with scales beside them ({found!r}), which graphgen cannot read; get "
-            "the model in bfloat16 or float16, or in float8 without scales"
-        )
 
 
 def count(shapes: Iterable[str], prefix: str) -> int:

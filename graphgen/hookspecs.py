@@ -162,7 +162,9 @@ def diagnose() -> Sequence[Diagnosis]:  # type: ignore[empty-body]
 def describe_model(path: Path) -> Mapping[str, JSON] | None:
     """Return what a file or folder of the models root is, read from its headers alone; None for what is none of yours.
 
-    `family` is what sockets want of it, `parts` the networks in it. It must not import heavy libraries.
+    `parts` are the networks in it, by the words that nodes ask for (`File(parts=...)`), `family` what they are for. It
+    must not import heavy libraries. An error it raises is told as the reason why nothing is known, unless another
+    plugin knows.
     """
 
 

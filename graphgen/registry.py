@@ -13,7 +13,7 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from platform import machine, python_version, system
-from typing import cast
+from typing import NamedTuple, cast
 
 import pluggy
 from pydantic import ValidationError
@@ -34,6 +34,13 @@ from graphgen.strictjson import read_json
 from graphgen.types import ConversionRule, TypeTable, build_table, class_name
 from graphgen.validation import problems_of
 from graphgen.workflow import Subgraph
+
+
+class Described(NamedTuple):
+    """What plugins tell of a model, or why nothing is known of it."""
+
+    about: Mapping[str, JSON]
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,16 @@ class Registry:
                 )
         return found
 
-    def describe_model(self, path: Path) -> Mapping[str, JSON]:
-        """Ask the plugins what a file or folder of the models root is; empty where none knows it."""
+    def describe_model(self, path: Path) -> Described:
+        """Ask the plugins what a file or folder of the models root is."""
+        problem = None
         for plugin in self.plugins:
-            with suppress(Exception):  # files are anybody's, and one that nobody can read is listed all the same
+            try:
                 for told in _hooks(plugin).describe_model(path=path):
-                    return cast(Mapping[str, JSON], told)
-        return {}
+                    return Described(cast(Mapping[str, JSON], told))
+            except Exception as error:  # files are anybody's, and one that nobody can read is listed all the same
+                problem = problem or str(error) or error_line(error)
+        return Described({}, problem or "no plugin knows what it holds")
 
     def convert(self, source: Path, target: Path) -> str | None:
         """Have a plugin convert a file of weights; return what the new one holds, None if no plugin knows the kind.

@@ -73,11 +73,15 @@ class Seed(Widget):
 
 @dataclass(frozen=True)
 class File(Widget):
-    """Show a text as a file chosen inside one of the roots; `kinds` are media types or suffixes an editor offers."""
+    """Show a text as a file chosen inside one of the roots; `kinds` are media types or suffixes an editor offers.
+
+    `parts` are the networks that a model must have to be of use, in the words of `describe_model`: `lora`, `vae`, ...
+    """
 
     kind = "file"
     root: RootName = "inputs"
     kinds: tuple[str, ...] = ()
+    parts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -333,12 +333,17 @@ class Carried(TypedDict):
 
 
 class ModelView(TypedDict):
-    """A model, from the models root or one that comes along; `about` is what plugins tell of it, such as its family."""
+    """A model, from the models root or one that comes along.
+
+    `about` is what plugins tell of it: its `parts`, which are compared with those that a `file` widget names, and its
+    `family`. Where it is empty, `problem` says why nothing is known.
+    """
 
     name: str
     size: int
     shipped: bool
     about: dict[str, object]
+    problem: str | None
 
 
 class ModelsList(TypedDict):

@@ -26,7 +26,6 @@ from graphgen import (
     hookimpl,
 )
 from graphgen_nodes import devices, sockets
-from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.imaging.png import PNG
 from graphgen_nodes.imaging.renderings import RENDERERS
 from graphgen_nodes.tensors import TENSOR
@@ -129,21 +128,11 @@ def diagnose() -> list[Diagnosis]:
 
 
 @hookimpl
-def describe_model(path: Path) -> Mapping[str, object] | None:
-    """Name the family of a checkpoint and the networks in it, from its headers, without importing torch."""
-    from graphgen_nodes.checkpoints.parts import open_checkpoint
-    from graphgen_nodes.families.handles import find_family
+def describe_model(path: Path) -> Mapping[str, object]:
+    """Name the networks that a file or folder holds and the family they are for, from headers, without importing torch."""
+    from graphgen_nodes.descriptions import describe
 
-    try:
-        checkpoint = open_checkpoint(path)
-    except CheckpointError:
-        return None
-    parts = list(checkpoint.parts)
-    try:
-        found = find_family(checkpoint)
-    except CheckpointError:  # no denoiser is in it, or one of a family that is not known
-        return {"parts": parts} if parts else None
-    return {"family": found.name, "title": found.title, "parts": parts}
+    return describe(path)
 
 
 @hookimpl

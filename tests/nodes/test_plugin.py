@@ -195,10 +195,11 @@ def test_a_hostile_picture_is_refused_by_name_alone(engine: Engine, tmp_path: Pa
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_describe_model_tells_family_and_parts_of_a_checkpoint_and_nothing_of_others(tmp_path: Path) -> None:
-    told = plugin.describe_model(plugin.MODELS / "emoji")
-    assert told is not None
-    assert (told["family"], told["parts"]) == ("sd1", ["unet", "text_encoder", "vae"])
+def test_models_are_described_or_it_is_said_why_not(registry: Registry, tmp_path: Path) -> None:
+    about, problem = registry.describe_model(plugin.MODELS / "emoji")
+    assert (about["family"], about["parts"], problem) == ("sd1", ["denoiser", "text_encoder", "vae"], None)
     stranger = tmp_path / "stranger.safetensors"
     stranger.write_bytes(b"nothing of the kind")
-    assert plugin.describe_model(stranger) is None
+    about, problem = registry.describe_model(stranger)
+    assert not about
+    assert "stranger.safetensors" in str(problem)

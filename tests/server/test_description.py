@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from server.server_kit import Client, serving
 from server.test_runs import NOTE, SUM
 
+from graphgen.plugins import find_plugins
+from graphgen.registry import build_registry
 from graphgen.server import shapes
 from graphgen.server.app import ROUTES
 
@@ -96,7 +98,15 @@ def test_models_are_listed_with_what_plugins_tell(tmp_path: Path) -> None:
     (tmp_path / "models" / "broken.safetensors").write_bytes(b"nothing of the kind")
     (tmp_path / "models" / "evil.ckpt").write_bytes(b"pickled")
     (tmp_path / "models" / "out.safetensors").symlink_to("/etc/hostname")
-    with serving(tmp_path) as client:
-        models = {view["name"]: view for view in client.get("/api/models").json["models"]}
-    assert models.keys() == {"some/thing", "broken.safetensors"}
+    with serving(tmp_path, installed=build_registry(find_plugins())) as client:
+        answer = client.get("/api/models")
+    TypeAdapter(shapes.ModelsList).validate_json(answer.body)
+    models = {view["name"]: view for view in answer.json["models"]}
+    own = {name for name, view in models.items() if not view["shipped"]}
+    assert own == {"some/thing", "broken.safetensors"}
     assert models["broken.safetensors"]["size"] == 19
+    assert (models["emoji"]["about"]["family"], models["emoji"]["problem"]) == ("sd1", None)
+    for name in own:
+        assert models[name]["about"] == {}
+        assert models[name]["problem"].startswith(name)
+    assert str(tmp_path) not in answer.body.decode()

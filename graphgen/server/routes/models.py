@@ -28,10 +28,18 @@ def _models(engine: Engine) -> list[ModelView]:
     root = engine.config.roots.models
     found = [(path, path.relative_to(root).as_posix(), False) for path in _inside(root, root)]
     found += [(item.path, item.name, True) for item in engine.registry.shipped if item.root == "models"]
-    return [
-        {"name": name, "size": _size(path), "shipped": shipped, "about": dict(engine.registry.describe_model(path))}
-        for path, name, shipped in found[:_MOST]
-    ]
+    return [_view(engine, path, name, shipped=shipped) for path, name, shipped in found[:_MOST]]
+
+
+def _view(engine: Engine, path: Path, name: str, *, shipped: bool) -> ModelView:
+    about, problem = engine.registry.describe_model(path)
+    return {
+        "name": name,
+        "size": _size(path),
+        "shipped": shipped,
+        "about": dict(about),
+        "problem": problem and problem.replace(str(path), name),  # where it lies is nobody's business
+    }
 
 
 def _inside(folder: Path, root: Path, depth: int = 0) -> Iterator[Path]:

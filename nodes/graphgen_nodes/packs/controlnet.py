@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ControlFile = Annotated[
     str,
-    File("models", (".safetensors",)),
+    File("models", (".safetensors",), ("controlnet",)),
     Field(min_length=1, description="A diffusers folder or a .safetensors file, in the models folder."),
 ]
 

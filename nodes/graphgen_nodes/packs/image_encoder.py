@@ -59,7 +59,7 @@ def load(
     *,
     path: Annotated[
         str,
-        File("models", (".safetensors",)),
+        File("models", (".safetensors",), ("image_encoder",)),
         Field(min_length=1, description="CLIP's vision network, a folder or a file in the models folder."),
     ],
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",

@@ -113,7 +113,7 @@ def load(
     *,
     path: Annotated[
         str,
-        File("models", (".safetensors",)),
+        File("models", (".safetensors",), ("ip_adapter",)),
         Field(min_length=1, description="The IP-Adapter's file, in the models folder."),
     ],
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",

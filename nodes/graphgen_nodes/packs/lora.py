@@ -24,7 +24,7 @@ from graphgen_nodes.sockets import Denoiser, TextEncoder, Weights
 
 LoraName = Annotated[
     str,
-    File("models", (".safetensors",)),
+    File("models", (".safetensors",), ("lora",)),
     Field(min_length=1, description="The LoRA's file, or PEFT's folder of one, in the models folder."),
 ]
 Strength = Annotated[float, Field(ge=-100, le=100), Slider(step=0.05)]

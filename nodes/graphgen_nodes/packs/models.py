@@ -19,16 +19,17 @@ from graphgen_nodes.families.known import known_autoencoder, known_denoiser, kno
 from graphgen_nodes.lora.blocks import parse_blocks
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, TextEncoder
 
-ModelFile = Annotated[
-    str,
-    File("models", (".safetensors",)),
-    Field(min_length=1, description="A diffusers folder or a .safetensors file, in the models folder."),
-]
+_HELD = Field(min_length=1, description="A diffusers folder or a .safetensors file, in the models folder.")
+_SUFFIXES = (".safetensors",)
+ModelFile = Annotated[str, File("models", _SUFFIXES, ("denoiser", "text_encoder", "vae")), _HELD]
+DenoiserFile = Annotated[str, File("models", _SUFFIXES, ("denoiser",)), _HELD]
+TextFile = Annotated[str, File("models", _SUFFIXES, ("text_encoder",)), _HELD]
 MoreFile = Annotated[
     str,
-    File("models", (".safetensors",)),
+    File("models", _SUFFIXES, ("text_encoder",)),
     Field(description="A further file, for families with several text encoders in files of their own."),
 ]
+AutoencoderFile = Annotated[str, File("models", _SUFFIXES, ("vae",)), _HELD]
 Predicts = Annotated[
     Asked, Field(description="What the network predicts; auto reads it from the checkpoint where that tells.")
 ]
@@ -167,7 +168,7 @@ def load(
 
 @node(category="models", title="Load denoiser", infer=DENOISER, fingerprint=_content)
 def load_denoiser(
-    context: Context, *, path: ModelFile, prediction: Predicts = "auto", precision: NumberFormat = "auto"
+    context: Context, *, path: DenoiserFile, prediction: Predicts = "auto", precision: NumberFormat = "auto"
 ) -> Denoiser:
     """Name the denoising network of a checkpoint: a whole model, or a UNet or transformer alone."""
     checkpoint = open_checkpoint(context.path("models", path))
@@ -178,7 +179,7 @@ def load_denoiser(
 def load_text_encoder(
     context: Context,
     *,
-    path: ModelFile,
+    path: TextFile,
     path_2: MoreFile = "",
     path_3: MoreFile = "",
     family: FamilyName = "auto",
@@ -194,7 +195,7 @@ def load_text_encoder(
 
 @node(category="models", title="Load autoencoder", infer=AUTOENCODER, fingerprint=_content)
 def load_autoencoder(
-    context: Context, *, path: ModelFile, family: FamilyName = "auto", precision: NumberFormat = "auto"
+    context: Context, *, path: AutoencoderFile, family: FamilyName = "auto", precision: NumberFormat = "auto"
 ) -> Autoencoder:
     """Name the autoencoder of a checkpoint: a whole model, or an autoencoder alone."""
     return autoencoder_handle(open_checkpoint(context.path("models", path)), family, precision)

@@ -215,7 +215,7 @@ def load_embedding(
     *,
     path: Annotated[
         str,
-        File("models", (".safetensors",)),
+        File("models", (".safetensors",), ("embedding",)),
         Field(min_length=1, description="The embedding's file, in the models folder."),
     ],
     word: Annotated[

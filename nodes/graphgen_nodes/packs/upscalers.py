@@ -40,7 +40,9 @@ def load(
     context: Context,
     *,
     path: Annotated[
-        str, File("models", (".safetensors",)), Field(min_length=1, description="The file, in the models folder.")
+        str,
+        File("models", (".safetensors",), ("upscaler",)),
+        Field(min_length=1, description="The file, in the models folder."),
     ] = EMBEDDED,
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
 ) -> Upscaler:

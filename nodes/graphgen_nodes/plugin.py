@@ -129,7 +129,7 @@ def diagnose() -> list[Diagnosis]:
 
 @hookimpl
 def describe_model(path: Path) -> Mapping[str, object]:
-    """Name the networks that a file or folder holds and the family they are for, from headers, without importing torch."""
+    """Name the networks of a file or folder and the family they are for, from headers, without importing torch."""
     from graphgen_nodes.descriptions import describe
 
     return describe(path)

@@ -74,7 +74,7 @@ def test_what_is_not_known_is_told_with_the_reason_and_read_anew_when_it_changes
         describe(path)
     with pytest.raises(CheckpointError, match="holds none of the networks"):
         describe(saved(tmp_path / "other.safetensors", some_thing=(3, 4, 5)))
-    with pytest.raises(CheckpointError, match="model_index.json"):
+    with pytest.raises(CheckpointError, match="model_index"):
         describe(tmp_path)
     assert describe(saved(path, emb_params=(3, 768)))["family"] == "sd1"
 

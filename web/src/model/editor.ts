@@ -8,6 +8,7 @@
 import { createStore } from "zustand/vanilla";
 
 import { type Document, EMPTY, type Graph, graphOf, type Scope, withGraph } from "./document";
+import { settle } from "./subgraphs";
 import { begin, type History, rebase, record, redo, undo } from "./history";
 
 export interface EditorState {
@@ -42,7 +43,8 @@ export const editor = createStore<EditorState>()((set, get) => ({
   },
   editDocument(label, change, merge) {
     const { history } = get();
-    const next = record(history, change(history.present), label, merge ?? null, Date.now());
+    const changed = settle(history.present, change(history.present));
+    const next = record(history, changed, label, merge ?? null, Date.now());
     if (next !== history) set({ history: next });
   },
   undo: () => set(({ history, path }) => inside(undo(history), path)),

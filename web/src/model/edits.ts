@@ -41,7 +41,7 @@ export function changeNode<G extends Graph>(graph: G, name: string, change: (nod
 
 /** Give a setting a value, or with undefined its default again. A wire into it is taken away. */
 export function setSetting<G extends Graph>(graph: G, name: string, setting: string, value: Json | undefined): G {
-  return changeNode(graph, name, (node) => {
+  const changed = changeNode(graph, name, (node) => {
     const rest = without(node.settings ?? {}, [setting]);
     const inputs = node.inputs && without(node.inputs, [setting]);
     return tidy(
@@ -49,6 +49,7 @@ export function setSetting<G extends Graph>(graph: G, name: string, setting: str
       node,
     );
   });
+  return prunedRoutes(changed);
 }
 
 /** Set or clear the mode of nodes. */
@@ -70,6 +71,18 @@ export function connect<G extends Graph>(graph: G, from: string, name: string, i
     const inputs = { ...node.inputs, [input]: many ? [...before, from] : from };
     return tidy({ ...node, inputs, settings: without(node.settings ?? {}, [input]) }, node);
   });
+}
+
+/** Forget the points of wires that are not there any more. */
+export function prunedRoutes<G extends Graph>(graph: G): G {
+  const routes = graph.view?.wires;
+  if (!routes) return graph;
+  const there = new Set(wires(graph).map(wireKey));
+  const left = without(
+    routes,
+    Object.keys(routes).filter((key) => !there.has(key)),
+  );
+  return left === routes ? graph : { ...graph, view: { ...graph.view, wires: left } };
 }
 
 /** Take wires away. */
@@ -136,12 +149,9 @@ export function removeNodes<G extends Graph>(
     ...rewired,
     nodes: without(rewired.nodes, gone),
     ...(graph.outputs ? { outputs: mapOutputs(graph.outputs, source) } : {}),
-    ...(graph.parameters
-      ? { parameters: unset(graph.parameters, (target) => gone.has(splitReference(target)[0])) }
-      : {}),
     ...(rewired.view ? { view: { ...rewired.view, nodes: without(rewired.view.nodes ?? {}, gone) } } : {}),
   };
-  return changed as G;
+  return mapTargets(changed as G, (target) => (gone.has(splitReference(target)[0]) ? null : target));
 }
 
 /** Rename a node, and with it all that refers to it; the same graph where the name is taken. */
@@ -158,13 +168,6 @@ export function renameNode<G extends Graph>(graph: G, before: string, after: str
     ...rewired,
     nodes: keyed(rewired.nodes),
     ...(graph.outputs ? { outputs: mapOutputs(graph.outputs, renamed) } : {}),
-    ...(graph.parameters
-      ? {
-          parameters: Object.fromEntries(
-            Object.entries(graph.parameters).map(([key, one]) => [key, { ...one, sets: one.sets.map(renamed) }]),
-          ),
-        }
-      : {}),
     ...(rewired.view
       ? {
           view: {
@@ -181,7 +184,7 @@ export function renameNode<G extends Graph>(graph: G, before: string, after: str
         }
       : {}),
   };
-  return changed as G;
+  return mapTargets(changed as G, renamed);
 }
 
 /** Put a node into a wire: the wire goes into `input` of the node, and on from its `output`. */
@@ -193,7 +196,10 @@ export function splice<G extends Graph>(graph: G, wire: Wire, name: string, inpu
 
 // --- places ------------------------------------------------------------------------------------------------------
 
-/** Move nodes, groups and notes, each named by its id on the canvas: a node by its name, others by theirs. */
+/**
+ * Move nodes, groups and notes, each named by its id on the canvas: a node by its name, others by theirs. The points of
+ * a wire go along where both of its ends do.
+ */
 export function move<G extends Graph>(graph: G, places: Names<Point>): G {
   const { view = {} } = graph;
   const nodes: Record<string, NodeView> = { ...view.nodes };
@@ -209,10 +215,54 @@ export function move<G extends Graph>(graph: G, places: Names<Point>): G {
       nodes,
       ...(view.groups ? { groups: shifted(view.groups) } : {}),
       ...(view.notes ? { notes: shifted(view.notes) } : {}),
+      ...(view.wires ? { wires: followed(graph, view.wires, places) } : {}),
       ...(places[":inputs"] ? { inputs: places[":inputs"] } : {}),
       ...(places[":outputs"] ? { outputs: places[":outputs"] } : {}),
     },
   };
+}
+
+/** Shift the points of wires whose ends both move by the same way. */
+function followed(graph: Graph, routes: Names<readonly Point[]>, places: Names<Point>): Names<readonly Point[]> {
+  const way = (name: string): Point | null => {
+    const [before, after] = [graph.view?.nodes?.[name], places[name]];
+    return before && after ? { x: after.x - before.x, y: after.y - before.y } : null;
+  };
+  const moved: Record<string, readonly Point[]> = { ...routes };
+  for (const wire of wires(graph)) {
+    const points = routes[wireKey(wire)];
+    const [one, other] = points ? [way(splitReference(wire.from)[0]), way(wire.node)] : [null, null];
+    if (points && one && other && one.x === other.x && one.y === other.y) {
+      moved[wireKey(wire)] = points.map(({ x, y }) => ({ x: x + one.x, y: y + one.y }));
+    }
+  }
+  return moved;
+}
+
+/** Shift everything that has a place. */
+export function shiftView(view: View, by: Point): View {
+  const shift = <T extends Point>(one: T): T => ({ ...one, x: Math.round(one.x + by.x), y: Math.round(one.y + by.y) });
+  const each = <T extends Point>(record: Names<T>): Names<T> =>
+    Object.fromEntries(Object.entries(record).map(([key, one]) => [key, shift(one)]));
+  const routes = Object.entries(view.wires ?? {}).map(([key, points]) => [key, points.map(shift)] as const);
+  return {
+    ...view,
+    ...(view.nodes ? { nodes: each(view.nodes) } : {}),
+    ...(view.groups ? { groups: view.groups.map(shift) } : {}),
+    ...(view.notes ? { notes: view.notes.map(shift) } : {}),
+    ...(view.wires ? { wires: Object.fromEntries(routes) } : {}),
+    ...(view.inputs ? { inputs: shift(view.inputs) } : {}),
+    ...(view.outputs ? { outputs: shift(view.outputs) } : {}),
+  };
+}
+
+/** Take groups and notes away, by their ids; what lies in a group stays. */
+export function removeFrames<G extends Graph>(graph: G, ids: ReadonlySet<string>): G {
+  const { groups, notes } = graph.view ?? {};
+  const left = <T extends { id: string }>(items: readonly T[]): readonly T[] => items.filter(({ id }) => !ids.has(id));
+  if (![...(groups ?? []), ...(notes ?? [])].some(({ id }) => ids.has(id))) return graph;
+  const view = { ...graph.view, ...(groups ? { groups: left(groups) } : {}), ...(notes ? { notes: left(notes) } : {}) };
+  return { ...graph, view };
 }
 
 /** Change how a node is shown. */
@@ -292,7 +342,8 @@ function put<T extends { id: string }>(items: readonly T[], id: string, item: T 
   return items.some((one) => one.id === id) ? items.map((one) => (one.id === id ? item : one)) : [...items, item];
 }
 
-function mapOutputs(outputs: Names<Output>, source: (from: string) => string | null): Names<Output> {
+/** Lead outputs from what `source` says; null takes them away. */
+export function mapOutputs(outputs: Names<Output>, source: (from: string) => string | null): Names<Output> {
   return Object.fromEntries(
     Object.entries(outputs).flatMap(([name, output]) => {
       const from = source(output.from);
@@ -301,17 +352,23 @@ function mapOutputs(outputs: Names<Output>, source: (from: string) => string | n
   );
 }
 
-function unset(parameters: Names<Parameter>, gone: (target: string) => boolean): Names<Parameter> {
-  return Object.fromEntries(
-    Object.entries(parameters).flatMap(([name, parameter]) => {
-      const sets = parameter.sets.filter((target) => !gone(target));
-      if (!sets.length) return [];
-      return [[name, sets.length === parameter.sets.length ? parameter : { ...parameter, sets }]];
-    }),
-  );
+/** Let parameters set what `lead` says, one or several; null takes a target away, and with its last the parameter. */
+export function mapTargets<G extends Graph>(graph: G, lead: (target: string) => string | readonly string[] | null): G {
+  if (!graph.parameters) return graph;
+  const parameters = Object.entries(graph.parameters).flatMap(([name, parameter]) => {
+    const sets = parameter.sets.flatMap((target) => lead(target) ?? []);
+    const untouched =
+      sets.length === parameter.sets.length && sets.every((one, index) => one === parameter.sets[index]);
+    return sets.length ? [[name, untouched ? parameter : { ...parameter, sets }] as const] : [];
+  });
+  return { ...graph, parameters: Object.fromEntries(parameters) };
 }
 
 /** Leave empty parts of a node out, as the file does. */
+export function tidyNode(node: DocNode): DocNode {
+  return tidy(node, {} as DocNode);
+}
+
 function tidy(node: DocNode, before: DocNode): DocNode {
   const { inputs, settings, ...rest } = node;
   const after: DocNode = {

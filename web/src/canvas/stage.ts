@@ -1,0 +1,99 @@
+/**
+ * What the canvas shows beyond the document: the chosen wires, what is open above it, the wire that is being drawn.
+ * Commands act on it; nothing of it is saved or undone.
+ */
+
+import type { ReactFlowInstance } from "@xyflow/react";
+import { createStore } from "zustand/vanilla";
+
+import type { Point } from "../model/document";
+import { editor, scopeOf } from "../model/editor";
+import type { CanvasNode, WireEdge } from "./flow";
+
+/** The end of a wire that is being drawn: of which node, on which side, its socket and type. */
+export interface DrawnWire {
+  readonly node: string;
+  readonly side: "in" | "out";
+  readonly socket: string;
+  readonly type: string;
+  /** The nodes into which it would close a circle. */
+  readonly circle: ReadonlySet<string>;
+}
+
+export interface PaletteRequest {
+  /** Where on the screen. */
+  readonly at: Point;
+  /** Where on the canvas. */
+  readonly place: Point;
+  readonly wire: { readonly node: string; readonly side: "in" | "out"; readonly socket: string } | null;
+}
+
+export type StageDialog = "commands" | "shortcuts" | "rename" | "subgraphs";
+
+export interface Stage {
+  readonly flow: ReactFlowInstance<CanvasNode, WireEdge> | null;
+  readonly palette: PaletteRequest | null;
+  /** Where the menu of what can be done to the selection is open. */
+  readonly menu: Point | null;
+  readonly dialog: StageDialog | null;
+  /** The chosen wires, by their keys. */
+  readonly wires: ReadonlySet<string>;
+  readonly drawn: DrawnWire | null;
+  /** The wire into which the dragged node would be put. */
+  readonly spliced: string | null;
+  readonly minimap: boolean;
+}
+
+const MINIMAP = "graphgen-minimap";
+
+export const stage = createStore<Stage>()(() => ({
+  flow: null,
+  palette: null,
+  menu: null,
+  dialog: null,
+  wires: new Set(),
+  drawn: null,
+  spliced: null,
+  minimap: localStorage.getItem(MINIMAP) !== "off",
+}));
+
+/** Show the small map or hide it, now and for the next time. */
+export function toggleMinimap(): void {
+  const minimap = !stage.getState().minimap;
+  localStorage.setItem(MINIMAP, minimap ? "on" : "off");
+  stage.setState({ minimap });
+}
+
+editor.subscribe((state, before) => {
+  if (scopeOf(state) !== scopeOf(before)) stage.setState({ wires: new Set(), palette: null, menu: null, drawn: null });
+});
+
+let pointer: Point | null = null;
+
+/** Remember where the pointer is over the canvas; null where it left. */
+export function pointAt(place: Point | null): void {
+  pointer = place;
+}
+
+/** Return a place on the screen where something new may appear: at the pointer, else in the middle of the canvas. */
+export function placeForNew(): Point {
+  if (pointer) return pointer;
+  const box = document.querySelector(".canvas")?.getBoundingClientRect();
+  return box ? { x: box.x + box.width / 2, y: box.y + box.height / 3 } : { x: 0, y: 0 };
+}
+
+/** Return where on the canvas a place on the screen is. */
+export function onCanvas(at: Point): Point {
+  const place = stage.getState().flow?.screenToFlowPosition(at) ?? at;
+  return { x: Math.round(place.x), y: Math.round(place.y) };
+}
+
+/** Ask for a node to put down. */
+export function askForNode(at: Point, wire: PaletteRequest["wire"] = null): void {
+  stage.setState({ palette: { at, place: onCanvas(at), wire }, menu: null });
+}
+
+/** Give the keyboard back to the canvas. */
+export function focusCanvas(): void {
+  document.querySelector<HTMLElement>(".canvas")?.focus({ preventScroll: true });
+}

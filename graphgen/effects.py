@@ -57,7 +57,7 @@ def write_files(files: Files, folder: Path, formats: Mapping[str, FileFormat], m
 
 
 def _write(file: OutputFile, folder: Path, format_: FileFormat | None, made_by: Provenance) -> Path:
-    named = format_.embed(file.data, made_by.lasting) if format_ else file.data
+    named = _embedded(file, format_, made_by.lasting)
     stem = _inside(folder, file.stem)
     if not _is_suffix(file.suffix):
         raise PathError(
@@ -93,14 +93,18 @@ def _inside(folder: Path, stem: str) -> Path:
 
 
 def _complete(file: OutputFile, format_: FileFormat | None, made_by: Provenance) -> bytes:
-    return format_.embed(file.data, {**made_by.lasting, **made_by.passing()}) if format_ else file.data
+    return _embedded(file, format_, {**made_by.lasting, **made_by.passing()})
+
+
+def _embedded(file: OutputFile, format_: FileFormat | None, texts: Mapping[str, str]) -> bytes:
+    return format_.embed(file.data, texts) if format_ and format_.embed else file.data
 
 
 def _is_ours(path: Path, file: OutputFile, format_: FileFormat | None) -> bool:
     """Tell whether a file is already what would be written, give or take the texts that do not name it."""
     try:
         there = path.read_bytes()
-        return there == (format_.embed(file.data, format_.read(there)) if format_ else file.data)
+        return there == _embedded(file, format_, format_.read(there) if format_ and format_.read else {})
     except (ValueError, OSError):
         return False  # not there; or somebody else's file or folder, or a damaged one, which keeps its name
 

@@ -122,7 +122,7 @@ class Engine:
         """
         format_ = self.registry.formats.get(path.suffix.lower())
         try:
-            return format_.read(path.read_bytes()) if format_ else {}
+            return format_.read(path.read_bytes()) if format_ and format_.read else {}
         except OSError as error:
             message, cure = error.strerror or str(error), "name an existing file"
             raise WorkflowError([Problem("unreadable", str(path), message, cure=cure)]) from error

@@ -33,19 +33,20 @@ class Shipped:
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """How a kind of file carries texts about itself (PNG text chunks, ...).
+    """What can be done with a kind of file: it carries texts about itself (PNG text chunks, ...), or can be made small.
 
     `embed(data, texts)` returns the file with the texts put in; `read(data)` returns the texts a file carries, and
-    raises ValueError for bytes that are not of this format. `show(data)`, where there is one, returns what a file
-    shows, as a value whose numbers go from 0 to 1, so that two files can be compared. `thumbnail(data, longest)`, where
-    there is one, returns the media type and the bytes of a small picture of it, its longer side `longest` pixels at
-    most; it raises ValueError for what it cannot read, or would not for its size. It must not import torch.
+    raises ValueError for bytes that are not of this format; there are both or neither. `show(data)`, where there is
+    one, returns what a file shows, as a value whose numbers go from 0 to 1, so that two files can be compared.
+    `thumbnail(data, longest)`, where there is one, returns the media type and the bytes of a small picture of it, its
+    longer side `longest` pixels at most; it raises ValueError for what it cannot read, or would not for its size. It
+    must not import torch.
     """
 
     suffix: str
     media_type: str
-    embed: Callable[[bytes, Mapping[str, str]], bytes]
-    read: Callable[[bytes], Mapping[str, str]]
+    embed: Callable[[bytes, Mapping[str, str]], bytes] | None = None
+    read: Callable[[bytes], Mapping[str, str]] | None = None
     show: Callable[[bytes], object] | None = None
     thumbnail: Callable[[bytes, int], tuple[str, bytes]] | None = None
 
@@ -140,7 +141,7 @@ def register_shipped() -> Sequence[Shipped]:  # type: ignore[empty-body]
 
 @hookspec
 def register_formats() -> Sequence[FileFormat]:  # type: ignore[empty-body]
-    """Return file formats that can carry the workflow that made them."""
+    """Return file formats that can carry the workflow that made them, or be made small."""
 
 
 @hookspec

@@ -63,7 +63,7 @@ def read_record_of(engine: Engine, path: Path) -> RunRecord:
     Raises:
         WorkflowError: there is none that can be read.
     """
-    formats = engine.registry.formats
+    formats = [suffix for suffix, format_ in engine.registry.formats.items() if format_.read]
     if path.suffix.lower() not in formats:
         message = f"no run record can be in {f'a {path.suffix} file' if path.suffix else 'a file of unknown kind'}"
         kinds = f" ({', '.join(sorted(formats))})" if formats else ""

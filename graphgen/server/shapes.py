@@ -325,6 +325,31 @@ class UploadView(TypedDict):
     thumbnail: str | None
 
 
+class InputView(TypedDict):
+    """A file of the inputs root, or one that comes along; `name` is what a setting is given.
+
+    `version` changes when the file does; it is in the addresses, so that what they give can be kept.
+    """
+
+    name: str
+    size: int
+    changed: float
+    media_type: str
+    shipped: bool
+    version: str
+    url: str
+    thumbnail: str | None
+
+
+class InputsPage(TypedDict):
+    """Some files, and all folders; `total` counts the files asked for, `next` is the next page's offset, if any."""
+
+    files: list[InputView]
+    folders: list[str]
+    total: int
+    next: int | None
+
+
 class Carried(TypedDict):
     """The workflow that a file carries, and the values that its parameters had."""
 

@@ -74,7 +74,7 @@ async def send_small(request: web.Request, root: str) -> web.StreamResponse:
     headers = {"ETag": f'"{row.digest}-{longest}"', "Cache-Control": FOREVER}
     if f"{row.digest}-{longest}" in {item.value for item in request.if_none_match or ()}:
         return web.Response(status=304, headers=headers)
-    media_type, data = await service.aside(_shrink, format_, path, longest)
+    media_type, data = await service.aside(shrink, format_, path, longest)
     return web.Response(body=data, content_type=media_type, headers=headers)
 
 
@@ -108,7 +108,12 @@ def _carried(engine: Engine, path: Path) -> dict[str, JSON]:
     return {"workflow": workflow.to_json(), "parameters": values if isinstance(values, dict) else {}}
 
 
-def _shrink(format_: FileFormat | None, path: Path, longest: int) -> tuple[str, bytes]:
+def shrink(format_: FileFormat | None, path: Path, longest: int) -> tuple[str, bytes]:
+    """Return a file made small, as a media type and bytes.
+
+    Raises:
+        Trouble: nothing makes this kind of file small, or this one cannot be.
+    """
     if format_ is None or format_.thumbnail is None:
         raise missing("thumbnail: nothing here makes this kind of file small")
     try:

@@ -11,6 +11,17 @@ from tempfile import TemporaryDirectory
 
 from graphgen_nodes.imaging.headers import open_picture
 
+OTHERS = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+}
+"""Formats of pictures, beside PNG, by the suffixes of files: they carry no workflow, but can be made small."""
+
 
 def shrunk(data: bytes, longest: int) -> tuple[str, bytes]:
     """Return a picture made small, its longer side `longest` pixels at most, as a media type and bytes.

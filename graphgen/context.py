@@ -54,8 +54,8 @@ class Channel(Protocol):
     def path(self, root: RootName, name: str) -> Path:
         """Resolve a name inside a root."""
 
-    def adapted(self, words: str) -> None:
-        """Report what was done otherwise than asked."""
+    def adapted(self, words: str, *, exact: bool) -> None:
+        """Report what was done otherwise than asked, and whether that gives the same nevertheless."""
 
     def lease(
         self, handle: object, report: Callable[[int, int], None], room: int | None
@@ -156,12 +156,14 @@ class Context:
         """
         return self._channel.path(root, name)
 
-    def adapted(self, words: str) -> None:
+    def adapted(self, words: str, *, exact: bool = False) -> None:
         """Note in the run record that the work was done otherwise than asked (`in tiles of 512 pixels`).
 
-        For what may show in the result and neither inputs nor settings tell, such as what a lack of memory led to.
+        For what may show in the result and neither inputs nor settings tell, such as what a lack of memory led to. The
+        result then serves this run and is not kept, so that a later one, which may have the memory, does what is asked.
+        With `exact` the result is the same to the last bit, and kept like any other.
         """
-        self._channel.adapted(words)
+        self._channel.adapted(words, exact=exact)
 
     def free(self) -> int:
         """Let go of all weights on the node's device that nobody uses; return their bytes."""
@@ -240,7 +242,7 @@ class _Detached:
     def path(self, root: RootName, name: str) -> Path:
         raise PathError(f"{root}: '{name}' cannot be found by a context outside a run; use graphgen.run")
 
-    def adapted(self, words: str) -> None:
+    def adapted(self, words: str, *, exact: bool) -> None:
         pass
 
     def free(self) -> int:

@@ -226,8 +226,8 @@ def report_frame(task: int, report: Report, **more: JSON) -> Frame:
             fields = {"report": "item", "value": send_value(value, images)}
         case Logged(level, message):
             fields = {"report": "logged", "level": level, "message": message}
-        case Adapted(words):
-            fields = {"report": "adapted", "words": words}
+        case Adapted(words, exact):
+            fields = {"report": "adapted", "words": words, "exact": exact}
         case Used(stamps):
             fields = {"report": "used", "stamps": list(stamps)}
         case Measured(loading, working, weights):
@@ -270,7 +270,7 @@ def read_report(frame: Frame, codec: ValueCodec) -> Report:
             case "logged":
                 return Logged(said["level"], said["message"])
             case "adapted":
-                return Adapted(str(said["words"]))
+                return Adapted(str(said["words"]), bool(said["exact"]))
             case "used":
                 return Used(tuple(map(str, said["stamps"])))
             case "measured":

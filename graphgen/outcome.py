@@ -36,7 +36,7 @@ class Outcome:
     adapted: dict[str, list[str]] = field(default_factory=dict)
     """What nodes that ran did otherwise than asked, in words."""
     strayed: set[str] = field(default_factory=set)
-    """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
+    """Nodes with other values than their planned keys stand for, because a file changed or memory was short."""
 
     def account(self, name: str, report: Used | Measured | Adapted) -> None:
         """Take in what a node tells of its costs, and of what it did otherwise than asked."""

@@ -240,6 +240,7 @@ class Execution:
             return  # or a thread that a node has left behind still talks
         if isinstance(report, Used | Measured | Adapted):
             self.outcome.account(job.label, report)
+            job.fleeting |= isinstance(report, Adapted) and not report.exact
             self.used(report.stamps if isinstance(report, Used) else ())
         elif isinstance(report, Item):
             self.streams.take(job, job.node.spec.outputs[0].name, report.value)

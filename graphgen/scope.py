@@ -57,7 +57,7 @@ class Scope:
         self.early: dict[str, Job] = {}
         """Nodes that began while a list they take was still growing, and is."""
         self.strayed: set[str] = set()
-        """Nodes with other values than their planned keys stand for, because a file changed since the plan was made."""
+        """Nodes with other values than their planned keys stand for, because a file changed or memory was short."""
 
     def label(self, name: str) -> str:
         """Return what a node is called in the whole run."""

@@ -96,9 +96,13 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """The task did its work otherwise than asked, which may show in what it gives; goes into the run record."""
+    """The task did its work otherwise than asked; goes into the run record.
+
+    Unless what it gives is `exact`ly what was asked for, that serves this run, and is not kept under the task's keys.
+    """
 
     words: str
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

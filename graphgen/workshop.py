@@ -133,9 +133,9 @@ class Job:
         """Resolve a name inside a root."""
         return self._workshop.path_of(root, name)
 
-    def adapted(self, words: str) -> None:
+    def adapted(self, words: str, *, exact: bool) -> None:
         """Send what was done otherwise than asked."""
-        self.report(Adapted(words))
+        self.report(Adapted(words, exact))
 
     def free(self) -> int:
         """Let go of weights that nobody uses."""

@@ -43,8 +43,8 @@ class Recorder:
     def path(self, root: RootName, name: str) -> Path:
         return Path(root) / name
 
-    def adapted(self, words: str) -> None:
-        raise AssertionError(words)
+    def adapted(self, words: str, *, exact: bool) -> None:
+        raise AssertionError(words, exact)
 
     def free(self) -> int:
         return 0

@@ -14,8 +14,9 @@ from lane_kit import open_files
 from graphgen.cache.crossing import Image, receive_value, send_value
 from graphgen.cache.stored import MAPPED, Backing
 from graphgen.errors import LaneError
-from graphgen.frames import Connection, Frame, read_report
+from graphgen.frames import Connection, Frame, read_report, report_frame
 from graphgen.jsontypes import JSON
+from graphgen.tasks import Adapted
 
 Ends: TypeAlias = tuple[Connection, Connection]
 
@@ -90,6 +91,11 @@ def test_what_is_no_frame_is_refused(text: bytes) -> None:
         ours.sendall(len(text).to_bytes(4, "big") + bytes(12) + text)
         with pytest.raises(LaneError, match="a process sent something that is no frame"):
             Connection(theirs).receive()
+
+
+@pytest.mark.parametrize("report", [Adapted("in tiles"), Adapted("block by block", exact=True)])
+def test_whether_what_was_done_otherwise_is_exact_is_told(report: Adapted) -> None:
+    assert read_report(report_frame(1, report), CODEC) == report
 
 
 @pytest.mark.parametrize("said", [{}, {"report": "odd"}, {"report": "progress"}, {"report": "shown"}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from engine_kit import N, carry_out, engine, workflow
@@ -28,6 +29,7 @@ def quiet_world() -> Iterator[None]:
     probe.ON_READ.clear()
     probe.MEETINGS.clear()
     probe.GATHERINGS.clear()
+    probe.SHORT.clear()
 
 
 class TestCache:
@@ -156,3 +158,59 @@ class TestCache:
         nodes = {"one": N("maths.number"), "two": N("maths.add", a="one.int"), "bad": N("probe.fail", value="two.int")}
         carry_out(machine, workflow(nodes, "bad.int"))
         assert carry_out(machine, workflow(nodes, "bad.int"))[1].cached == {"two"}
+
+
+class TestShortOfMemory:
+    """What was made otherwise than asked serves its run, and is found by no other."""
+
+    NODES: ClassVar[dict[str, JSON]] = {
+        "one": N("maths.number", {"value": 1}),
+        "made": N("probe.strain", value="one.int"),
+        "below": N("maths.add", {"extra": 1}, a="made.int"),
+        "end": N("maths.add", {"extra": 1}, a="below.int"),
+    }
+
+    def test_a_run_with_the_memory_computes_what_was_asked(self, tmp_path: Path) -> None:
+        source = workflow(self.NODES, "end.int", "made.int")
+        probe.SHORT.append(False)
+        with engine(tmp_path) as first:
+            report, _ = carry_out(first, source)
+            assert dict(report.outputs) == {"end": 1003, "made": 1001}
+            report, log = carry_out(first, source)
+            assert dict(report.outputs) == {"end": 1003, "made": 1001}
+            assert log.ran == {"made"}, "what lies below is found by the value it was made of"
+        probe.SHORT.clear()
+        with engine(tmp_path) as second:
+            report, log = carry_out(second, source)
+            assert dict(report.outputs) == {"end": 3, "made": 1}
+            assert log.ran - {"one"} == {"made", "below", "end"}
+            assert carry_out(second, source)[1].ran == set()
+            probe.SHORT.append(False)
+            assert dict(carry_out(second, source)[0].outputs) == {"end": 3, "made": 1}
+
+    def test_what_is_the_same_nevertheless_is_kept(self, machine: Engine) -> None:
+        source = workflow(self.NODES, "end.int")
+        probe.SHORT.append(True)
+        assert carry_out(machine, source)[1].ran == {"one", "made", "below", "end"}
+        assert carry_out(machine, source)[1].ran == set()
+
+    def test_nor_is_a_map_of_it(self, machine: Engine) -> None:
+        nodes = {
+            "many": N("probe.numbers", {"count": 2}),
+            "each": {**N("probe.strain", value="many.ints"), "map": {"over": ["value"]}},
+            "count": N("probe.count", items="each.int"),
+            "sum": {**N("maths.add", {"extra": 1}, a="each.int"), "map": {"over": ["a"]}},
+        }
+        source = workflow(nodes, "count.int", "sum.int")
+        probe.SHORT.append(False)
+        assert carry_out(machine, source)[0].outputs["sum"] == [1001, 1002]
+        probe.SHORT.clear()
+        assert carry_out(machine, source)[0].outputs["sum"] == [1, 2]
+
+    def test_equal_nodes_share_it_and_keep_none(self, machine: Engine) -> None:
+        nodes = {**self.NODES, "too": N("probe.strain", value="one.int"), "far": N("maths.add", a="too.int")}
+        source = workflow(nodes, "end.int", "far.int")
+        probe.SHORT.append(False)
+        assert dict(carry_out(machine, source)[0].outputs) == {"end": 1003, "far": 1001}
+        probe.SHORT.clear()
+        assert dict(carry_out(machine, source)[0].outputs) == {"end": 3, "far": 1}

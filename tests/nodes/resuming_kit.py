@@ -48,6 +48,7 @@ class Shelf(Room):
         self.kept = {} if kept is None else kept
         self.words: list[str] = []
         self.logged: list[str] = []
+        self.adaptations: list[tuple[str, bool]] = []
 
     def log(self, level: Literal["info", "warning"], message: str) -> None:  # noqa: ARG002
         self.logged.append(message)
@@ -71,8 +72,8 @@ class Shelf(Room):
         self.kept[key, of] = made._replace(buffers=buffers)
         self.words.append(words)
 
-    def adapted(self, words: str) -> None:
-        raise AssertionError(words)
+    def adapted(self, words: str, *, exact: bool) -> None:
+        self.adaptations.append((words, exact))
 
     def free(self) -> int:
         return 0

@@ -60,8 +60,8 @@ class Room:
     def path(self, root: str, name: str) -> Path:  # noqa: ARG002
         raise AssertionError(name)
 
-    def adapted(self, words: str) -> None:
-        raise AssertionError(words)
+    def adapted(self, words: str, *, exact: bool) -> None:
+        raise AssertionError(words, exact)
 
     def free(self) -> int:
         return 0

@@ -23,6 +23,8 @@ ON_READ: list[Callable[[], object]] = []
 """Called by `read` after it has read."""
 MEETINGS: dict[str, threading.Barrier] = {}
 """Where `meet` waits for others."""
+SHORT: list[bool] = []
+"""What `strain` says of its work where memory is short: whether it is exact."""
 GATHERINGS: dict[str, int] = {}
 """How many `gather`s have come together."""
 
@@ -244,6 +246,15 @@ def talk(context: Context, value: int, *, times: int = 3) -> int:
 
 
 @node(category="talking")
+def strain(context: Context, value: int) -> int:
+    """Give a value, or where memory is short what is near to it."""
+    if not SHORT:
+        return value
+    context.adapted("with less memory", exact=SHORT[0])
+    return value if SHORT[0] else value + 1000
+
+
+@node(category="talking")
 def chatter(*, times: int = 3) -> int:
     """Print, which must not break the frames of a worker."""
     for _ in range(times):
@@ -335,6 +346,6 @@ def register_nodes() -> list[Callable[..., object]]:
     return [
         chatter, climb, climb_async, clock, count, die, double, double_in_thread, fail, fail_async,
         fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, mutter, nothing, numbers,
-        push, read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, talk, wait,
+        push, read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, strain, talk, wait,
         wait_async, where,
     ]  # fmt: skip

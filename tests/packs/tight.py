@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from graphgen import Lease, Loaded, Loader, hookimpl, node
-from graphgen_nodes import Autoencoder, Denoiser
+from graphgen_nodes import Autoencoder, Denoiser, Upscaler
+from graphgen_nodes.imaging.loading import UpscalerLoader
 from graphgen_nodes.loading import ModelLoader
 
 H = TypeVar("H")
@@ -29,6 +30,13 @@ class TightAutoencoder(Autoencoder):
     most: int = 64
 
 
+@dataclass(frozen=True)
+class TightUpscaler(Upscaler):
+    """An upscaler that has memory for so many pixels."""
+
+    most: int = 64
+
+
 class TightLoader(ModelLoader):
     """Loads them as the models they are, and makes them fail."""
 
@@ -44,8 +52,9 @@ class TightLoader(ModelLoader):
             network: Any = found
             if isinstance(handle, TightAutoencoder):
                 module = skeleton(network)
-                inner, most = module.decode, handle.most
+                inner, outer, most = module.decode, module.encode, handle.most
                 module.decode = lambda x, **more: inner(_fitting(x, x.shape[-2] * x.shape[-1], most), **more)
+                module.encode = lambda x, **more: outer(_fitting(x, x.shape[-2] * x.shape[-1] // 64, most), **more)
                 yield module
                 return
             assert isinstance(handle, TightDenoiser)
@@ -54,6 +63,27 @@ class TightLoader(ModelLoader):
             for module in modules.values():
                 module.register_forward_pre_hook(lambda _, given: _fitting(None, len(given[0]), most))
             yield network.with_networks(modules)
+
+
+class TightUpscalerLoader(UpscalerLoader):
+    """Loads the upscaler that it is, and makes it fail."""
+
+    handles = (TightUpscaler,)
+
+    @contextmanager
+    def attach(self, loaded: Loaded, handle: object, lease: Lease) -> Iterator[object]:
+        """Hook the network for the time of a lease."""
+        assert isinstance(handle, TightUpscaler)
+        most = handle.most
+        with super().attach(loaded, handle, lease) as network:
+            module: Any = network
+            hook = module.register_forward_pre_hook(
+                lambda _, given: _fitting(None, given[0].shape[-2] * given[0].shape[-1], most)
+            )
+            try:
+                yield module
+            finally:
+                hook.remove()
 
 
 def _fitting(value: Any, count: int, most: int) -> Any:
@@ -81,19 +111,25 @@ def autoencoder(autoencoder: Autoencoder, *, most: int = 64) -> Autoencoder:
     return _as(TightAutoencoder, autoencoder, most=most)
 
 
+@node(category="tight", cheap=True)
+def upscaler(upscaler: Upscaler, *, most: int = 64) -> Upscaler:
+    """Give an upscaler little memory."""
+    return _as(TightUpscaler, upscaler, most=most)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the nodes."""
-    return [denoiser, autoencoder]
+    return [denoiser, autoencoder, upscaler]
 
 
 @hookimpl
 def register_loaders() -> list[Loader]:
     """Contribute the loader."""
-    return [TightLoader()]
+    return [TightLoader(), TightUpscalerLoader()]
 
 
 @hookimpl
 def register_types() -> list[type]:
     """Contribute the handles."""
-    return [TightDenoiser, TightAutoencoder]
+    return [TightDenoiser, TightAutoencoder, TightUpscaler]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from graphgen import Context
 from graphgen_nodes.sockets import Image, Latent, LatentFormat
-from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory
+from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory, smaller
 
 OVERLAP = 0.25
 """The share of a tile that it has in common with its neighbour."""
@@ -90,7 +90,7 @@ def encode(
 
 def in_smaller_tiles(context: Context, work: Callable[[int, int | None], T], tile: int, longest: int) -> T:
     """Do `work(tile, room)` for a picture with a longest side, in smaller tiles where memory runs out."""
-    sizes = [size for size in SMALLER if size < (min(tile, longest) if tile else longest)]
+    sizes = smaller(SMALLER, tile, longest)
     ways: list[Way[T]] = [(f"in tiles of {size} pixels", partial(work, size, None)) for size in sizes]
     last = sizes[-1] if sizes else tile
     words = f"in tiles of {last} pixels, {BLOCKS}" if sizes else BLOCKS

@@ -23,7 +23,11 @@ from graphgen_nodes.imaging.names import clean_stem, numbered
 from graphgen_nodes.imaging.previews import preview_of
 from graphgen_nodes.imaging.resampling import Method, resample
 from graphgen_nodes.networks.upscale import UpscaleNetwork, upscale
-from graphgen_nodes.sockets import Image, Mask
+from graphgen_nodes.sockets import Image, Mask, Upscaler
+from graphgen_nodes.thrift import in_less_memory, smaller
+
+SMALLER = (512, 128, 64)
+"""Tiles, in pixels, by which pictures are enlarged where memory runs out."""
 
 SUFFIXES: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
@@ -177,6 +181,18 @@ def enlarge(network: object, image: Image, tile: int, on_tile: Callable[[int, in
     if image.pixels.shape[1] == 4:
         pixels = torch.cat([pixels, resample(image.pixels[:, 3:], larger, "lanczos")], dim=1)
     return Image(pixels)
+
+
+def enlarge_in_memory(context: Context, upscaler: Upscaler, image: Image, tile: int) -> Image:
+    """Enlarge pictures as `enlarge` does, in smaller tiles where memory runs out."""
+
+    def enlarged(size: int) -> Image:
+        with context.resource(upscaler) as network:
+            return enlarge(network, image, size, context.progress)
+
+    sizes = smaller(SMALLER, tile, max(image.pixels.shape[-2:]))
+    ways = [(f"in tiles of {size} pixels", partial(enlarged, size)) for size in sizes]
+    return in_less_memory(context, ("", partial(enlarged, tile)), *ways)
 
 
 def check_same(sizes: dict[str, Size], counts: dict[str, int]) -> None:

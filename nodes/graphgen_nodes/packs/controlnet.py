@@ -233,8 +233,12 @@ def _read(context: Context, controlnet: ControlNet, image: Image, autoencoder: A
     if autoencoder is None:
         _refuse_pixels(controlnet.family)
     target = autoencoder.latent if controlnet.reads == "latents" else replace(autoencoder.latent, shift=0.0)
-    with context.resource(autoencoder) as module:
-        return coding.encode(cast("nn.Module", module), image, target, 1024, context.progress).samples
+
+    def encoded(size: int, room: int | None = None) -> Tensor:
+        with context.resource(autoencoder, room=room) as module:
+            return coding.encode(cast("nn.Module", module), image, target, size, context.progress).samples
+
+    return coding.in_smaller_tiles(context, encoded, 1024, max(image.pixels.shape[-2:]))
 
 
 def _given(conditioning: Conditioning | None) -> Conditioning:

@@ -306,8 +306,7 @@ def upscale(
     """Enlarge pictures by a network that draws the missing detail."""
     from graphgen_nodes.imaging import pictures
 
-    with context.resource(upscaler) as network:
-        return pictures.enlarge(network, image, tile, context.progress)
+    return pictures.enlarge_in_memory(context, upscaler, image, tile)
 
 
 @node(category="images", title="Tone curves", infer=same_as("image"))

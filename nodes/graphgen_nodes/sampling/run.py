@@ -48,9 +48,18 @@ def run(
         show = _preview(state, what.latent.format) if preview else None
         context.progress(state.step - schedule.start, len(schedule.steps), preview=show)
 
+    limited = what.batch_limit
+
     def go(limit: int = what.batch_limit, room: int | None = None) -> State:
+        nonlocal kept, last, limited
+        how = replace(what, batch_limit=limit)
+        if limit != limited:  # from here on states differ in the last bits from those that were asked for
+            if kept:
+                kept.rescue()
+            limited, kept = limit, None if last else _kept_states(context, phases, how, keep_every)
+            last = kept.furthest() if kept else last
         left = [phase for phase in phases if not last or phase.stop > last.step]
-        return _go_through(context, left, replace(what, batch_limit=limit), last, report, room)
+        return _go_through(context, left, how, last, report, room)
 
     try:
         end = in_less_memory(context, ("", go), *_thrifty_ways(what, go))

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 Prediction = Literal["epsilon", "v", "sample", "flow", "score"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
-AdapterKind = Literal["plain", "plus", "full", "faceid"]
+AdapterKind = Literal["plain", "plus", "full", "faceid", "timed"]
+AdapterHost = Literal["unet", "flux", "sd3"]
 EmptyPrompt = Literal["encoded", "zeros"]
 Reads = Literal["pixels", "latents", "unshifted latents"]
 Beside = Literal["nothing", "picture", "masked_picture", "depth"]
@@ -166,7 +167,7 @@ class ControlNet:
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """A handle to CLIP's vision network, which reads pictures."""
+    """A handle to a vision network, CLIP's or SigLIP's, which reads pictures."""
 
     weights: Weights
     precision: Precision = "auto"
@@ -176,12 +177,13 @@ class ImageEncoder:
 class IPAdapter:
     """A handle to an IP-Adapter, and what it reads of a picture.
 
-    `plain` reads its embedding, `plus` and `full` the states of the encoder's last layer but one, `faceid` the
-    embedding of a face by another network.
+    `plain` reads its embedding, `plus`, `full` and `timed` the states of the encoder's last layer but one, `faceid` the
+    embedding of a face by another network. `host` is the kind of network whose attention it adds to.
     """
 
     weights: Weights
     kind: AdapterKind
+    host: AdapterHost = "unet"
     precision: Precision = "auto"
 
 
@@ -196,10 +198,10 @@ class Upscaler:
 
 @dataclass(frozen=True)
 class ImageEmbedding:
-    """What an image encoder says of pictures: `embeds[batch, embedding]`, and where it is CLIP its inner states.
+    """What an image encoder says of pictures: `embeds[batch, embedding]`, and of CLIP and SigLIP their inner states.
 
     `states[batch, patches, width]` are those of its last layer but one, `blank[1, patches, width]` what they are of a
-    picture of nothing.
+    picture of nothing, and `black[1, embedding]` what it says of a black one.
     """
 
     axes: ClassVar[tuple[str, ...]] = ("batch", "embedding")
@@ -207,6 +209,7 @@ class ImageEmbedding:
     embeds: Tensor
     states: Tensor | None = None
     blank: Tensor | None = None
+    black: Tensor | None = None
 
 
 # --- what denoising works on ----------------------------------------------------------------------------------------

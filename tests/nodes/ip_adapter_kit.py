@@ -17,24 +17,34 @@ EMBEDDING, STATES, SIDE, FACE = 32, 64, 28, 24
 """What the tiny encoder says of a picture, how wide its layers are and its pictures; the numbers of a face."""
 
 
+SIZES: dict[str, int] = {
+    "hidden_size": STATES,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+    "image_size": SIDE,
+    "patch_size": 14,
+}
+"""Of both vision networks."""
+
+
 @cache
 def vision() -> Any:
     """Return a tiny CLIP vision network."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    made = CLIPVisionModelWithProjection(
-        CLIPVisionConfig(
-            hidden_size=STATES,
-            intermediate_size=96,
-            num_hidden_layers=2,
-            num_attention_heads=1,
-            image_size=SIDE,
-            patch_size=14,
-            projection_dim=EMBEDDING,
-            hidden_act="gelu",
-        )
-    )
+    made = CLIPVisionModelWithProjection(CLIPVisionConfig(**SIZES, projection_dim=EMBEDDING, hidden_act="gelu"))
     randomise(made, torch.Generator().manual_seed(5))
+    return made
+
+
+@cache
+def siglip() -> Any:
+    """Return a tiny SigLIP vision network."""
+    from transformers import SiglipVisionConfig, SiglipVisionModel
+
+    made = SiglipVisionModel(SiglipVisionConfig(**SIZES))
+    randomise(made, torch.Generator().manual_seed(6))
     return made
 
 
@@ -65,6 +75,48 @@ def adapter_for(kind: Kind, network: Any, seed: int) -> dict[str, dict[str, Tens
             width = network.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
             for matrix in "kv":
                 matrices[f"{number}.to_{matrix}_ip.weight"] = _random((width, context), generator)
+    return {"image_proj": projection, "ip_adapter": matrices}
+
+
+def flux_adapter(network: Any, seed: int = 1) -> dict[str, dict[str, Tensor]]:
+    """Return a random adapter for a tiny Flux as diffusers takes it; see `in_xlabs_names`."""
+    generator = torch.Generator().manual_seed(seed)
+    context, width = network.config.joint_attention_dim, network.inner_dim
+    matrices: dict[str, Tensor] = {}
+    for block in range(network.config.num_layers):
+        for matrix in "kv":
+            weight = _random((width, context), generator)  # values large enough to be seen in a picture
+            matrices[f"{block}.to_{matrix}_ip.weight"] = 30 * weight if matrix == "v" else weight
+            matrices[f"{block}.to_{matrix}_ip.bias"] = _random((width,), generator) - 1
+    projection = {name: _random(shape, generator) for name, shape in _plain(context).items()}
+    return {"image_proj": projection, "ip_adapter": matrices}
+
+
+def in_xlabs_names(found: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Name the tensors of an adapter for Flux as XLabs does."""
+    tensors = {f"ip_adapter_proj_model.{name}": value for name, value in found["image_proj"].items()}
+    for name, value in found["ip_adapter"].items():
+        block, matrix, kind = name.split(".")
+        key = f"double_blocks.{block}.processor.ip_adapter_double_stream_{matrix[3]}_proj.{kind}"
+        tensors[key] = value
+    return tensors
+
+
+def sd3_adapter(network: Any, seed: int = 1) -> dict[str, dict[str, Tensor]]:
+    """Return a random adapter for a tiny Stable Diffusion 3 as diffusers takes it, named as InstantX does."""
+    generator, time, inner = torch.Generator().manual_seed(seed), 32, 128
+    head, width = network.config.attention_head_dim, network.inner_dim
+    matrices: dict[str, Tensor] = {}
+    for number in range(len(network.attn_processors)):
+        shapes = {
+            "norm_ip.linear.weight": (2 * width, inner),
+            "norm_ip.linear.bias": (2 * width,),
+            "to_k_ip.weight": (width, width),
+            "to_v_ip.weight": (width, width),
+            **{f"{name}.weight": (head,) for name in ("norm_q", "norm_k", "norm_ip_k")},
+        }
+        matrices |= {f"{number}.{name}": _random(shape, generator) for name, shape in shapes.items()}
+    projection = {name: _random(shape, generator) for name, shape in _timed(width, inner, time).items()}
     return {"image_proj": projection, "ip_adapter": matrices}
 
 
@@ -151,6 +203,22 @@ def _plus(context: int) -> dict[str, tuple[int, ...]]:
             f"layers.{layer}.1.1.weight": (4 * inner, inner),
             f"layers.{layer}.1.3.weight": (inner, 4 * inner),
         }
+    return shapes
+
+
+def _timed(context: int, inner: int, time: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {
+        **{name: shape for name, shape in _plus(context).items() if not name.startswith("layers")},
+        "time_embedding.linear_1.weight": (inner, time),
+        "time_embedding.linear_1.bias": (inner,),
+        "time_embedding.linear_2.weight": (inner, inner),
+        "time_embedding.linear_2.bias": (inner,),
+    }
+    for name, shape in _plus(context).items():
+        if name.startswith("layers"):
+            shapes[name] = shape
+    for layer in range(4):
+        shapes |= {f"layers.{layer}.2.1.weight": (4 * inner, inner), f"layers.{layer}.2.1.bias": (4 * inner,)}
     return shapes
 
 

@@ -71,7 +71,9 @@ BARE_MARKS: Mapping[str, str] = {
     "embeddings.token_embedding.weight": "clip",
     "transformer.resblocks.0.attn.in_proj_weight": "openclip",
     "vision_model.embeddings.patch_embedding.weight": "image_encoder",
+    "embeddings.patch_embedding.weight": "image_encoder",
     "ip_adapter.1.to_k_ip.weight": "ip_adapter",
+    "double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight": "ip_adapter",
     "encoder_hid_proj.image_projection_layers.0.norm.weight": "ip_adapter",
     "encoder_hid_proj.image_projection_layers.0.norm_out.weight": "ip_adapter",
 }

@@ -10,7 +10,8 @@ from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError, read_header
 from graphgen_nodes.checkpoints.keys import Shape, some
 from graphgen_nodes.checkpoints.layouts.clip_vision import PATCHES, ClipVision
-from graphgen_nodes.checkpoints.layouts.ip_adapter import IPAdapterLayout, kind_of, layer_order
+from graphgen_nodes.checkpoints.layouts.ip_adapter import IPAdapterLayout, host_of, kind_of, layer_order
+from graphgen_nodes.checkpoints.layouts.siglip_vision import PREFIX, PROBE, SiglipVision
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.families import family
 from graphgen_nodes.families.family import Slot, whole
@@ -18,16 +19,19 @@ from graphgen_nodes.families.handles import read_config, reopen
 from graphgen_nodes.sockets import ImageEncoder, IPAdapter, Precision, Weights
 
 ENCODER = Slot("image_encoder", ("image_encoder",), ClipVision())
+SIGLIP = Slot("siglip_encoder", ("image_encoder",), SiglipVision())
+ENCODERS: Mapping[str, Slot] = {slot.part: slot for slot in (ENCODER, SIGLIP)}
+"""The kinds of image encoders by what `Weights.part` calls them."""
 ADAPTER = Slot("ip_adapter", ("ip_adapter",), IPAdapterLayout())
 
 
 def image_encoder_handle(checkpoint: Checkpoint, precision: Precision = "auto") -> ImageEncoder:
-    """Return a handle to the CLIP vision network in a checkpoint.
+    """Return a handle to the vision network in a checkpoint, CLIP's or SigLIP's.
 
     Raises:
         CheckpointError: it holds none.
     """
-    return ImageEncoder(_weights(ENCODER, _vision(checkpoint)), precision)
+    return ImageEncoder(_weights(*_vision(checkpoint)), precision)
 
 
 def known_image_encoder(checkpoint: Checkpoint, precision: Precision = "auto") -> Facts:
@@ -36,8 +40,10 @@ def known_image_encoder(checkpoint: Checkpoint, precision: Precision = "auto") -
     Raises:
         CheckpointError: a handle cannot be made either.
     """
-    part = _vision(checkpoint)
-    return {**_sizes(read_config(ENCODER, part)), "components": [ENCODER.part], "precision": precision}
+    slot, part = _vision(checkpoint)
+    config = read_config(slot, part)
+    sizes = _clip_sizes(config) if slot is ENCODER else _siglip_sizes(config)
+    return {**sizes, "components": [slot.part], "precision": precision}
 
 
 def adapter_handle(checkpoint: Checkpoint, precision: Precision = "auto") -> IPAdapter:
@@ -47,7 +53,9 @@ def adapter_handle(checkpoint: Checkpoint, precision: Precision = "auto") -> IPA
         CheckpointError: it holds none, or one of a kind that is not known.
     """
     part = _adapter(checkpoint)
-    return IPAdapter(_weights(ADAPTER, part), kind_of(_projection(part)), precision)
+    sources = ADAPTER.architecture.sources(part)
+    kind = kind_of({name.removeprefix("projection."): source.shape for name, source in sources.items()})
+    return IPAdapter(_weights(ADAPTER, part), kind, host_of(sources, kind), precision)
 
 
 def known_adapter(checkpoint: Checkpoint, precision: Precision = "auto") -> Facts:
@@ -68,6 +76,7 @@ def adapter_facts(handle: IPAdapter) -> Facts:
     config = read_config(ADAPTER, reopen(handle.weights, ADAPTER))
     return {
         "kind": handle.kind,
+        "host": handle.host,
         "reads": whole(config, "width"),
         "components": [ADAPTER.part],
         "weights": [asdict(handle.weights)],
@@ -81,16 +90,18 @@ def check_denoiser(adapter: Weights, name: str, denoiser: Weights) -> list[str]:
     Raises:
         CheckpointError: the adapter is made for another network; says what differs.
     """
-    found = family(name)
-    if found.denoiser.part != "unet":
-        raise CheckpointError(f"{found.title} is no UNet, and only adapters for UNets can be used yet")
-    sources = found.denoiser.architecture.sources(reopen(denoiser, found.denoiser))
-    ending = ".attn2.to_k.weight"
-    shapes = {key.removesuffix(ending): source.shape for key, source in sources.items() if key.endswith(ending)}
-    names = sorted(shapes, key=layer_order)
-    part = reopen(adapter, ADAPTER)
+    found, part = family(name), reopen(adapter, ADAPTER)
     given = {key: source.shape for key, source in ADAPTER.architecture.sources(part).items()}
-    theirs = [given[f"to_k.{index}.weight"] for index in range(sum(key.startswith("to_k.") for key in given))]
+    kind = kind_of({key.removeprefix("projection."): shape for key, shape in given.items()})
+    host, wanted = host_of(given, kind), "unet" if found.denoiser.part == "unet" else found.name
+    if host != wanted:
+        raise CheckpointError(
+            f"{part}: is made for {HOSTS[host]}, and {found.title} is none; choose an IP-Adapter made for this model"
+        )
+    sources = found.denoiser.architecture.sources(reopen(denoiser, found.denoiser))
+    shapes = _ANSWERS[host]({key: source.shape for key, source in sources.items()})
+    names = sorted(shapes, key=layer_order)
+    theirs = [given[f"to_k.{index}.weight"] for index in range(len(layers_of(given)))]
     _compare(part, found.title, [shapes[layer] for layer in names], theirs)
     return names
 
@@ -100,10 +111,10 @@ def check_embedding(adapter: Facts, embedding: Facts) -> str | None:
     kind, reads = adapter.get("kind"), adapter.get("reads")
     if kind is None or "embedding" not in embedding:
         return None
-    inner = kind in ("plus", "full")
+    inner = kind in ("plus", "full", "timed")
     given = embedding.get("states") if inner else embedding.get("embedding")
     if inner and not given:
-        return f"is no picture's, read by CLIP, which a {kind} IP-Adapter wants"
+        return f"is no picture's, read by an image encoder, which a {kind} IP-Adapter wants"
     if kind == "faceid" and embedding.get("states"):
         return "is a picture's, read by CLIP, and a FaceID IP-Adapter wants that of a face by another network"
     if given == reads:
@@ -115,6 +126,10 @@ def cure_of(adapter: Facts) -> str:
     """Return what to do about an embedding that an adapter does not read."""
     if adapter.get("kind") == "faceid":
         return "give it by image_encoder.load_embedding"
+    if adapter.get("host") != "unet":
+        return "load the image encoder that the adapter was trained with: " + (
+            "SigLIP so400m-patch14-384" if adapter.get("host") == "sd3" else "CLIP ViT-L"
+        )
     return "load the image encoder that the adapter was trained with: ViT-H for most, bigG for ip-adapter_sdxl"
 
 
@@ -154,14 +169,18 @@ def _compare(part: Part, title: str, wanted: list[Shape], given: list[Shape]) ->
             )
 
 
-def _vision(checkpoint: Checkpoint) -> Part:
-    found = next((part for part in checkpoint.parts.values() if PATCHES in part.shapes), None)
-    if found is None:
+def _vision(checkpoint: Checkpoint) -> tuple[Slot, Part]:
+    """Return the vision network in a checkpoint, and whose it is: SigLIP's pools by attention, CLIP's does not."""
+    for part in checkpoint.parts.values():
+        if PROBE in part.shapes or f"{PREFIX}{PROBE}" in part.shapes:
+            return SIGLIP, part
+        if PATCHES in part.shapes:
+            return ENCODER, part
+    else:
         raise CheckpointError(
-            f"{checkpoint.path}: holds no image encoder (it holds {', '.join(checkpoint.parts)}); give CLIP's vision "
-            "network, a folder or a .safetensors file with 'vision_model...' tensors"
+            f"{checkpoint.path}: holds no image encoder (it holds {', '.join(checkpoint.parts)}); give CLIP's or "
+            "SigLIP's vision network, a folder or a .safetensors file with 'vision_model...' tensors"
         )
-    return found
 
 
 def _adapter(checkpoint: Checkpoint) -> Part:
@@ -174,14 +193,43 @@ def _adapter(checkpoint: Checkpoint) -> Part:
     return found
 
 
-def _projection(part: Part) -> Mapping[str, Shape]:
-    sources = ADAPTER.architecture.sources(part)
-    return {name.removeprefix("projection."): source.shape for name, source in sources.items()}
+def layers_of(shapes: Mapping[str, Shape]) -> list[str]:
+    """Return the names of an adapter's matrices for keys, one for each attention it adds to."""
+    return [name for name in shapes if name.startswith("to_k.") and name.endswith(".weight")]
 
 
-def _sizes(config: Config) -> Facts:
+def _clip_sizes(config: Config) -> Facts:
     """Return widths from a configuration, which may leave out what is usual in transformers."""
     return {"embedding": whole(config, "projection_dim") or 512, "states": whole(config, "hidden_size") or 768}
+
+
+def _siglip_sizes(config: Config) -> Facts:
+    width = whole(config, "hidden_size") or 768
+    return {"embedding": width, "states": width}
+
+
+def _answers_in_unet(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Return, for each attention that is added to, the shape of the matrix that makes keys of an adapter's tokens."""
+    ending = ".attn2.to_k.weight"
+    return {name.removesuffix(ending): shape for name, shape in shapes.items() if name.endswith(ending)}
+
+
+def _answers_in_flux(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    context = shapes["context_embedder.weight"][1]
+    return {
+        name.removesuffix(".to_k.weight"): (shape[0], context)
+        for name, shape in shapes.items()
+        if name.startswith("transformer_blocks.") and name.endswith(".attn.to_k.weight")
+    }
+
+
+def _answers_in_sd3(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    endings = (".attn.to_k.weight", ".attn2.to_k.weight")
+    return {name.removesuffix(".to_k.weight"): shape for name, shape in shapes.items() if name.endswith(endings)}
+
+
+_ANSWERS = {"unet": _answers_in_unet, "flux": _answers_in_flux, "sd3": _answers_in_sd3}
+HOSTS: Mapping[str, str] = {"unet": "UNets", "flux": "Flux.1", "sd3": "Stable Diffusion 3"}
 
 
 def _weights(slot: Slot, part: Part) -> Weights:

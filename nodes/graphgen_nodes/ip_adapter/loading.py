@@ -8,13 +8,13 @@ from pathlib import Path
 from graphgen import Loaded, Loader, Place
 from graphgen_nodes.families.family import Slot
 from graphgen_nodes.families.handles import reopen
-from graphgen_nodes.ip_adapter.handles import ADAPTER, ENCODER
+from graphgen_nodes.ip_adapter.handles import ADAPTER, ENCODERS
 from graphgen_nodes.sockets import ImageEncoder, IPAdapter
 from graphgen_nodes.weights import PendingNetwork
 
 
 class ImagePromptLoader(Loader):
-    """Loads CLIP's vision networks and IP-Adapters."""
+    """Loads vision networks and IP-Adapters."""
 
     handles = (ImageEncoder, IPAdapter)
 
@@ -42,7 +42,7 @@ class ImagePromptLoader(Loader):
 
 def _handle(handle: object) -> tuple[ImageEncoder | IPAdapter, Slot]:
     if isinstance(handle, ImageEncoder):
-        return handle, ENCODER
+        return handle, ENCODERS[handle.weights.part]
     if isinstance(handle, IPAdapter):
         return handle, ADAPTER
     raise TypeError(f"a {type(handle).__name__} is neither an ImageEncoder nor an IPAdapter")

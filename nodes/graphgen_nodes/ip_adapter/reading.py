@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,33 @@ def clip_pixels(image: Image, side: int) -> Tensor:
     The short side is made `side` long by Pillow's bicubic filter in eight bits a channel, the middle is cut out, and
     the channels are normalised: what transformers' CLIPImageProcessor does.
     """
-    squares = [_square(pixels, side) for pixels in flatten(image, "#ffffff").pixels]
-    values = torch.from_numpy(numpy.stack(squares)).permute(0, 3, 1, 2).float() / 255
     mean, deviation = (torch.tensor(numbers).reshape(1, 3, 1, 1) for numbers in (MEAN, DEVIATION))
-    return (values - mean) / deviation
+    return (_stacked(image, side, _square) - mean) / deviation
+
+
+def siglip_pixels(image: Image, side: int) -> Tensor:
+    """Return pictures as SigLIP takes them, `[batch, 3, side, side]` in -1..1.
+
+    The whole picture is stretched to a square by Pillow's bicubic filter, as transformers' SiglipImageProcessor does.
+    """
+    return _stacked(image, side, _stretched) * 2 - 1
 
 
 @torch.no_grad()
 def read(encoder: Any, image: Image) -> ImageEmbedding:
-    """Return what a CLIPVisionModelWithProjection says of pictures, on the CPU in float32."""
-    like = encoder.visual_projection.weight
-    pixels = clip_pixels(image, encoder.config.image_size).to(like)
-    told = encoder(pixels, output_hidden_states=True)
-    blank = encoder(torch.zeros_like(pixels[:1]), output_hidden_states=True).hidden_states[-2]
-    return ImageEmbedding(*(found.float().cpu() for found in (told.image_embeds, told.hidden_states[-2], blank)))
+    """Return what a CLIPVisionModelWithProjection or a SiglipVisionModel says of pictures, on the CPU in float32."""
+    like, side = next(encoder.parameters()), encoder.config.image_size
+    if "siglip" in encoder.config.model_type:
+        told = encoder(siglip_pixels(image, side).to(like), output_hidden_states=True)
+        embeds, states = told.pooler_output, told.hidden_states[-2]
+        found = (embeds, states, torch.zeros_like(states[:1]), torch.zeros_like(embeds[:1]))
+    else:
+        nothing = Image(torch.zeros(1, 3, side, side))
+        pixels = torch.cat([clip_pixels(picture, side) for picture in (image, nothing)]).to(like)
+        told = encoder(pixels, output_hidden_states=True)
+        blank = encoder(torch.zeros_like(pixels[:1]), output_hidden_states=True).hidden_states[-2]
+        found = (told.image_embeds[:-1], told.hidden_states[-2][:-1], blank, told.image_embeds[-1:])
+    return ImageEmbedding(*(tensor.float().cpu() for tensor in found))
 
 
 def load_embedding(path: Path, name: str) -> ImageEmbedding:
@@ -57,11 +71,22 @@ def load_embedding(path: Path, name: str) -> ImageEmbedding:
     return ImageEmbedding(value.reshape(-1, shape[-1]))
 
 
-def _square(pixels: Tensor, side: int) -> numpy.ndarray:
-    values = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    height, width = values.shape[:2]
-    short = min(width, height)
-    size = (int(side * width / short), int(side * height / short))
-    resized = numpy.asarray(PIL.Image.fromarray(values).resize(size, PIL.Image.Resampling.BICUBIC))
-    left, top = (size[0] - side) // 2, (size[1] - side) // 2
-    return resized[top : top + side, left : left + side]
+def _stacked(image: Image, side: int, fit: Callable[[PIL.Image.Image, int], PIL.Image.Image]) -> Tensor:
+    """Return pictures in 0..1, `[batch, 3, side, side]`, each made a square of eight bits a channel."""
+    fitted = []
+    for pixels in flatten(image, "#ffffff").pixels:
+        values = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        fitted.append(numpy.asarray(fit(PIL.Image.fromarray(values), side)))
+    return torch.from_numpy(numpy.stack(fitted)).permute(0, 3, 1, 2).float() / 255
+
+
+def _square(picture: PIL.Image.Image, side: int) -> PIL.Image.Image:
+    short = min(picture.size)
+    width, height = int(side * picture.width / short), int(side * picture.height / short)
+    left, top = (width - side) // 2, (height - side) // 2
+    resized = picture.resize((width, height), PIL.Image.Resampling.BICUBIC)
+    return resized.crop((left, top, left + side, top + side))
+
+
+def _stretched(picture: PIL.Image.Image, side: int) -> PIL.Image.Image:
+    return picture.resize((side, side), PIL.Image.Resampling.BICUBIC)

@@ -60,13 +60,14 @@ def load(
     path: Annotated[
         str,
         File("models", (".safetensors",), ("image_encoder",)),
-        Field(min_length=1, description="CLIP's vision network, a folder or a file in the models folder."),
+        Field(min_length=1, description="CLIP's or SigLIP's vision network, a folder or a file in the models folder."),
     ],
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
 ) -> ImageEncoder:
-    """Name a CLIP vision network; its weights are loaded when it is used.
+    """Name a vision network of CLIP or SigLIP; its weights are loaded when it is used.
 
-    IP-Adapters were trained with OpenCLIP's ViT-H, ip-adapter_sdxl with its bigG.
+    IP-Adapters were trained with OpenCLIP's ViT-H, ip-adapter_sdxl with its bigG, those for Flux with CLIP ViT-L and
+    those for Stable Diffusion 3.5 with SigLIP so400m.
     """
     return image_encoder_handle(open_checkpoint(context.path("models", path)), precision)
 
@@ -75,7 +76,7 @@ def load(
 def encode(
     context: Context,
     encoder: Annotated[ImageEncoder, Field(description="The network that reads pictures.")],
-    image: Annotated[Image, Field(description="One or several pictures; their middle square is read.")],
+    image: Annotated[Image, Field(description="One or several pictures; CLIP reads their middle square.")],
 ) -> ImageEmbedding:
     """Read pictures, to be followed by an IP-Adapter; several, joined by images.batch, are followed together."""
     from graphgen_nodes.ip_adapter.reading import read

@@ -118,7 +118,7 @@ def load(
     ],
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
 ) -> IPAdapter:
-    """Name an IP-Adapter (Ye et al. 2023): plain, plus, plus-face, full-face or FaceID."""
+    """Name an IP-Adapter (Ye et al. 2023): plain, plus, plus-face, full-face or FaceID, or one for Flux or SD 3."""
     return adapter_handle(open_checkpoint(context.path("models", path)), precision)
 
 
@@ -176,12 +176,16 @@ def apply(
 
 
 def _read(adapter: IPAdapter, embedding: ImageEmbedding) -> tuple[Tensor, Tensor]:
-    """Return what an adapter reads of pictures and of a negative prompt; a check has made sure that it is there."""
+    """Return what an adapter reads of pictures and of a negative prompt; a check has made sure that it is there.
+
+    Negative prompts of Flux see a black picture, those of Stable Diffusion 3 zeros, as in training.
+    """
     if adapter.kind in ("plain", "faceid"):
-        return embedding.embeds, embedding.embeds[:1] * 0
+        nothing = embedding.embeds[:1] * 0
+        return embedding.embeds, nothing if adapter.host == "unet" or embedding.black is None else embedding.black
     assert embedding.states is not None  # noqa: S101 - checked
     assert embedding.blank is not None  # noqa: S101 - it comes with the states
-    return embedding.states, embedding.blank
+    return embedding.states, embedding.blank * 0 if adapter.kind == "timed" else embedding.blank
 
 
 @hookimpl

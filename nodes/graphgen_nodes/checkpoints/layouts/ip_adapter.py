@@ -1,21 +1,22 @@
-"""IP-Adapters (Ye et al. 2023), as published and as diffusers' UNets hold them.
+"""IP-Adapters (Ye et al. 2023), as published and as diffusers' UNets hold them, and their kin for transformers.
 
 The release numbers a UNet's attention layers in diffusers' order, down, up, then middle; those that look at the prompt
-have the odd numbers, and an adapter has a key and a value matrix for each. What turns a picture into tokens is one of
-four small networks, told apart by their tensors' names.
+have the odd numbers, and an adapter has a key and a value matrix for each. XLabs' adapters for Flux have a pair for
+each double block, and InstantX's for Stable Diffusion 3 number all attention, with norms besides. What turns a picture
+into tokens is one of a few small networks, told apart by their tensors' names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.keys import Rule
 from graphgen_nodes.checkpoints.layouts.architecture import SAME, Architecture, Incomplete, Shapes, count, rename
 from graphgen_nodes.checkpoints.parts import Config
-from graphgen_nodes.sockets import AdapterKind
+from graphgen_nodes.sockets import AdapterHost, AdapterKind
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,12 +26,14 @@ HEAD_WIDTH = 64
 
 RELEASE, DIFFUSERS = "image_proj", "encoder_hid_proj.image_projection_layers.0"
 
+RESAMPLER = {"latents": "latents", "proj_in": "proj_in", "proj_out": "proj_out", "norm_out": "norm_out"}
 FEED_FORWARD = {"proj.0": "ff.net.0.proj", "proj.2": "ff.net.2"}
 NAMES: dict[AdapterKind, dict[str, str]] = {
     "plain": {"proj": "image_embeds", "norm": "norm"},
     "full": {**FEED_FORWARD, "proj.3": "norm"},
     "faceid": {**FEED_FORWARD, "norm": "norm"},
-    "plus": {"latents": "latents", "proj_in": "proj_in", "proj_out": "proj_out", "norm_out": "norm_out"},
+    "plus": RESAMPLER,
+    "timed": {**RESAMPLER, "time_embedding": "time_embedding"},
 }
 """What the release calls the parts of the network that makes tokens, and diffusers."""
 
@@ -43,6 +46,24 @@ RESAMPLER_LAYER = {
     "1.1": "ff.1.net.0.proj",
     "1.3": "ff.1.net.2",
 }
+
+TIMED_LAYER = {
+    "0.norm1": "ln0",
+    "0.norm2": "ln1",
+    "0.to_q": "attn.to_q",
+    "0.to_kv": "attn.to_kv",
+    "0.to_out": "attn.to_out.0",
+    "1.0": "adaln_norm",
+    "1.1": "ff.net.0.proj",
+    "1.3": "ff.net.2",
+    "2.1": "adaln_proj",
+}
+"""The same for a layer that is told the time by a modulation of its own."""
+
+TIMED_MATRICES = ("norm_ip", "norm_q", "norm_k", "norm_ip_k")
+"""What an adapter for Stable Diffusion 3 has for each attention besides keys and values."""
+
+XLABS, XLABS_BLOCK = "ip_adapter_proj_model", "double_blocks.{}.processor.ip_adapter_double_stream_{}_proj"
 
 PLACES = ("down_blocks", "up_blocks", "mid_block")
 """The order in which layers are numbered."""
@@ -63,25 +84,28 @@ class IPAdapterLayout(Architecture):
 
     def rules(self, shapes: Shapes) -> list[Rule]:
         """Return the table from the release's numbers or diffusers' names of layers."""
+        if f"{XLABS}.proj.weight" in shapes:
+            return list(_xlabs(shapes))
         found = f"{DIFFUSERS}." in "".join(name[: len(DIFFUSERS) + 1] for name in shapes)
         return list(_diffusers(shapes) if found else _released(shapes))
 
     def config(self, shapes: Shapes) -> dict[str, object]:
         """Read what the adapter reads (`kind`, `width`), the prompt it adds to (`context`) and the widths of layers."""
-        names = sorted((name for name in shapes if name.startswith("to_k.")), key=layer_order)
+        names = sorted((name for name in shapes if re.fullmatch(r"to_k\.\d+\.weight", name)), key=layer_order)
         kind = kind_of({name.removeprefix("projection."): shape for name, shape in shapes.items()})
         return {
             "kind": kind,
             "layers": [shapes[name][0] for name in names],
             "context": shapes["to_k.0.weight"][1],
+            "bias": "to_k.0.bias" in shapes,
             **_PROJECTIONS[kind](shapes),
         }
 
     def build(self, config: Config) -> nn.Module:
-        """Build an AdapterNetwork."""
-        from graphgen_nodes.ip_adapter.network import AdapterNetwork
+        """Build an AdapterNetwork, or that of an adapter whose tokens change with the time."""
+        from graphgen_nodes.ip_adapter.network import AdapterNetwork, TimedAdapterNetwork
 
-        return AdapterNetwork(config)
+        return (TimedAdapterNetwork if config["kind"] == "timed" else AdapterNetwork)(config)
 
 
 def kind_of(names: Shapes) -> AdapterKind:
@@ -93,10 +117,24 @@ def kind_of(names: Shapes) -> AdapterKind:
     if "image_embeds.weight" in names:
         return "plain"
     if "latents" in names:
-        return "plus"
+        return "timed" if "time_embedding.linear_1.weight" in names else "plus"
     if "ff.net.2.weight" in names and "norm.weight" in names:
         return "full" if names["ff.net.2.weight"][0] == names["norm.weight"][0] else "faceid"
     raise Incomplete("holds no network that makes tokens of a picture")
+
+
+def host_of(names: Iterable[str], kind: AdapterKind) -> AdapterHost:
+    """Tell the kind of network that an adapter with tensors of these names adds to: Flux's has biases."""
+    if kind == "timed":
+        return "sd3"
+    return "flux" if "to_k.0.bias" in names else "unet"
+
+
+def _xlabs(shapes: Shapes) -> Iterator[Rule]:
+    yield from rename(XLABS, "projection", NAMES["plain"])
+    for block in range(count(shapes, "double_blocks")):
+        for matrix in "kv":
+            yield Rule(XLABS_BLOCK.format(block, matrix), f"to_{matrix}.{block}")
 
 
 def _released(shapes: Shapes) -> Iterator[Rule]:
@@ -105,9 +143,13 @@ def _released(shapes: Shapes) -> Iterator[Rule]:
             "is a FaceID Plus IP-Adapter, which reads two networks' words on a face at once and cannot be used yet; "
             "give a plain, plus, full or FaceID one"
         )
-    yield from rename(RELEASE, "projection", NAMES[_released_kind(shapes)])
+    kind = _released_kind(shapes)
+    yield from rename(RELEASE, "projection", NAMES[kind])
     for layer in range(count(shapes, f"{RELEASE}.layers")):
         here, there = f"{RELEASE}.layers.{layer}", f"projection.layers.{layer}"
+        if kind == "timed":
+            yield from rename(here, there, TIMED_LAYER)
+            continue
         yield from rename(here, there, RESAMPLER_LAYER)
         yield Rule(f"{here}.0.to_kv", (f"{there}.attn.to_k", f"{there}.attn.to_v"))
     numbers = sorted({int(found[1]) for name in shapes if (found := re.match(r"ip_adapter\.(\d{1,4})\.", name))})
@@ -118,6 +160,8 @@ def _released(shapes: Shapes) -> Iterator[Rule]:
     for place, number in enumerate(places):
         yield Rule(f"ip_adapter.{number}.to_k_ip", f"to_k.{place}")
         yield Rule(f"ip_adapter.{number}.to_v_ip", f"to_v.{place}")
+        for matrix in TIMED_MATRICES if kind == "timed" else ():
+            yield Rule(f"ip_adapter.{number}.{matrix}", f"{matrix}.{place}")
 
 
 def _released_kind(shapes: Shapes) -> AdapterKind:
@@ -125,7 +169,9 @@ def _released_kind(shapes: Shapes) -> AdapterKind:
         return "plain"
     if f"{RELEASE}.proj.3.weight" in shapes:
         return "full"
-    return "faceid" if f"{RELEASE}.norm.weight" in shapes else "plus"
+    if f"{RELEASE}.norm.weight" in shapes:
+        return "faceid"
+    return "timed" if f"{RELEASE}.time_embedding.linear_1.weight" in shapes else "plus"
 
 
 def _diffusers(shapes: Shapes) -> Iterator[Rule]:
@@ -154,6 +200,16 @@ def _faceid(shapes: Shapes) -> dict[str, object]:
 
 
 def _plus(shapes: Shapes) -> dict[str, object]:
+    return _resampler(shapes, "ff.1.net.0.proj")
+
+
+def _timed(shapes: Shapes) -> dict[str, object]:
+    time, head = shapes["projection.time_embedding.linear_1.weight"][1], shapes["norm_q.0.weight"][0]
+    return {**_resampler(shapes, "ff.net.0.proj"), "time": time, "head": head}
+
+
+def _resampler(shapes: Shapes, widened: str) -> dict[str, object]:
+    """Read the sizes of a resampler, whose layers are widened by this matrix."""
     _, tokens, inner = shapes["projection.latents"]
     return {
         "width": shapes["projection.proj_in.weight"][1],
@@ -161,8 +217,8 @@ def _plus(shapes: Shapes) -> dict[str, object]:
         "inner": inner,
         "depth": count(shapes, "projection.layers"),
         "heads": shapes["projection.layers.0.attn.to_q.weight"][0] // HEAD_WIDTH,
-        "mult": shapes["projection.layers.0.ff.1.net.0.proj.weight"][0] // inner,
+        "mult": shapes[f"projection.layers.0.{widened}.weight"][0] // inner,
     }
 
 
-_PROJECTIONS = {"plain": _plain, "full": _full, "faceid": _faceid, "plus": _plus}
+_PROJECTIONS = {"plain": _plain, "full": _full, "faceid": _faceid, "plus": _plus, "timed": _timed}

@@ -159,7 +159,7 @@ def test_what_changes_nothing_is_exact_and_what_adds_up_does(arch: Arch, made: E
 
 
 def test_two_adapters_each_tell_their_own_time(made: Engine) -> None:
-    one, other = {"path": "sd3.safetensors", "strength": 0.5}, {"path": "other_sd3.safetensors", "scale": 0.3}
+    one, other = {"path": "sd3.safetensors", "strength": 0.5}, {"path": "other_sd3.safetensors", "strength": 0.3}
     both = drawn(made, "sd3", one, other)
     torch.testing.assert_close(both, drawn(made, "sd3", other, one), rtol=0, atol=1e-4)
     assert (both - drawn(made, "sd3", one)).abs().max() > 0.01

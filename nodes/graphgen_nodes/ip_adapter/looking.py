@@ -47,7 +47,7 @@ class Reach:
         return negative.long()
 
     def weighed(self, found: Tensor) -> Tensor:
-        """Return what queries found in pictures by its strength, where the mask is, `[batch, heads, queries, width]`."""
+        """Return what queries found by its strength, where the mask is, `[batch, heads, queries, width]`."""
         return self.strength * (found if self.mask is None else found * self._where(self.mask, found))
 
     def _where(self, mask: Tensor, found: Tensor) -> Tensor:

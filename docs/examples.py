@@ -18,6 +18,7 @@ DOCS = Path(__file__).parent
 WORKFLOWS = DOCS.parent / "workflows"
 PAGE = DOCS / "examples.md"
 GRAPHS = DOCS / "pictures" / "graphs"
+DRAWN = DOCS / "pictures" / "examples"
 OPENING = """# Examples
 
 Made by `make docs` from the files in [workflows/](../workflows). Where `model` is `emoji`, which comes along, they run
@@ -40,10 +41,24 @@ def pages(registry: Registry) -> dict[Path, str]:
     return {PAGE: "\n".join(sections), **files}
 
 
+def embedded() -> list[Path]:
+    """Return the workflows that run as they are, because their model comes along."""
+    return [
+        path for path in sorted(WORKFLOWS.glob("*.json")) if '{"path": "emoji"}' in path.read_text(encoding="utf-8")
+    ]
+
+
+def picture_of(path: Path) -> Path:
+    """Return where the picture lies that a workflow draws as it stands."""
+    return DRAWN / f"{path.stem}.png"
+
+
 def _section(path: Path, workflow: Mapping[str, Any], registry: Registry) -> Iterator[str]:
     yield f"## {workflow['name']}\n"
     yield f"{workflow['description']} [{path.name}](../workflows/{path.name})\n"
     yield f"```\ngraphgen run workflows/{path.name}\n```\n"
+    if path in embedded():
+        yield f"![What {path.name} draws](pictures/examples/{picture_of(path).name})\n"
     yield f"![The graph of {path.name}](pictures/graphs/{path.stem}.svg)\n"
     for name in workflow.get("subgraphs", {}):
         yield f"Its subgraph `{name}`:\n\n![The graph of {name}](pictures/graphs/{path.stem}.{name}.svg)\n"

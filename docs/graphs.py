@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 Nodes = Mapping[str, Mapping[str, Any]]
 
-WIDTH, HEAD, ROW, WAY = 184, 40, 18, 6
+WIDTH, HEAD, ROW, WAY = 208, 40, 18, 6
 ACROSS, DOWN, MARGIN = 84, 18, 24
 SWEEPS = 12
 COLOURS = (

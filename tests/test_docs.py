@@ -64,6 +64,7 @@ def test_pictures_of_graphs_show_every_node_apart(picture: Path) -> None:
     graph = json.loads((ROOT / "workflows" / f"{file}.json").read_text(encoding="utf-8"))
     graph = graph["subgraphs"][subgraph] if subgraph else graph
     texts = {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert 0.6 * 11 * max(len(node["type"]) for node in graph["nodes"].values()) < boxes[0][2] - 10, "it would be cut"
     assert texts >= {*graph["nodes"], *(node["type"] for node in graph["nodes"].values())}
     wires = [wire for node in graph["nodes"].values() for wire in node.get("inputs", {}).values()]
     paths = len(list(drawn.iter("{http://www.w3.org/2000/svg}path")))

@@ -97,6 +97,14 @@ def test_parameters_make_a_form(path: Path) -> None:
         assert not line.endswith("."), line
 
 
+def test_what_runs_as_it_is_has_a_picture() -> None:
+    """docs/examples.md shows what each example draws whose model comes along."""
+    embedded = {path.stem for path in WORKFLOWS if '{"path": "emoji"}' in path.read_text(encoding="utf-8")}
+    shown = {path.stem for path in (ROOT / "docs" / "pictures" / "examples").glob("*.png")}
+    assert len(embedded) > 8
+    assert embedded == shown, "run `python docs/pictures.py`"
+
+
 def test_views_are_tidy() -> None:
     """No node lies on another, and wires run from left to right."""
     command = [sys.executable, str(ROOT / "docs" / "layout.py"), "--check"]

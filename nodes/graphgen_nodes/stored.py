@@ -12,8 +12,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from graphgen_nodes.checkpoints.files import GGUF
 from graphgen_nodes.checkpoints.keys import Source
 from graphgen_nodes.checkpoints.parts import Part
+from graphgen_nodes.quantised import GGUFTensors
 
 
 class StoredTensors:
@@ -30,10 +32,10 @@ class StoredTensors:
 
         The tensor may share memory with the file.
         """
-        # pieces of one tensor follow each other, and it is read once for all
-        if self._last is None or self._last[0] != source.name:
-            self._last = (source.name, self._stored(source.name))
-        tensor = self._last[1]
+        last = self._last
+        if last is None or last[0] != source.name:  # pieces of one tensor follow each other: it is read once for all
+            last = self._last = (source.name, self._stored(source.name))
+        tensor = last[1]
         if source.scale is None:
             return made_of(tensor, source), 1.0
         scale = self._stored(source.scale).float()
@@ -49,7 +51,10 @@ class StoredTensors:
     def _stored(self, name: str) -> Tensor:
         path, full = self._part.places[name]
         if path not in self._files:
-            self._files[path] = safe_open(path, framework="pt", device=self._device)
+            gguf = path.suffix.lower() == GGUF
+            self._files[path] = (
+                GGUFTensors(path, self._device) if gguf else safe_open(path, framework="pt", device=self._device)
+            )
         found: Tensor = self._files[path].get_tensor(full)
         return found
 

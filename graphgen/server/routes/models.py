@@ -13,13 +13,13 @@ from graphgen.server.shapes import ModelsList, ModelView
 
 _MOST = 2_000
 _DEEPEST = 4
-_WEIGHTS = (".safetensors",)
+_WEIGHTS = (".safetensors", ".gguf")
 _MARKS = ("model_index.json", "config.json")
 """A folder that holds one of these is one model."""
 
 
 async def listed(request: web.Request) -> web.StreamResponse:
-    """List the models: safetensors files and diffusers folders, by the name that a setting is given."""
+    """List the models: safetensors and GGUF files and diffusers folders, by the name that a setting is given."""
     service = request.app[SERVICE]
     return web.json_response({"models": await service.aside(_models, service.engine)})
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from graphgen_nodes.checkpoints.header import CheckpointError, Header, read_header, refuse_pickle
+from graphgen_nodes.checkpoints.files import file_header
+from graphgen_nodes.checkpoints.header import CheckpointError, Header, refuse_pickle
 from graphgen_nodes.checkpoints.identity import joint_identity, remember_place
 from graphgen_nodes.checkpoints.keys import Shape
 
@@ -67,6 +68,7 @@ BARE_MARKS: Mapping[str, str] = {
     "all_modules.0.weight": "denoiser",
     "decoder.conv_in.weight": "vae",
     "encoder.block.0.layer.0.SelfAttention.q.weight": "t5xxl",
+    "enc.blk.0.attn_q.weight": "t5xxl",
     "text_model.embeddings.token_embedding.weight": "clip",
     "embeddings.token_embedding.weight": "clip",
     "transformer.resblocks.0.attn.in_proj_weight": "openclip",
@@ -211,7 +213,7 @@ def _open_component(folder: Path) -> Part:
     shapes: dict[str, Shape] = {}
     places: dict[str, tuple[Path, str]] = {}
     for file in _weight_files(folder):
-        for name, info in read_header(file).tensors.items():
+        for name, info in file_header(file).tensors.items():
             if name in shapes:
                 raise CheckpointError(
                     f"{file}: tensor {name!r} is in {places[name][0].name} too; keep one of the files"
@@ -268,7 +270,7 @@ def read_json(path: Path) -> Config:
 
 
 def _open_file(path: Path) -> Checkpoint:
-    header = read_header(path)
+    header = file_header(path)
     groups: dict[str, dict[str, str]] = {}
     markers = set()
     for name in header.tensors:

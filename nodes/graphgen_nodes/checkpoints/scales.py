@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphgen_nodes.checkpoints.header import CheckpointError, read_header
+from graphgen_nodes.checkpoints.files import file_header
+from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.keys import Shape
 from graphgen_nodes.checkpoints.parts import Part
 
@@ -50,7 +51,7 @@ def _check(part: Part, weight: str, scale: str) -> None:
     """Check that a scale is one number or one for each row, and its weight in float8."""
     given, shape = part.shapes.get(weight), part.shapes[scale]
     path, full = part.places.get(weight, (part.path, ""))
-    info = read_header(path).tensors.get(full)
+    info = file_header(path).tensors.get(full)
     if given and info is not None and info.dtype in EIGHT_BITS and shape in ((), (1,), given[:1], (given[0], 1)):
         return
     raise CheckpointError(

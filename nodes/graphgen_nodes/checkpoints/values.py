@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from graphgen_nodes.checkpoints.header import read_header
+from graphgen_nodes.checkpoints.files import file_header
 from graphgen_nodes.checkpoints.parts import Part
 
 FORMATS = {"F64": "<d", "F32": "<f", "F16": "<e"}
@@ -19,7 +19,7 @@ def ends_of(part: Part, name: str) -> tuple[float, float] | None:
     if name not in part.places:
         return None
     path, full = part.places[name]
-    header = read_header(path)
+    header = file_header(path)
     info = header.tensors[full]
     layout = FORMATS.get(info.dtype)
     if layout is None or info.begin == info.end:

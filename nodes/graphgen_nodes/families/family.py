@@ -284,9 +284,13 @@ def is_scaled_by(part: Part, usual: float) -> bool:
     return said_number(part, "scaling_factor", usual) == usual
 
 
+T5_GGUF = "enc.blk.0.attn_rel_b.weight"
+"""A T5 encoder's table of positions as llama.cpp calls it."""
+
+
 def is_t5(part: Part) -> bool:
     """Tell whether a part is a T5 encoder, by its names."""
-    return any(name.endswith("SelfAttention.relative_attention_bias.weight") for name in part.shapes)
+    return any(name.endswith(("SelfAttention.relative_attention_bias.weight", T5_GGUF)) for name in part.shapes)
 
 
 def downscale(part: Part | None, usual: int = 8) -> int:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.blend import Blend, check_blend
+from graphgen_nodes.checkpoints.files import WEIGHT_FILES
 from graphgen_nodes.checkpoints.parts import Checkpoint, open_checkpoint
 from graphgen_nodes.facts import Infer, denoiser_facts, refusing
 from graphgen_nodes.families.handles import Asked, autoencoder_handle, denoiser_handle, text_encoder_handle
@@ -19,17 +20,16 @@ from graphgen_nodes.families.known import known_autoencoder, known_denoiser, kno
 from graphgen_nodes.lora.blocks import parse_blocks
 from graphgen_nodes.sockets import Autoencoder, Denoiser, Precision, TextEncoder
 
-_HELD = Field(min_length=1, description="A diffusers folder or a .safetensors file, in the models folder.")
-_SUFFIXES = (".safetensors",)
-ModelFile = Annotated[str, File("models", _SUFFIXES, ("denoiser", "text_encoder", "vae")), _HELD]
-DenoiserFile = Annotated[str, File("models", _SUFFIXES, ("denoiser",)), _HELD]
-TextFile = Annotated[str, File("models", _SUFFIXES, ("text_encoder",)), _HELD]
+_HELD = Field(min_length=1, description="A diffusers folder, or a .safetensors or .gguf file, in the models folder.")
+ModelFile = Annotated[str, File("models", WEIGHT_FILES, ("denoiser", "text_encoder", "vae")), _HELD]
+DenoiserFile = Annotated[str, File("models", WEIGHT_FILES, ("denoiser",)), _HELD]
+TextFile = Annotated[str, File("models", WEIGHT_FILES, ("text_encoder",)), _HELD]
 MoreFile = Annotated[
     str,
-    File("models", _SUFFIXES, ("text_encoder",)),
+    File("models", WEIGHT_FILES, ("text_encoder",)),
     Field(description="A further file, for families with several text encoders in files of their own."),
 ]
-AutoencoderFile = Annotated[str, File("models", _SUFFIXES, ("vae",)), _HELD]
+AutoencoderFile = Annotated[str, File("models", WEIGHT_FILES, ("vae",)), _HELD]
 Predicts = Annotated[
     Asked, Field(description="What the network predicts; auto reads it from the checkpoint where that tells.")
 ]

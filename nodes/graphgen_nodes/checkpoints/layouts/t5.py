@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from graphgen_nodes.checkpoints.keys import Rule
-from graphgen_nodes.checkpoints.layouts.architecture import SAME, Architecture, Shapes, count
+from graphgen_nodes.checkpoints.layouts.architecture import SAME, Architecture, Shapes, count, rename
 from graphgen_nodes.checkpoints.parts import Config
 
 if TYPE_CHECKING:
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 ATTENTION = "encoder.block.0.layer.0.SelfAttention"
 EMBEDDING, TIED = "shared.weight", "encoder.embed_tokens.weight"
 
+GGUF_ENDS = {"token_embd": "shared", "enc.output_norm": "encoder.final_layer_norm"}
+GGUF = {
+    **{f"attn_{matrix}": f"layer.0.SelfAttention.{matrix}" for matrix in "qkvo"},
+    "attn_rel_b": "layer.0.SelfAttention.relative_attention_bias",
+    "attn_norm": "layer.0.layer_norm",
+    "ffn_norm": "layer.1.layer_norm",
+    "ffn_gate": "layer.1.DenseReluDense.wi_0",
+    "ffn_up": "layer.1.DenseReluDense.wi_1",
+    "ffn_down": "layer.1.DenseReluDense.wo",
+}
+
 
 class T5Encoder(Architecture):
     """transformers' T5EncoderModel."""
@@ -26,7 +37,16 @@ class T5Encoder(Architecture):
     classes = ("T5EncoderModel",)
 
     def rules(self, shapes: Shapes) -> list[Rule]:
-        """Return the table: the embedding once, the rest as it is, with or without `transformer.` before it."""
+        """Return the table: the embedding once, the rest as it is, with or without `transformer.` before it.
+
+        llama.cpp's names (`enc.blk.0.attn_q`) are those of GGUF files.
+        """
+        if blocks := count(shapes, "enc.blk"):
+            ends = rename("", "", GGUF_ENDS)
+            return [
+                *ends,
+                *(rule for k in range(blocks) for rule in rename(f"enc.blk.{k}", f"encoder.block.{k}", GGUF)),
+            ]
         rules = [SAME, Rule("transformer", ""), Rule("logit_scale", None), Rule("spiece_model", None)]
         for prefix in ("", "transformer."):
             both = f"{prefix}{EMBEDDING}" in shapes

@@ -341,3 +341,9 @@ def _hint(prefix: str, tensors: Mapping[str, Tensor], rename: Callable[[str], st
         else:
             found[rename(name)] = value
     return found
+
+
+def taesd(tensors: Mapping[str, Tensor], half: str) -> dict[str, Tensor]:
+    """Rename a half of a tiny autoencoder's tensors as its release does, where a clamp is the decoder's layer 0."""
+    own = {name.removeprefix(f"{half}.layers."): value for name, value in tensors.items() if name.startswith(half)}
+    return {re.sub(r"^\d+", lambda found: str(int(found[0]) + (half == "decoder")), k): v for k, v in own.items()}

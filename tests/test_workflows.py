@@ -32,6 +32,7 @@ TINY: dict[str, dict[str, JSON]] = {
     "ip_adapter": {"model": "sd1", "adapter": "sd1_ip_adapter.safetensors", **SMALL},
     "lora": {"model": "sd1", "lora": "sd1_lora.safetensors", "width": 64, "height": 64, "steps": 3},
     "ncsnpp": {"model": "ncsnpp", "size": 16, "steps": 3},
+    "previews": {"model": "sd1", "tiny": "taesd", **SMALL},
     "sdxl": {"model": "sdxl", "width": 64, "height": 64, "steps": 3},
     "sdxl_refiner": {"model": "sdxl", "refiner": "sdxl_refiner", "width": 64, "height": 64, "steps": 5},
     "sd1": {"model": "sd1", **SMALL},

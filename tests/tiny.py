@@ -51,6 +51,7 @@ def make_tiny(arch: Arch, seed: int, folder: Path) -> Tiny:
         make_control(pipeline, seed).save_pretrained(folder / "sd1_controlnet", safe_serialization=True)
         save_adapter(folder / "sd1_ip_adapter.safetensors", adapter_for("plus", pipeline.unet, seed))
         vision().save_pretrained(folder / "image_encoder")
+        make_tiny_autoencoder(4, seed).save_pretrained(folder / "taesd", safe_serialization=True)
     return Tiny(arch, folder / arch, file)
 
 
@@ -106,6 +107,18 @@ def share_embeddings(transformer: Any) -> None:
     first, *others = (block.norm1.emb for block in transformer.transformer_blocks)
     for other in others:
         other.load_state_dict(first.state_dict())
+
+
+def make_tiny_autoencoder(channels: int, seed: int = 0) -> Any:
+    """Build a narrow AutoencoderTiny for latents of so many channels, with all that the published ones have."""
+    from diffusers import AutoencoderTiny
+
+    widths = (8, 8, 8, 8)
+    module = AutoencoderTiny(
+        latent_channels=channels, encoder_block_out_channels=widths, decoder_block_out_channels=widths
+    )
+    randomise(module, torch.Generator().manual_seed(seed))
+    return module
 
 
 def make_adapter(pipeline: Any, seed: int, *, channels: int = 3) -> Any:

@@ -33,6 +33,8 @@ AdapterKind = Literal["plain", "plus", "full", "faceid", "timed"]
 AdapterHost = Literal["unet", "flux", "sd3"]
 EmptyPrompt = Literal["encoded", "zeros"]
 Reads = Literal["pixels", "latents", "unshifted latents"]
+Half = Literal["encoder", "decoder"]
+HALVES: tuple[Half, ...] = ("encoder", "decoder")
 Beside = Literal["nothing", "picture", "masked_picture", "depth"]
 """What a denoising network sees beside the noisy latent, as further channels of its input."""
 
@@ -143,11 +145,22 @@ class Denoiser:
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """A handle to an autoencoder; without weights it is the identity, for models that work on pixels themselves."""
+    """A handle to an autoencoder; without weights it is the identity, for models that work on pixels themselves.
+
+    `own` are the units in which its network has the latents, where they are not those of `latent`: tiny ones have them
+    as they are sampled. `halves` are those of its network that are there.
+    """
 
     weights: Weights | None
     latent: LatentFormat
     precision: Precision = "auto"
+    own: LatentFormat | None = None
+    halves: tuple[Half, ...] = HALVES
+
+    @property
+    def units(self) -> LatentFormat:
+        """The units in which its network has the latents."""
+        return self.own or self.latent
 
 
 @dataclass(frozen=True)

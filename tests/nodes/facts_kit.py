@@ -169,7 +169,7 @@ def _(value: TextEncoder) -> dict[str, object]:
 def _(value: Autoencoder) -> dict[str, object]:
     told = {"family": value.latent.family, "format": asdict(value.latent)}
     parts = [] if value.weights is None else [value.weights.part]
-    return {**told, "components": parts, "precision": value.precision}
+    return {**told, "components": parts, "halves": list(value.halves), "precision": value.precision}
 
 
 @facts_of.register

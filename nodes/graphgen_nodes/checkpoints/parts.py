@@ -32,6 +32,9 @@ STEERING_CLASSES: Mapping[str, str] = {
     "FluxControlNetModel": "controlnet",
     "T2IAdapter": "adapter",
 }
+"""Classes in config.json of networks that steer a denoiser, and the kind of part they are."""
+
+CLASSES: Mapping[str, str] = {**STEERING_CLASSES, "AutoencoderTiny": "tiny_vae"}
 """Classes in config.json that tell what a network is, whatever its folder is called, and the kind of part they are."""
 
 SINGLE_FILE_PREFIXES: Mapping[str, str] = {
@@ -67,6 +70,10 @@ BARE_MARKS: Mapping[str, str] = {
     "all_modules.0.W": "denoiser",
     "all_modules.0.weight": "denoiser",
     "decoder.conv_in.weight": "vae",
+    "decoder.layers.2.conv.0.weight": "tiny_vae",
+    "encoder.layers.1.conv.0.weight": "tiny_vae",
+    "1.conv.0.weight": "tiny_vae",
+    "3.conv.0.weight": "tiny_vae",
     "encoder.block.0.layer.0.SelfAttention.q.weight": "t5xxl",
     "enc.blk.0.attn_q.weight": "t5xxl",
     "text_model.embeddings.token_embedding.weight": "clip",
@@ -90,6 +97,8 @@ DIFFUSERS_MARKS = (
     "adapter.body.0.resnets.0.block1.weight",
     "down_blocks.0.resnets.0.conv1.weight",
     "decoder.mid_block.resnets.0.conv1.weight",
+    "decoder.layers.2.conv.0.weight",
+    "encoder.layers.1.conv.0.weight",
     "transformer_blocks.0.attn.add_q_proj.weight",
     "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight",
     "text_model.embeddings.token_embedding.weight",
@@ -198,7 +207,8 @@ def _open_pipeline(folder: Path) -> Checkpoint:
     for name in (*DENOISER_PARTS, *TEXT_PARTS, "vae", "controlnet", "adapter"):
         entry = index.get(name)
         if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None:
-            parts[name] = _open_component(folder / name)
+            part = _open_component(folder / name)
+            parts[part.kind] = part
     config = folder / "scheduler" / "scheduler_config.json"
     return Checkpoint(folder, parts, read_json(config) if config.is_file() else None, index=index)
 
@@ -220,7 +230,7 @@ def _open_component(folder: Path) -> Part:
                 )
             shapes[name], places[name] = info.shape, (file, name)
     told = read_json(config)
-    kind = STEERING_CLASSES.get(str(told.get("_class_name")), folder.name)
+    kind = CLASSES.get(str(told.get("_class_name")), folder.name)
     return Part(kind, folder, "diffusers", MappingProxyType(shapes), MappingProxyType(places), told)
 
 

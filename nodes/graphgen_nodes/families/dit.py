@@ -30,15 +30,12 @@ class DiffusionTransformer(Family):
     latent_family = "sd"
     denoiser = Slot("transformer", ("transformer", "denoiser"), DiT())
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
+    latent_channels = 4
 
     def is_denoiser(self, part: Part) -> bool:
         """Recognise a table of class labels beside blocks that attend to the picture alone."""
         released = ("y_embedder.embedding_table.weight", "blocks.0.attn.qkv.weight")
         return TABLE in part.shapes or all(name in part.shapes for name in released)
-
-    def is_autoencoder(self, part: Part) -> bool:
-        """Recognise four latent channels."""
-        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 4
 
     def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
         """Return the format of Stable Diffusion 1 unless config.json differs."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.layouts.architecture import Architecture
+from graphgen_nodes.checkpoints.layouts.tiny_vae import TinyAutoencoder
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
 from graphgen_nodes.checkpoints.process import noise_path, told_prediction
 from graphgen_nodes.sampling import schedules
@@ -58,6 +59,9 @@ class Slot:
         return not self.stretches and self.layer > 0
 
 
+TINY = Slot("tiny_vae", ("tiny_vae",), TinyAutoencoder(), half="float32")
+"""The tiny autoencoder that may stand in for a family's own."""
+
 READS_NONE = "guide it by a class label where it takes one, else by guiders.none with nothing wired to positive"
 """The cure where a prompt is meant for a model that reads no text."""
 
@@ -76,6 +80,8 @@ class Family(ABC):
     """The text encoders, in the order that `encode` wants them; none where no text is read."""
     autoencoder: Slot | None = None
     """None where the denoiser works on pixels themselves."""
+    latent_channels: ClassVar[int] = 0
+    """By how many channels its autoencoder is recognised."""
     controls: tuple[Slot, ...] = ()
     """Networks, in files of their own, that make its denoiser follow a picture; each is a `ControlArchitecture`."""
     empty_prompt: ClassVar[EmptyPrompt] = "encoded"
@@ -88,7 +94,8 @@ class Family(ABC):
     @property
     def slots(self) -> tuple[Slot, ...]:
         """Return the places of all networks there are."""
-        return (self.denoiser, *self.texts, *([self.autoencoder] if self.autoencoder else []), *self.controls)
+        autoencoders = (self.autoencoder, TINY) if self.autoencoder else ()
+        return (self.denoiser, *self.texts, *autoencoders, *self.controls)
 
     mask_channels: ClassVar[int] = 1
     """The channels in which its inpainting networks see a mask."""
@@ -101,9 +108,9 @@ class Family(ABC):
     def is_denoiser(self, part: Part) -> bool:
         """Tell, by names and shapes, whether a part is this family's denoising network."""
 
-    def is_autoencoder(self, part: Part) -> bool:  # noqa: ARG002
+    def is_autoencoder(self, part: Part) -> bool:
         """Tell, by names and shapes, whether a part can be this family's autoencoder."""
-        return False
+        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == self.latent_channels > 0
 
     def is_text(self, slot: Slot, part: Part) -> bool:  # noqa: ARG002
         """Tell, by names and shapes, whether a part can be this family's text encoder for a slot."""

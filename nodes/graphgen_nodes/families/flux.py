@@ -69,6 +69,7 @@ class Flux(Family):
     told_guidance = True
     mask_channels = 64
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
+    latent_channels = 16
 
     def is_denoiser(self, part: Part) -> bool:
         """Recognise double and single blocks under the release's or diffusers' names, each with its modulation."""
@@ -81,7 +82,7 @@ class Flux(Family):
 
     def is_autoencoder(self, part: Part) -> bool:
         """Recognise sixteen latent channels, and Flux's scale where config.json tells."""
-        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 16 and is_scaled_by(part, SCALE)
+        return super().is_autoencoder(part) and is_scaled_by(part, SCALE)
 
     def is_text(self, slot: Slot, part: Part) -> bool:
         """Recognise T5 by its names, and CLIP ViT-L by what it is called or by its width."""

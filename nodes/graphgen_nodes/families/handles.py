@@ -8,21 +8,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.identity import find_place
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part, open_checkpoint
 from graphgen_nodes.checkpoints.process import ends_in_pure_noise
 from graphgen_nodes.families import families, family
-from graphgen_nodes.families.family import Family, Slot, find_part, whole
+from graphgen_nodes.families.family import TINY, Family, Slot, find_part, said_number, whole
 from graphgen_nodes.sampling.paths import VariancePreserving
-from graphgen_nodes.sockets import Autoencoder, Denoiser, EmptyPrompt, Precision, Prediction, TextEncoder, Weights
+from graphgen_nodes.sockets import (
+    Autoencoder,
+    Denoiser,
+    EmptyPrompt,
+    Half,
+    Precision,
+    Prediction,
+    TextEncoder,
+    Weights,
+)
 
 Asked = Literal["auto", "epsilon", "v", "sample", "flow"]
 
 DENOISER_KINDS = ("denoiser", "unet", "transformer")
 """What the part that is a denoising network goes under."""
+
+AUTOENCODERS = ("vae", "tiny_vae")
+"""What the part that is an autoencoder goes under."""
 
 STRANGERS = {
     "double_blocks.0.img_attn.qkv.weight": "a relative of Flux.1 (Flux.2, Chroma)",
@@ -90,9 +102,28 @@ def autoencoder_handle(checkpoint: Checkpoint, name: str = "auto", precision: Pr
     if found.autoencoder is None:
         config = read_config(found.denoiser, _required(checkpoint, found.denoiser, "denoiser"))
         return Autoencoder(None, found.latent_format(None, whole(config, "in_channels")), precision)
+    tiny = find_part(checkpoint, TINY)
+    if tiny is not None:
+        return _tiny_handle(found, tiny, precision)
     part = _required(checkpoint, found.autoencoder, "autoencoder")
     channels = part.shapes.get("decoder.conv_in.weight", (0, 0))[1]
     return Autoencoder(_weights(found.autoencoder, part), found.latent_format(part, channels), precision)
+
+
+def _tiny_handle(found: Family, part: Part, precision: Precision) -> Autoencoder:
+    """Return a handle to a tiny autoencoder; what its config.json says of units is about its own network."""
+    config = read_config(TINY, replace(part, config=None))
+    channels, blocks, there = whole(config, "latent_channels"), config["num_decoder_blocks"], config["halves"]
+    if channels != found.latent_channels:
+        raise CheckpointError(
+            f"{part}: is for latents of {channels} channels, and those of {found.title} have {found.latent_channels}; "
+            "set family to one that it was made for"
+        )
+    usual = found.latent_format(None, channels)
+    latent = replace(usual, downscale=2 ** (len(cast("list[int]", blocks)) - 1))
+    scale, shift = said_number(part, "scaling_factor", 1.0), said_number(part, "shift_factor", 0.0)
+    own, halves = replace(latent, scale=scale, shift=shift), tuple(cast("list[Half]", there))
+    return Autoencoder(_weights(TINY, part), latent, precision, own, halves)
 
 
 def text_encoder_handle(
@@ -151,21 +182,29 @@ def _family_of_autoencoder(checkpoint: Checkpoint, name: str) -> Family:
         return family(name)
     if _has_denoiser(checkpoint):
         return find_family(checkpoint)
-    part = checkpoint.parts.get("vae")
+    tiny = find_part(checkpoint, TINY)
+    part = tiny or checkpoint.parts.get("vae")
     if part is None:
         raise CheckpointError(_lacking(checkpoint, "autoencoder"))
-    fitting = [candidate for candidate in families().values() if candidate.is_autoencoder(part)]
+    fitting = _fitting_tiny(tiny) if tiny else [found for found in families().values() if found.is_autoencoder(part)]
     if not fitting:
         raise CheckpointError(f"{part}: has latents that no known family uses; known are {', '.join(families())}")
-    fitting = [candidate for candidate in fitting if _says_usual(candidate, part)] or fitting
-    formats = {candidate.latent_format(part, 0) for candidate in fitting}
+    told = None if tiny else part
+    fitting = [candidate for candidate in fitting if _says_usual(candidate, told)] or fitting
+    formats = {candidate.latent_format(told, 0) for candidate in fitting}
     if len(formats) > 1:
         names = ", ".join(candidate.name for candidate in fitting)
         raise CheckpointError(f"{part}: could be an autoencoder of {names}; set family to one of them")
     return fitting[0]
 
 
-def _says_usual(candidate: Family, part: Part) -> bool:
+def _fitting_tiny(part: Part) -> list[Family]:
+    """Return the families whose latents have as many channels as a tiny autoencoder's."""
+    channels = whole(read_config(TINY, replace(part, config=None)), "latent_channels")
+    return [candidate for candidate in families().values() if candidate.latent_channels == channels]
+
+
+def _says_usual(candidate: Family, part: Part | None) -> bool:
     """Tell whether an autoencoder's config.json says the scale of a family's latents; also where there is none."""
     said, usual = candidate.latent_format(part, 0), candidate.latent_format(None, 0)
     return (said.scale, said.shift) == (usual.scale, usual.shift)
@@ -211,7 +250,7 @@ def _all_used(candidate: Family, checkpoints: Sequence[Checkpoint]) -> bool:
     if any(part is None and not slot.optional for slot, part in found):
         return False
     used = [part for _, part in found if part is not None]
-    given = [part for checkpoint in checkpoints for kind, part in checkpoint.parts.items() if kind != "vae"]
+    given = [part for checkpoint in checkpoints for kind, part in checkpoint.parts.items() if kind not in AUTOENCODERS]
     return all(any(part is one for one in used) for part in given)
 
 

@@ -73,6 +73,7 @@ def known_autoencoder(checkpoint: Checkpoint, name: str = "auto", precision: Pre
         "family": handle.latent.family,
         "format": format_facts(handle.latent),
         "components": [] if handle.weights is None else [handle.weights.part],
+        "halves": list(handle.halves),
         "precision": handle.precision,
     }
 

@@ -40,6 +40,7 @@ class StableDiffusion(Family):
     """The inverse deviation of its latents."""
     linear: ClassVar[bool]
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
+    latent_channels = 4
 
     def is_denoiser(self, part: Part) -> bool:
         """Recognise a UNet with cross-attention and no further condition (SDXL has one)."""
@@ -52,10 +53,6 @@ class StableDiffusion(Family):
         if isinstance(architecture, T2IAdapter):
             return part.kind in slot.kinds and architecture.fits(part)
         return super().is_control(slot, part)
-
-    def is_autoencoder(self, part: Part) -> bool:
-        """Recognise four latent channels."""
-        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 4
 
     def latent_format(self, autoencoder: Part | None, channels: int) -> LatentFormat:
         """Return the format: with the release's scale unless config.json differs."""

@@ -55,6 +55,7 @@ class StableDiffusion3(Family):
     )
     controls = (Slot("controlnet", ("controlnet",), ControlMMDiT()),)
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
+    latent_channels = 16
 
     def is_denoiser(self, part: Part) -> bool:
         """Recognise joint blocks under the release's or diffusers' names, with a position table (Flux has none)."""
@@ -67,7 +68,7 @@ class StableDiffusion3(Family):
 
     def is_autoencoder(self, part: Part) -> bool:
         """Recognise sixteen latent channels, and the family's scale where config.json tells."""
-        return part.shapes.get("decoder.conv_in.weight", (0, 0))[1] == 16 and is_scaled_by(part, SCALE)
+        return super().is_autoencoder(part) and is_scaled_by(part, SCALE)
 
     def is_text(self, slot: Slot, part: Part) -> bool:
         """Recognise T5 by its names, and the two CLIPs by what they are called or by their published widths."""

@@ -1,7 +1,7 @@
 """Pixels to latents and back through a family's autoencoder, in tiles where a picture is large.
 
-In: an AutoencoderKL and a `Latent` or an `Image`. Out: the other, in float32 on the CPU. Pictures of a batch go
-through one by one, so that a batch needs no more memory than a picture and gives the same numbers.
+In: an AutoencoderKL or AutoencoderTiny, and a `Latent` or an `Image`. Out: the other, in float32 on the CPU. Pictures
+of a batch go through one by one, so that a batch needs no more memory than a picture and gives the same numbers.
 
 Tiles overlap and are blended by weights that rise linearly over the overlap. A tiled picture differs a little from a
 whole one: the networks normalise over, and attend to, all they see.
@@ -212,7 +212,9 @@ def _decode_tile(module: nn.Module, raw: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _encode_tile(module: nn.Module, pixels: Tensor) -> Tensor:
-    """Return mean and standard deviation, one after the other along the channels."""
+    """Return mean and standard deviation, one after the other along the channels; tiny networks find no deviation."""
     weight = next(module.parameters())
-    found = module.encode(pixels.to(weight)).latent_dist  # type: ignore[operator]
-    return torch.cat([found.mean, found.std], dim=1).float().cpu()
+    found = module.encode(pixels.to(weight))  # type: ignore[operator]
+    spread = getattr(found, "latent_dist", None)
+    mean, deviation = (spread.mean, spread.std) if spread else (found.latents, torch.zeros_like(found.latents))
+    return torch.cat([mean, deviation], dim=1).float().cpu()

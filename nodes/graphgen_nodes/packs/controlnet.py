@@ -27,6 +27,7 @@ from graphgen_nodes.facts import (
     refusing,
 )
 from graphgen_nodes.families import family
+from graphgen_nodes.halves import check_half
 from graphgen_nodes.settings import End, Start
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Precision
 
@@ -82,8 +83,10 @@ def _applied(known: Known) -> dict[str, Facts]:
     if known.settings.get("guess") is True:
         _check_guess(_architecture(network), prompt)
     _check_unit(network, image)
-    if network.get("reads", "pixels") != "pixels" and "autoencoder" not in known.inputs:
-        _refuse_pixels(str(network.get("family")))
+    if network.get("reads", "pixels") != "pixels":
+        if "autoencoder" not in known.inputs:
+            _refuse_pixels(str(network.get("family")))
+        check_half(known.inputs["autoencoder"].get("halves"), "encoder")
     if prompt is not None:
         check_steered(prompt, "conditioning")
     followed: Facts = {**kept(image, "width", "height", "batch"), "for_all": prompt is None}
@@ -232,7 +235,10 @@ def _read(context: Context, controlnet: ControlNet, image: Image, autoencoder: A
 
     if autoencoder is None:
         _refuse_pixels(controlnet.family)
-    target = autoencoder.latent if controlnet.reads == "latents" else replace(autoencoder.latent, shift=0.0)
+    check_half(autoencoder.halves, "encoder")
+    target, usual = autoencoder.units, autoencoder.latent
+    if controlnet.reads == "unshifted latents":
+        target = replace(target, shift=target.shift - usual.shift * (usual.scale / target.scale))
 
     def encoded(size: int, room: int | None = None) -> Tensor:
         with context.resource(autoencoder, room=room) as module:

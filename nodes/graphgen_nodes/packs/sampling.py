@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -11,10 +11,17 @@ from graphgen import Context, Facts, Known, Refusal, hookimpl, node
 from graphgen_nodes.beside import check_kept_picture
 from graphgen_nodes.facts import check_run, count_of
 from graphgen_nodes.guider_facts import switched_facts
+from graphgen_nodes.halves import check_half
 from graphgen_nodes.sampling.guiders import SwitchedGuidance
 from graphgen_nodes.sampling.phases import Sampling
 from graphgen_nodes.silences import check_spoken
-from graphgen_nodes.sockets import Guider, Latent, Noise, Sampler, Schedule
+from graphgen_nodes.sockets import Autoencoder, Guider, Latent, Noise, Sampler, Schedule
+
+if TYPE_CHECKING:
+    from graphgen_nodes.sampling.preview import Previewer
+
+PREVIEWING = ("preview", "previewer")
+"""What only those who watch see a difference by."""
 
 
 class Sampled(NamedTuple):
@@ -31,6 +38,7 @@ def _sampled(known: Known) -> dict[str, Facts]:
     check_run(guider, sampler, schedule, latent)
     check_spoken(guider, schedule)
     check_kept_picture(sampler, latent)
+    _check_previewer(known.inputs.get("previewer", {}), latent)
     return {"latent": latent, "denoised": latent}
 
 
@@ -44,6 +52,7 @@ def _forked(known: Known) -> dict[str, Facts]:
     forked = switched_facts(guider, then, share)
     check_run(forked, sampler, schedule, latent)
     check_kept_picture(sampler, latent)
+    _check_previewer(known.inputs.get("previewer", {}), latent)
     if step is not None and steps is not None:
         _check_step(step, steps)
     check_spoken(forked, schedule)
@@ -55,6 +64,28 @@ def _inverted(known: Known) -> dict[str, Facts]:
     check_run(guider, {}, schedule, latent)
     check_spoken(guider, schedule)
     return {"latent": latent}
+
+
+def _check_previewer(previewer: Facts, latent: Facts) -> None:
+    mine, other = previewer.get("format"), latent.get("format")
+    if isinstance(mine, Mapping) and isinstance(other, Mapping) and mine != other:
+        told = [f"{found.get('channels')} channels of family {found.get('family')}" for found in (mine, other)]
+        raise Refusal(
+            f"decodes latents of {told[0]}, but what is sampled has {told[1]}",
+            at="previewer",
+            cure="wire the model's autoencoder, or a tiny one by models.load_autoencoder with the model's `family`",
+        )
+    check_half(previewer.get("halves"), "decoder", at="previewer")
+
+
+def _previewer(context: Context, latent: Latent, autoencoder: Autoencoder | None) -> Previewer:
+    from graphgen_nodes.imaging.autoencoder import check_format
+    from graphgen_nodes.sampling.preview import Previewer
+
+    if autoencoder is not None:
+        check_format(latent.format, autoencoder.latent)
+        check_half(autoencoder.halves, "decoder", at="previewer")
+    return Previewer(context, latent.format, autoencoder)
 
 
 def _check_step(step: int, steps: int) -> None:
@@ -79,6 +110,10 @@ AddNoise = Annotated[
 BatchLimit = Annotated[
     int, Field(ge=0, le=4096, description="Most images, all prompts counted, in one network call; 0: no limit.")
 ]
+Shower = Annotated[
+    Autoencoder | None,
+    Field(description="What makes the previews, best a tiny one; without it they are rough, one linear map."),
+]
 Previews = Annotated[bool, Field(description="Show the picture while it forms.")]
 KeepEvery = Annotated[
     int,
@@ -86,7 +121,7 @@ KeepEvery = Annotated[
 ]
 
 
-@node(category="sampling", device="gpu", infer=_sampled, keyless=("preview",))
+@node(category="sampling", device="gpu", infer=_sampled, keyless=PREVIEWING)
 def sample(
     context: Context,
     guider: Guiding,
@@ -94,6 +129,7 @@ def sample(
     schedule: Levels,
     noise: Randomness,
     latent: Beginning,
+    previewer: Shower = None,
     *,
     add_noise: AddNoise = True,
     batch_limit: BatchLimit = 0,
@@ -109,10 +145,11 @@ def sample(
     from graphgen_nodes.sampling.run import run
 
     what = Sampling(sampler, schedule, noise, latent, add_noise, batch_limit)
-    return Sampled(*run(context, guider, what, preview=preview, keep_every=keep_every))
+    shown = _previewer(context, latent, previewer) if preview else None
+    return Sampled(*run(context, guider, what, shown, keep_every=keep_every))
 
 
-@node(category="sampling", title="Sample with a fork", device="gpu", infer=_forked, keyless=("preview",))
+@node(category="sampling", title="Sample with a fork", device="gpu", infer=_forked, keyless=PREVIEWING)
 def fork(
     context: Context,
     guider: Annotated[Guider, Field(description="The model and the prompts of the first steps.")],
@@ -121,6 +158,7 @@ def fork(
     schedule: Levels,
     noise: Randomness,
     latent: Beginning,
+    previewer: Shower = None,
     *,
     step: Annotated[int, Field(ge=0, le=1000, description="After how many steps to go on with `then`.")] = 10,
     add_noise: AddNoise = True,
@@ -138,7 +176,8 @@ def fork(
     _check_step(step, len(schedule.steps))
     forked = SwitchedGuidance(guider.denoiser, guider, then, (schedule.start + step) / len(schedule.timesteps))
     what = Sampling(sampler, schedule, noise, latent, add_noise, batch_limit)
-    return Sampled(*run(context, forked, what, preview=preview, keep_every=keep_every))
+    shown = _previewer(context, latent, previewer) if preview else None
+    return Sampled(*run(context, forked, what, shown, keep_every=keep_every))
 
 
 @node(category="sampling", title="Invert sampling", device="gpu", infer=_inverted)

@@ -11,21 +11,21 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from graphgen import Context, Preview
+from graphgen import Context
 from graphgen_nodes.sampling.denoiser import NetworkDenoiser
 from graphgen_nodes.sampling.driver import OnStep, result, sample
 from graphgen_nodes.sampling.guidance import guided, together
 from graphgen_nodes.sampling.noise import NoiseSource
 from graphgen_nodes.sampling.phases import Phase, Sampling, phases_of, unchanged
-from graphgen_nodes.sampling.preview import preview_png
+from graphgen_nodes.sampling.preview import Previewer
 from graphgen_nodes.sampling.protocols import Guided, Network, State
 from graphgen_nodes.sampling.resuming import KeptStates, begin_of, due_steps, step_keys
-from graphgen_nodes.sockets import Denoiser, Guider, Latent, LatentFormat
+from graphgen_nodes.sockets import Denoiser, Guider, Latent
 from graphgen_nodes.thrift import BLOCKS, Way, in_less_memory
 
 
 def run(
-    context: Context, guider: Guider, what: Sampling, *, preview: bool = True, keep_every: int = 0
+    context: Context, guider: Guider, what: Sampling, previewer: Previewer | None = None, *, keep_every: int = 0
 ) -> tuple[Latent, Latent]:
     """Sample, from the furthest kept state on; return the latent where the schedule ends and the last prediction.
 
@@ -45,7 +45,7 @@ def run(
         last = state
         if kept:
             kept.passed(state)
-        show = _preview(state, what.latent.format) if preview else None
+        show = partial(previewer.show, state.history[-1].denoised) if previewer else None
         context.progress(state.step - schedule.start, len(schedule.steps), preview=show)
 
     limited = what.batch_limit
@@ -174,7 +174,3 @@ def _moved(state: State, device: torch.device) -> State:
     )
     memory = None if state.memory is None else moved(state.memory)
     return replace(state, x=moved(state.x), history=history, memory=memory)
-
-
-def _preview(state: State, latent_format: LatentFormat) -> Callable[[], Preview]:
-    return lambda: Preview(preview_png(state.history[-1].denoised, latent_format))

@@ -17,8 +17,10 @@ from graphgen_nodes.control.handles import find_control
 from graphgen_nodes.families import families
 from graphgen_nodes.families.handles import autoencoder_handle, find_family, text_encoder_handle
 from graphgen_nodes.imaging.upscalers import enlargement
+from graphgen_nodes.ip_adapter.handles import adapter_handle
 from graphgen_nodes.lora.files import open_lora
 from graphgen_nodes.lora.matching import guess_family
+from graphgen_nodes.lora.settings import PEFT_FILE
 from graphgen_nodes.text.embeddings import NAMED
 
 About: TypeAlias = dict[str, object]
@@ -51,6 +53,8 @@ def describe(path: Path) -> About:
     Raises:
         CheckpointError: it holds nothing that graphgen knows, or cannot be read; says why.
     """
+    if (path / PEFT_FILE).is_file():
+        return describe(path / PEFT_FILE)
     if not path.is_file():
         return _checkpoint(path)
     stat = path.stat()
@@ -108,7 +112,7 @@ def _family_of(checkpoint: Checkpoint, parts: list[str]) -> str | None:
     asks: Mapping[str, Callable[[], str | None]] = {
         "denoiser": lambda: find_family(checkpoint).name,
         "controlnet": lambda: find_control(checkpoint)[0].name,
-        "ip_adapter": lambda: _by_context(checkpoint),
+        "ip_adapter": lambda: _of_adapter(checkpoint),
         "text_encoder": lambda: text_encoder_handle([checkpoint]).family,
         "vae": lambda: autoencoder_handle(checkpoint).latent.family,
     }
@@ -121,7 +125,9 @@ def _family_of(checkpoint: Checkpoint, parts: list[str]) -> str | None:
     return None
 
 
-def _by_context(checkpoint: Checkpoint) -> str | None:
+def _of_adapter(checkpoint: Checkpoint) -> str | None:
+    if (host := adapter_handle(checkpoint).host) != "unet":
+        return host
     shapes = checkpoint.parts["ip_adapter"].shapes
     widths = {shape[1] for name, shape in shapes.items() if name.endswith(_CONTEXT) and len(shape) == 2}
     return _BY_CONTEXT.get(widths.pop()) if len(widths) == 1 else None

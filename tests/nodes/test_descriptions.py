@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import shared_tiny
+from tiny import make_pipeline, shared_tiny
 
 from graphgen.node import spec_of
 from graphgen_nodes import plugin
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.descriptions import WORDS, describe
 from graphgen_nodes.packs import controlnet, image_encoder, ip_adapter, lora, models, text, upscalers
+from nodes import ip_adapter_kit as kit
 
 WHOLE = ["denoiser", "text_encoder", "vae"]
 
@@ -55,6 +56,22 @@ def test_a_lora_tells_its_family_by_what_its_trainer_wrote(tmp_path: Path) -> No
         path = tmp_path / f"{family}.safetensors"
         save_file(tensors, path, metadata={"modelspec.architecture": told})
         assert (describe(path)["parts"], describe(path).get("family")) == (["lora"], family)
+
+
+def test_adapters_for_transformers_tell_their_family(tmp_path: Path) -> None:
+    flux = kit.in_xlabs_names(kit.flux_adapter(make_pipeline("flux", seed=0).transformer))
+    save_file(flux, tmp_path / "flux.safetensors")
+    kit.save(tmp_path / "sd3.safetensors", kit.sd3_adapter(make_pipeline("sd3", seed=0).transformer))
+    for family in ("flux", "sd3"):
+        told = describe(tmp_path / f"{family}.safetensors")
+        assert (told["parts"], told["family"]) == (["ip_adapter"], family)
+
+
+def test_a_folder_of_peft_s_is_a_lora(tmp_path: Path) -> None:
+    layer = "base_model.model.down_blocks.0.attentions.0.proj_in"
+    tensors = {f"{layer}.lora_A.weight": torch.zeros(1, 8), f"{layer}.lora_B.weight": torch.zeros(8, 1)}
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    assert describe(tmp_path)["parts"] == ["lora"]
 
 
 def test_learned_words_and_upscalers_are_known(tmp_path: Path) -> None:

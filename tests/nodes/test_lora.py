@@ -340,11 +340,13 @@ def test_picture_equals_the_pipeline_s(
     assert (found - drawn(made, arch=arch, steps=STEPS)).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("dialect", ["peft", "kohya"])
+@pytest.mark.parametrize("dialect", ["peft", "kohya", "xlabs"])
 def test_flux_equals_the_pipeline(dialect: str, made: Engine, record_property: Any) -> None:
-    """Draw by workflows/flux_dev.json with a LoRA; kohya's names are the release's, with fused matrices."""
+    """Draw by workflows/flux_dev.json with a LoRA; kohya's and XLabs' names are the release's, with fused matrices."""
     if dialect == "peft":
         tensors = [kit.peft(kit.pairs(attention("flux"), 1), "transformer.")]
+    elif dialect == "xlabs":
+        tensors = [xlabs_tensors()]
     else:
         fused = ("img_attn.qkv", "img_attn.proj", "txt_attn.qkv", "txt_attn.proj", "img_mlp.0", "txt_mlp.2")
         layers = {name: value for name, value in flux_release().items() if name.endswith(fused)}
@@ -366,6 +368,22 @@ def test_flux_equals_the_pipeline(dialect: str, made: Engine, record_property: A
     record_property("difference", difference)
     print(f"flux, {dialect}: {difference:.1e}")
     assert difference < 1e-4
+
+
+def xlabs_tensors() -> kit.Parts:
+    """Return a LoRA for the attention of all of the tiny Flux's blocks, as XLabs names it."""
+    words = {"img_attn.qkv": "qkv_lora1", "img_attn.proj": "proj_lora1", "txt_attn.qkv": "qkv_lora2"}
+    words |= {"txt_attn.proj": "proj_lora2", "linear1": "qkv_lora", "linear2": "proj_lora"}
+    tensors: kit.Parts = {}
+    for index, (name, weight) in enumerate(flux_release().items()):
+        for own, word in words.items():
+            if name.endswith(f".{own}"):
+                rows = 3 * weight.shape[1] if own == "linear1" else len(weight)
+                down, up = kit.pair(weight[:rows], index)
+                key = f"{name.removesuffix(own)}processor.{word}"
+                tensors |= {f"{key}.down.weight": down, f"{key}.up.weight": up}
+    assert len(tensors) == 2 * (4 + 2 * 2)  # one double block and two single ones
+    return tensors
 
 
 def flux_release() -> dict[str, Tensor]:

@@ -3,8 +3,8 @@
 In: a safetensors file. Out: a `LoraFile` with one `Layer` for each layer it names, under the name the file has for it;
 `graphgen_nodes.lora.names` knows whose that is. Trainers end tensors' names in dialects of their own: kohya
 (`.lora_down.weight`, `.alpha`), PEFT, ai-toolkit and diffusers (`.lora_A.weight`), diffusers before PEFT
-(`.lora.down.weight`, `.processor.to_q_lora.down.weight`) and LyCORIS (`.hada_w1_a`, `.lokr_w1`, `.lora_mid.weight`,
-`.diff`).
+(`.lora.down.weight`, `.processor.to_q_lora.down.weight`), XLabs (`.processor.qkv_lora1.down.weight`) and LyCORIS
+(`.hada_w1_a`, `.lokr_w1`, `.lora_mid.weight`, `.diff`).
 """
 
 from __future__ import annotations
@@ -52,8 +52,12 @@ ENDINGS: Mapping[str, str] = {
 }
 """What follows the name of a layer and a dot, and the role that tensor has."""
 
-JOINED = {"_lora.down.weight": "down", "_lora.up.weight": "up"}
-"""Endings that diffusers once joined to a layer's name."""
+JOINED: Mapping[str, tuple[str, str]] = {
+    f"_{word}.{role}.weight": (stays, role)
+    for word, stays in (("lora", ""), ("lora1", "_lora1"), ("lora2", "_lora2"))
+    for role in ("down", "up")
+}
+"""Endings that diffusers once joined to a layer's name, and XLabs: what stays of it there, and the tensor's role."""
 
 LOHA = frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"})
 """The roles of a LoHa, which may have `hada_t1` and `hada_t2` besides."""
@@ -174,9 +178,9 @@ def open_lora(path: Path) -> LoraFile:
 
 def _parted(tensor: str) -> tuple[str, str | None]:
     """Part a tensor's name into that of its layer and its role, None if it has no known one."""
-    for ending, role in JOINED.items():
+    for ending, (stays, role) in JOINED.items():
         if tensor.endswith(ending):
-            return tensor.removesuffix(ending), role
+            return tensor.removesuffix(ending) + stays, role
     dots = [index for index, letter in enumerate(tensor) if letter == "."]
     for dot in dots:  # the longest ending first
         if (found := ENDINGS.get(tensor[dot + 1 :])) is not None:

@@ -69,7 +69,7 @@ class Match:
             CheckpointError: nothing matches, or not everything and `partial` is not set; lists the layers.
         """
         found = guess_family(self.file)
-        kind = f"is a LoRA for {found}, and this is {title}; " if found not in (None, title) else ""
+        kind = f"is a LoRA for {found}, and this is {title}; " if found and not title.startswith(found) else ""
         if not self.targets and (self.unknown or self.misfits):
             problem = kind or f"changes no layer of {title}: "
             raise CheckpointError(f"{self.file.path}: {problem}choose one made for this model ({self._problems()})")

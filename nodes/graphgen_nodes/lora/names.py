@@ -7,6 +7,7 @@ of its architecture, with dots or with underscores, behind the prefix of the too
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,10 @@ PREFIXES: Mapping[str, tuple[str, ...]] = {
     "": (DENOISER,),
 }
 """What the tools put before a layer's name, and the part it then is of."""
+
+XLABS_DOUBLE = re.compile(r"(double_blocks\.\d+)\.(img|txt)_attn\.(qkv|proj)")
+XLABS_SINGLE = re.compile(r"(single_blocks\.\d+)\.linear([12])")
+"""The layers of Flux's release that XLabs has other names for."""
 
 TEXT_ALIASES = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"}
 """What diffusers once called the matrices of CLIP's attention."""
@@ -122,7 +127,21 @@ def _denoiser_names(slot: Slot, shapes: Mapping[str, Shape]) -> Iterator[tuple[s
         if layer.endswith(".to_out.0"):
             yield layer.removesuffix(".0"), Target(slot.part, (layer,))
     rules = slot.architecture.rules(slot.architecture.release_names(shapes))
-    yield from _release_names(slot.part, layers, rules)
+    for name, target in _release_names(slot.part, layers, rules):
+        yield name, target
+        yield from _xlabs_names(name, target)
+
+
+def _xlabs_names(name: str, target: Target) -> Iterator[tuple[str, Target]]:
+    """Yield what XLabs calls a layer of Flux's release: the attention of a block as a whole does the work there."""
+    if (found := XLABS_DOUBLE.fullmatch(name)) is not None:
+        block, stream, matrix = found.groups()
+        yield f"{block}.{matrix}_lora{1 if stream == 'img' else 2}", target
+    elif (found := XLABS_SINGLE.fullmatch(name)) is not None:
+        if found[2] == "1":  # which holds the feed-forward's rows after those of queries, keys and values
+            yield f"{found[1]}.qkv", Target(target.part, target.layers[:3])
+        else:
+            yield f"{found[1]}.proj", target
 
 
 def _release_names(part: str, layers: list[str], rules: Iterable[Rule]) -> Iterator[tuple[str, Target]]:

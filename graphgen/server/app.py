@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 
 from graphgen.engine import Engine
 from graphgen.server import records
+from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
 from graphgen.server.problems import tell_problems
@@ -90,10 +91,11 @@ async def _work(app: web.Application, engine: Engine, settings: Settings, folder
     await asyncio.wrap_future(store.write(records.prune))
     closing = Event()
     hub = await asyncio.to_thread(Hub, store, asyncio.get_running_loop(), settings.limits.watchers)
-    dispatcher = Dispatcher(Runner(engine, store, hub, closing), settings.at_once)
+    checker = Checker(engine, settings.limits.nodes)
+    dispatcher = Dispatcher(Runner(checker, store, hub, closing), settings.at_once)
     dispatcher.start(await asyncio.wrap_future(store.read(records.waiting)))
     with ThreadPoolExecutor(2, "graphgen-check") as threads:
-        app[SERVICE] = Service(engine, store, hub, dispatcher, settings, threads)
+        app[SERVICE] = Service(engine, checker, store, hub, dispatcher, settings, threads)
         yield
         closing.set()
         await asyncio.to_thread(dispatcher.close)

@@ -1,66 +1,128 @@
-"""What a client asks to run, checked before it is put in line, so that it is told all that is wrong at once."""
+"""What a client asks to run, checked before it is put in line, so that it is told all that is wrong at once.
+
+In: documents and parameters. Out: checked graphs. A run is checked again when its turn comes, and many send the same
+small workflow again and again, so those that depend on nothing but themselves are checked once.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 from graphgen.engine import Engine
 from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
+from graphgen.jsontypes import digest
 from graphgen.parameters import unknown_parameters
 from graphgen.server.shapes import Submission
 from graphgen.sweep import plan_sweep
 from graphgen.workflow import Workflow
 
-
-def check(engine: Engine, document: Mapping[str, Any], parameters: Mapping[str, Any], most: int) -> Graph:
-    """Check a workflow with its parameters set.
-
-    Raises:
-        WorkflowError: with all that is wrong with the parameters and with the workflow.
-    """
-    workflow = read(engine, document, most)
-    problems = unknown_parameters(workflow, parameters)
-    known = {name: value for name, value in parameters.items() if name in workflow.parameters}
-    try:
-        graph = engine.check(workflow, known)
-    except WorkflowError as error:
-        raise WorkflowError([*problems, *error.problems]) from error
-    if problems:
-        raise WorkflowError(problems)
-    return graph
+_SMALL = 200
+"""Nodes of a workflow that may be remembered."""
+_REMEMBERED = 256
+"""Graphs that are remembered, those that were asked for last."""
 
 
-def check_submission(engine: Engine, document: Mapping[str, Any], asked: Submission, most: int) -> None:
-    """Check a run that is asked for: its workflow, parameters, targets and files, and each variation of a sweep.
+class Checker:
+    """Checks workflows of at most so many nodes with an engine. Thread-safe."""
 
-    Raises:
-        WorkflowError: with all that is wrong.
-    """
-    if asked.sweep is None:
-        engine.plan(check(engine, document, asked.parameters, most), asked.targets, asked.force)
-        return
-    workflow = read(engine, document, most)
-    both = {name: value for name, value in asked.parameters.items() if name in asked.sweep.axes}
-    problems = unknown_parameters(workflow, [*asked.parameters, *asked.sweep.axes])
-    for name in both:
-        message = "is both set and swept"
-        problems.append(Problem("set_and_swept", name, message, cure="take one of the two away"))
-    if problems:
-        raise WorkflowError(problems)
-    sweep = asked.sweep
-    plan_sweep(engine, workflow, sweep.axes, asked.parameters, how=sweep.how, targets=asked.targets, force=asked.force)
+    def __init__(self, engine: Engine, most: int) -> None:
+        self.engine = engine
+        self._most = most
+        self._known: OrderedDict[str, Graph] = OrderedDict()
+        self._lock = Lock()
+
+    def check(self, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Graph:
+        """Check a workflow with its parameters set.
+
+        Raises:
+            WorkflowError: with all that is wrong with the parameters and with the workflow.
+        """
+        key = _key_of(document, parameters)
+        if key and (known := self._recall(key)):
+            return known
+        graph = self._checked(document, parameters)
+        if key and not graph.reads_outside:
+            self._remember(key, graph)
+        return graph
+
+    def knows(self, document: Mapping[str, Any], asked: Submission) -> bool:
+        """Tell, without waiting for anything, whether a run that is asked for was found to be in order before."""
+        if asked.sweep is not None or asked.targets is not None or asked.force:
+            return False
+        key = _key_of(document, asked.parameters)
+        return key is not None and self._recall(key) is not None
+
+    def check_submission(self, document: Mapping[str, Any], asked: Submission) -> None:
+        """Check a run that is asked for: its workflow, parameters, targets and files, and each variation of a sweep.
+
+        Raises:
+            WorkflowError: with all that is wrong.
+        """
+        engine, sweep = self.engine, asked.sweep
+        if sweep is None:
+            graph = self.check(document, asked.parameters)
+            if asked.targets is not None or asked.force or graph.reads_outside:
+                engine.plan(graph, asked.targets, asked.force)
+            return
+        workflow = self._read(document)
+        both = {name: value for name, value in asked.parameters.items() if name in sweep.axes}
+        problems = unknown_parameters(workflow, [*asked.parameters, *sweep.axes])
+        for name in both:
+            message = "is both set and swept"
+            problems.append(Problem("set_and_swept", name, message, cure="take one of the two away"))
+        if problems:
+            raise WorkflowError(problems)
+        plan_sweep(
+            engine, workflow, sweep.axes, asked.parameters, how=sweep.how, targets=asked.targets, force=asked.force
+        )
+
+    def _checked(self, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Graph:
+        workflow = self._read(document)
+        problems = unknown_parameters(workflow, parameters)
+        known = {name: value for name, value in parameters.items() if name in workflow.parameters}
+        try:
+            graph = self.engine.check(workflow, known)
+        except WorkflowError as error:
+            raise WorkflowError([*problems, *error.problems]) from error
+        if problems:
+            raise WorkflowError(problems)
+        return graph
+
+    def _read(self, document: Mapping[str, Any]) -> Workflow:
+        """Read a workflow.
+
+        Raises:
+            WorkflowError: its form is wrong, or it is too large.
+        """
+        nodes = document.get("nodes")
+        if isinstance(nodes, dict) and len(nodes) > self._most:
+            message = f"the workflow has {len(nodes):,} nodes"
+            allowed = f"up to {self._most:,}"
+            raise WorkflowError([Problem("too_large", "nodes", message, len(nodes), allowed, "split it")])
+        return self.engine.read(document)
+
+    def _recall(self, key: str) -> Graph | None:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+            return self._known.get(key)
+
+    def _remember(self, key: str, graph: Graph) -> None:
+        with self._lock:
+            self._known[key] = graph
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
 
 
-def read(engine: Engine, document: Mapping[str, Any], most: int) -> Workflow:
-    """Read a workflow of at most so many nodes.
-
-    Raises:
-        WorkflowError: its form is wrong, or it is too large.
-    """
+def _key_of(document: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
+    """Identify a small workflow and its parameters; None where it may be large, or pinned to values outside of it."""
     nodes = document.get("nodes")
-    if isinstance(nodes, dict) and len(nodes) > most:
-        message = f"the workflow has {len(nodes):,} nodes"
-        raise WorkflowError([Problem("too_large", "nodes", message, len(nodes), f"up to {most:,}", "split it")])
-    return engine.read(document)
+    if not isinstance(nodes, dict) or len(nodes) > _SMALL:
+        return None
+    text = json.dumps([document, parameters], separators=(",", ":"))
+    return None if '"pinned"' in text else digest(text.encode())

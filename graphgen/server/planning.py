@@ -13,17 +13,18 @@ from graphgen.engine import Engine
 from graphgen.explain import Explanation
 from graphgen.narration import digests_of
 from graphgen.plan import Plan
-from graphgen.server.checking import check
+from graphgen.server.checking import Checker
 from graphgen.server.shapes import Planned, PlannedNode, Planning
 
 
-def planned(engine: Engine, document: Mapping[str, Any], asked: Planning, most: int) -> Planned:
+def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> Planned:
     """Say what a run would do.
 
     Raises:
         WorkflowError: it cannot run as asked for; tells all that is wrong.
     """
-    plan = engine.plan(check(engine, document, asked.parameters, most), asked.targets, asked.force)
+    engine = checker.engine
+    plan = engine.plan(checker.check(document, asked.parameters), asked.targets, asked.force)
     name = identity_of(asked.identity, asked.workflow if isinstance(asked.workflow, str) else None)
     estimate, last, kept = engine.estimate(plan), engine.last_run(name), kept_values(engine, plan)
     told = engine.explain(plan, name)

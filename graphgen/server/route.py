@@ -15,6 +15,7 @@ from aiohttp import web
 from graphgen.catalogue import catalogue_json
 from graphgen.engine import Engine
 from graphgen.jsontypes import digest
+from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
 from graphgen.server.settings import Settings
@@ -47,6 +48,7 @@ class Service:
     """What handlers work with."""
 
     engine: Engine
+    checker: Checker
     store: Store
     hub: Hub
     dispatcher: Dispatcher

@@ -18,7 +18,6 @@ from typing import Any
 
 from graphgen.control import Control
 from graphgen.effects import write_files
-from graphgen.engine import Engine
 from graphgen.errors import GraphgenError, NodeError, PathError, Problem, WorkflowError, error_line
 from graphgen.files import Files
 from graphgen.jsontypes import JSON
@@ -26,6 +25,7 @@ from graphgen.outputs import Outputs
 from graphgen.provenance import Chronicle
 from graphgen.report import Report
 from graphgen.server import records
+from graphgen.server.checking import Checker
 from graphgen.server.contents import index_file
 from graphgen.server.hub import Hub
 from graphgen.server.planning import identity_of
@@ -47,10 +47,11 @@ class _Result:
 
 
 class Runner:
-    """Carries runs out with an engine; any number at once, each in a thread of its caller's."""
+    """Carries runs out with a checker's engine; any number at once, each in a thread of its caller's."""
 
-    def __init__(self, engine: Engine, store: Store, hub: Hub, closing: Flag) -> None:
-        self._engine = engine
+    def __init__(self, checker: Checker, store: Store, hub: Hub, closing: Flag) -> None:
+        self._engine = checker.engine
+        self._check = checker.check
         self._store = store
         self._hub = hub
         self._closing = closing
@@ -95,7 +96,7 @@ class Runner:
 
     def _single(self, asked: Mapping[str, Any], recorder: Recorder, control: Control) -> _Result:
         engine, written = self._engine, dict[str, str]()
-        plan = engine.plan(engine.check(asked["workflow"], asked["parameters"]), asked["targets"], asked["force"])
+        plan = engine.plan(self._check(asked["workflow"], asked["parameters"]), asked["targets"], asked["force"])
 
         def take(node: str, files: Files, chronicle: Chronicle) -> tuple[str, ...]:
             made_by = chronicle.provenance(node)

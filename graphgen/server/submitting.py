@@ -12,7 +12,6 @@ from time import time
 
 from graphgen.jsontypes import json_digest
 from graphgen.server import records
-from graphgen.server.checking import check_submission
 from graphgen.server.library import workflow_named
 from graphgen.server.records import Run, Waiting
 from graphgen.server.route import Service
@@ -20,6 +19,8 @@ from graphgen.server.shapes import Submission
 
 _LOOK = 15.0
 """Seconds after which a run is looked at though nothing was told of it."""
+_FEW = 200
+"""Nodes that are written as JSON at once; more go to a thread."""
 
 
 async def put_in_line(
@@ -32,7 +33,9 @@ async def put_in_line(
         WorkflowError: it cannot run as asked for; tells all that is wrong.
     """
     document = await workflow_named(service, asked.workflow)
-    new = await service.checked(_prepare, service, asked, document, saved)
+    if not service.checker.knows(document, asked):
+        await service.checked(service.checker.check_submission, document, asked)
+    new = await service.checked(_row, asked, document, saved) if _is_large(document) else _row(asked, document, saved)
     most = service.settings.limits.queued
     run, fresh = await service.write(partial(records.insert, new={**new, "key": key}, most=most))
     if fresh:
@@ -57,11 +60,14 @@ async def until_over(service: Service, run: str) -> Run:
     return await service.read(partial(records.find, run=run))
 
 
-def _prepare(
-    service: Service, asked: Submission, document: dict[str, object], saved: str | None
-) -> dict[str, str | int | float]:
-    """Check a run that is asked for, and return its row."""
-    check_submission(service.engine, document, asked, service.settings.limits.nodes)
+def _is_large(document: dict[str, object]) -> bool:
+    """Tell whether writing a workflow takes long enough to keep others waiting."""
+    nodes = document.get("nodes")
+    return not isinstance(nodes, dict) or len(nodes) > _FEW
+
+
+def _row(asked: Submission, document: dict[str, object], saved: str | None) -> dict[str, str | int | float]:
+    """Return the row of a run that is asked for."""
     call = asked.model_dump(mode="json", exclude={"workflow", "priority", "client"})
     name = document.get("name")
     return {

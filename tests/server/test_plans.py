@@ -19,11 +19,12 @@ from graphgen.server import shapes
 WITHOUT_TORCH = """
 import sys
 from graphgen.engine import Engine
+from graphgen.server.checking import Checker
 from graphgen.server.planning import planned
 from graphgen.server.shapes import Planning
 with Engine() as engine:
     document = engine.read("workflows/text_to_image.json").to_json()
-    found = planned(engine, document, Planning(workflow=document), 100)
+    found = planned(Checker(engine, 100), document, Planning(workflow=document))
 assert {node["state"] for node in found["nodes"]} == {"run"}, found
 assert "torch" not in sys.modules
 """

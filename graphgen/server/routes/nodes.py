@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from graphgen.engine import Engine
 from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
-from graphgen.server import checking
 from graphgen.server.asking import read_body
+from graphgen.server.checking import Checker
 from graphgen.server.library import workflow_named
 from graphgen.server.planning import planned
 from graphgen.server.route import SERVICE, Route
@@ -35,8 +34,7 @@ async def check(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
     asked = await read_body(request, Checking)
     document = await workflow_named(service, asked.workflow)
-    most = service.settings.limits.nodes
-    return web.json_response(await service.checked(_check, service.engine, document, asked, most))
+    return web.json_response(await service.checked(_check, service.checker, document, asked))
 
 
 async def plan(request: web.Request) -> web.StreamResponse:
@@ -44,16 +42,16 @@ async def plan(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
     asked = await read_body(request, Planning)
     document = await workflow_named(service, asked.workflow)
-    most = service.settings.limits.nodes
-    return web.json_response(await service.checked(planned, service.engine, document, asked, most))
+    return web.json_response(await service.checked(planned, service.checker, document, asked))
 
 
-def _check(engine: Engine, document: dict[str, object], asked: Checking, most: int) -> dict[str, JSON]:
+def _check(checker: Checker, document: dict[str, object], asked: Checking) -> dict[str, JSON]:
+    engine = checker.engine
     graph: Graph | None = None
     problems: list[Problem] = []
     found: dict[str, JSON] = {}
     try:
-        graph = checking.check(engine, document, asked.parameters, most)
+        graph = checker.check(document, asked.parameters)
         problems = engine.find_missing_files(graph)
         found["parameters"] = [
             {

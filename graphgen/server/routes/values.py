@@ -17,7 +17,7 @@ from graphgen.narration import summary_of
 from graphgen.pictures import count_pictures, draw_picture, type_of
 from graphgen.server import records
 from graphgen.server.asking import number_in
-from graphgen.server.checking import check
+from graphgen.server.checking import Checker
 from graphgen.server.contents import is_digest
 from graphgen.server.planning import kept_values
 from graphgen.server.problems import Trouble, missing
@@ -55,8 +55,7 @@ async def of_run(request: web.Request) -> web.StreamResponse:
     run = await service.read(partial(records.find, run=run_id))
     workflow = await service.read(partial(records.workflow_of, run=run_id))
     bodies = await service.read(partial(records.bodies_of, run=run_id))
-    most = service.settings.limits.nodes
-    found = await service.checked(_values_of, service.engine, run, workflow, bodies, most)
+    found = await service.checked(_values_of, service.checker, run, workflow, bodies)
     return web.json_response({"values": found})
 
 
@@ -94,13 +93,13 @@ def _draw(engine: Engine, digest: str, index: int, longest: int) -> tuple[str, b
     return drawn
 
 
-def _values_of(engine: Engine, run: Run, workflow: str, bodies: list[str], most: int) -> dict[str, dict[str, str]]:
+def _values_of(checker: Checker, run: Run, workflow: str, bodies: list[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     asked = run.call
     if not asked["sweep"]:
         try:
-            graph = check(engine, json.loads(workflow), asked["parameters"], most)
-            found = kept_values(engine, engine.plan(graph, asked["targets"]))
+            graph = checker.check(json.loads(workflow), asked["parameters"])
+            found = kept_values(checker.engine, checker.engine.plan(graph, asked["targets"]))
         except (WorkflowError, PathError):
             pass  # a file or plugin that it needs is gone since; what the run told is all there is
     for event in map(json.loads, bodies):

@@ -105,6 +105,24 @@ def test_what_adds_nothing_is_exact(made: Engine) -> None:
     assert digest(image.pixels) == digest(before)
 
 
+@pytest.mark.parametrize("settings", [{}, {"strength": 0.5}], ids=["network", "strength"])
+def test_a_prompt_of_one_branch_is_not_taken_for_one_of_another(settings: dict[str, JSON], made: Engine) -> None:
+    """Two ControlNets, each the first on its branch: a prompt that is for one is plain to the other."""
+    put(made, "other", "sd1", seed=5)
+    graph = drawing("sd1", net(), marked=True)
+    nodes = graph["nodes"]
+    nodes["net1"] = N("controlnet.load", {"path": "net" if settings else "other"})
+    branch = {**nodes["apply0"]["inputs"], "controlnet": "net1.controlnet"}
+    nodes["apply1"] = N("controlnet.apply", settings, **branch)
+    images: dict[str, Any] = {}
+    for prompt in ("apply0", "apply1"):
+        wires = {**nodes["guider"]["inputs"], "denoiser": "apply1.denoiser", "positive": f"{prompt}.conditioning"}
+        nodes["guider"] = {**nodes["guider"], "inputs": wires}
+        images[prompt] = made.run(graph).outputs["picture"]
+    assert difference(images["apply0"].pixels, drawn(made)) < 1e-5
+    assert difference(images["apply1"].pixels, drawn(made)) > 1e-3
+
+
 def test_two_halves_are_one(made: Engine) -> None:
     whole = drawn(made, net())
     assert difference(drawn(made, net(strength=0.5), net(strength=0.5)), whole) < 1e-5

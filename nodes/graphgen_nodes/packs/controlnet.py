@@ -221,10 +221,21 @@ def apply(
         return Steered(denoiser, _given(conditioning))
     picture = _read(context, controlnet, image, autoencoder)
     cell = denoiser.latent.downscale if controlnet.reads == "pixels" else 1
-    mark = f"controlnet {len(denoiser.patches)}" if conditioning is not None else ""
-    patch = Control(controlnet, picture, cell, strength, start, end, number, guess, mark)
-    marked = conditioning and mapped(conditioning, lambda given: replace(given, marks=(*given.marks, mark)))
-    return Steered(replace(denoiser, patches=(*denoiser.patches, patch)), _given(marked))
+    patch = Control(controlnet, picture, cell, strength, start, end, number, guess)
+    if conditioning is not None:
+        mark = _mark(context, patch, len(denoiser.patches))
+        patch = replace(patch, mark=mark)
+        conditioning = mapped(conditioning, lambda given: replace(given, marks=(*given.marks, mark)))
+    return Steered(replace(denoiser, patches=(*denoiser.patches, patch)), _given(conditioning))
+
+
+def _mark(context: Context, patch: Control, place: int) -> str:
+    """Return what prompts of a patch are known by: its place among the patches, and all that it is but when it acts.
+
+    So a prompt that is for one ControlNet is not taken for another's, on whatever branch; and runs that differ in where
+    it ends share their first steps.
+    """
+    return f"controlnet {place} {context.digest(replace(patch, start=0.0, end=1.0))}"
 
 
 def _read(context: Context, controlnet: ControlNet, image: Image, autoencoder: Autoencoder | None) -> Tensor:

@@ -204,6 +204,22 @@ def test_hires_fix_draws_the_same_picture_larger(engine: Engine) -> None:
     assert large.pixels[:, :, 48:80, 48:80].mean(dim=(0, 2, 3)).argmax() == 0
 
 
+def test_hires_fix_in_latents_draws_the_same_picture_larger(engine: Engine) -> None:
+    """Redrawn from a latent that is enlarged without being decoded; what little is redrawn of it keeps its blur."""
+    workflow, sharpness = TEXT_TO_IMAGE.with_name("hires_fix_latent.json"), {}
+    for keep in (0.4, 0.95):
+        found = engine.run(workflow, {"keep": keep})
+        large, small = (found.outputs[name] for name in ("picture", "small"))
+        assert isinstance(large, Image)
+        assert isinstance(small, Image)
+        assert large.pixels.shape == (1, 3, 128, 128)
+        halved = large.pixels.unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
+        assert float((halved - small.pixels).abs().mean()) < 0.1
+        assert large.pixels[:, :, 48:80, 48:80].mean(dim=(0, 2, 3)).argmax() == 0
+        sharpness[keep] = float(large.pixels.diff(dim=3).square().mean())
+    assert sharpness[0.4] > 1.05 * sharpness[0.95]
+
+
 def test_fork_draws_both_pictures_and_shares_their_beginning(engine: Engine) -> None:
     """A red apple, and a green one in its place; when the fork comes late, nearly the same twice."""
     said: list[str] = []

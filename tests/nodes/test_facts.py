@@ -181,6 +181,7 @@ MADE: list[tuple[Callable[..., Any], dict[str, st.SearchStrategy[Any]]]] = [
     (
         schedules.beta,
         {
+            "steps": st.one_of(st.integers(1, 40), st.sampled_from([100])),  # each step is a quantile to find
             "alpha": st.sampled_from([0.3, 0.6, 2.0]),
             "beta": st.sampled_from([0.6, 1.5]),
             "over": st.sampled_from(["levels", "sigma"]),

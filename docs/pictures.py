@@ -41,11 +41,19 @@ def main() -> None:
         for path in examples.embedded():
             given = engine.run(path).outputs.values()
             _save(_row([picture for value in given for picture in _pictures(value)]), examples.picture_of(path))
+        _save(_row(_kept_to_words(engine)), TARGET.with_name("prompt_to_prompt_local.png"))
 
 
 def _draw(engine: Engine, prompt: str) -> Picture.Image:
     plan = engine.plan(engine.check(ROOT / "workflows" / "text_to_image.json", {"prompt": prompt}), ["enlarged"])
     return _pictures(engine.execute(plan).outputs["picture"])[0]
+
+
+def _kept_to_words(engine: Engine) -> list[Picture.Image]:
+    """Draw a picture, its edit everywhere, and its edit kept to words."""
+    path = ROOT / "workflows" / "prompt_to_prompt_local.json"
+    picture, everywhere = _pictures(engine.run(path, {"start": 1.0}).outputs["picture"])
+    return [picture, everywhere, _pictures(engine.run(path).outputs["picture"])[1]]
 
 
 def _pictures(value: object) -> list[Picture.Image]:

@@ -14,6 +14,7 @@ from graphgen_nodes.facts import (
     kept,
     number_of,
 )
+from graphgen_nodes.prompt_to_prompt.pairs import check_prompts
 from graphgen_nodes.silences import Spans, joined, silences_of, silent_facts, taking_turns, within
 
 ATTENTIVE = ("sd1", "sd2", "sdxl", "sdxl_refiner", "dit")
@@ -27,12 +28,12 @@ def guider_facts(denoiser: Facts, *prompts: Facts, silent: Spans | None = None) 
 
     `silent` is where it says nothing; None: where any of the prompts does.
     """
-    own = ("family", "prediction", "path", "format", "multiple", "most_cells", "square", "learned_variance", "control")
+    own = ("family", "prediction", "path", "format", "multiple", "most_cells", "square", "learned_variance")
     counts = [count_of(prompt, "batch") for prompt in prompts]
     batch = {} if None in counts else {"batch": max(count for count in counts if count)}
     shown = {name: value for prompt in prompts for name, value in kept(prompt, "rows", "columns").items()}
     spans = joined(*map(silences_of, prompts)) if silent is None else silent
-    return {**kept(denoiser, *own), **shown, **batch, **silent_facts(spans)}
+    return {**kept(denoiser, *own, "control", "edited"), **shown, **batch, **silent_facts(spans)}
 
 
 def switched_facts(first: Facts, then: Facts, share: float | None) -> Facts:
@@ -64,6 +65,7 @@ def guided(known: Known) -> dict[str, Facts]:
         return {"guider": guider_facts(denoiser, {"batch": 1})}
     for name, prompt in prompts.items():
         check_conditioning(denoiser, prompt, at=name)
+    check_prompts(denoiser, prompts.get("positive", {}))
     check_known_range(known)
     return {"guider": guider_facts(denoiser, *prompts.values(), silent=_silent(known, prompts))}
 
@@ -96,6 +98,7 @@ def prompts(*names: str) -> Infer:
         denoiser = known.inputs.get("denoiser", {})
         for name in names:
             check_conditioning(denoiser, known.inputs.get(name, {}), at=name)
+        check_prompts(denoiser, known.inputs.get("positive", {}))
         return {"guider": guider_facts(denoiser, *(known.inputs.get(name, {}) for name in names))}
 
     return infer

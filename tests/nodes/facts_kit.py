@@ -29,6 +29,8 @@ from graphgen_nodes import (
 )
 from graphgen_nodes.compositions import Composition
 from graphgen_nodes.imaging.cutouts import Cutout
+from graphgen_nodes.prompt_to_prompt.local import LocalSampler
+from graphgen_nodes.prompt_to_prompt.patch import PromptEdit
 from graphgen_nodes.sampling.guiders import ClippedGuidance, ContrastGuidance, ThresholdedGuidance
 from graphgen_nodes.sampling.masked import MaskedSampler
 from graphgen_nodes.sockets import Path
@@ -45,7 +47,8 @@ def facts_of(value: object) -> dict[str, object]:
         told = [facts_of(prompt) for prompt in prompts]
         beside = {name: fact for prompt in told for name, fact in prompt.items() if name in ("rows", "columns")}
         batch = max(int(str(prompt["batch"])) for prompt in told)
-        return {name: denoiser[name] for name in ("family", "format", "path", "prediction")} | beside | {"batch": batch}
+        asked = [name for name in ("family", "format", "path", "prediction", "edited") if name in denoiser]
+        return {name: denoiser[name] for name in asked} | beside | {"batch": batch}
     assert isinstance(value, bool | int | float | str)
     return {"value": value}
 
@@ -107,6 +110,11 @@ def _(value: MaskedSampler) -> dict[str, object]:
 
 
 @facts_of.register
+def _(value: LocalSampler) -> dict[str, object]:
+    return {**facts_of(value.sampler), "by_words": True}
+
+
+@facts_of.register
 def _(value: LabelConditioning) -> dict[str, object]:
     return {"family": value.family, "batch": len(value.labels)}
 
@@ -117,7 +125,9 @@ def _(value: Composition) -> dict[str, object]:
     masks = [region.mask for part in value.parts for region in part.regions if region.mask is not None]
     batch = max(*(int(str(part["batch"])) for part in parts), *map(len, masks), 1)
     shared = {name: fact for name, fact in parts[0].items() if all(part.get(name) == fact for part in parts)}
-    return {**shared, "batch": batch} | ({"alone": True} if any(part.alone for part in value.parts) else {})
+    at = [sum(part.start <= share < part.end for part in value.parts) for share in [k / 100 for k in range(100)]]
+    flags = {"alone": any(part.alone for part in value.parts), "several": max(at) > 1}
+    return {**shared, "batch": batch} | {name: True for name, flag in flags.items() if flag}
 
 
 @facts_of.register
@@ -155,7 +165,13 @@ def _(value: Denoiser) -> dict[str, object]:
         "precision": value.precision,
         "classes": value.classes,
         "beside": value.beside,
+        **next(({"edited": edited(patch)} for patch in value.patches if isinstance(patch, PromptEdit)), {}),
     }
+
+
+def edited(patch: PromptEdit) -> dict[str, object]:
+    """Return what an edit of a prompt knows: how many tokens, and whether it watches some."""
+    return {"tokens": len(patch.shares), "watched": any(patch.watched)}
 
 
 @facts_of.register

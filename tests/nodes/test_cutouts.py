@@ -129,3 +129,12 @@ def test_latents_are_resized_and_keep_their_format() -> None:
     assert found.format == latent.format
     with pytest.raises(Refusal, match="no multiple of 8"):
         latents.resize(latent, width=100, height=64)
+
+
+def test_latents_are_repeated_image_by_image() -> None:
+    latent = Latent(torch.rand(2, 4, 4, 6), LatentFormat("sd", 4, 0.18215))
+    found = latents.repeat(latent, count=3)
+    assert found.format == latent.format
+    assert torch.equal(found.samples, latent.samples[[0, 0, 0, 1, 1, 1]])
+    with pytest.raises(Refusal, match="more than 268,435,456 pixels"):
+        latents.repeat(Latent(torch.zeros(1, 1, 512, 512), latent.format), count=17)

@@ -206,7 +206,17 @@ def test_every_wire_of_editing_carries_what_was_foretold(machine: Engine) -> Non
         "whole": N("editing.stitch", image="part.image", over="photo.image", cutout="part.cutout", mask="mask.mask"),
         "alike": N("editing.match_colors", image="part.image", reference="photo.image"),
         "large": N("latents.resize", {"width": 96, "height": 80}, latent="seen.latent"),
+        "twice": N("latents.repeat", latent="seen.latent"),
     }
+    assert_comes_as_foretold(machine, nodes)
+
+
+def test_every_wire_of_an_edit_by_prompts_carries_what_was_foretold(machine: Engine) -> None:
+    nodes = json.loads((WORKFLOWS / "prompt_to_prompt_local.json").read_text())["nodes"]
+    nodes["model"]["settings"]["path"] = "sd1"
+    nodes["schedule"]["settings"]["steps"] = 2
+    nodes["several"] = N("conditioning.combine", conditionings=["negative.conditioning", "edit.conditioning"])
+    nodes["guider"]["inputs"]["negative"] = "several.conditioning"
     assert_comes_as_foretold(machine, nodes)
 
 

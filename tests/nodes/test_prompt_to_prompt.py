@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from graphgen_nodes.families.handles import denoiser_handle
 from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.prompt_to_prompt.attending import CrossChange, SelfChange, Sharing
 from graphgen_nodes.prompt_to_prompt.mapping import Tokens, parse_words, refined, swapped, token_map, tokens_of
+from graphgen_nodes.prompt_to_prompt.patch import PromptEdit
+from graphgen_nodes.sockets import TextConditioning
 from graphgen_nodes.text.tokenizers import load_tokenizer
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "prompt_to_prompt.json"
@@ -144,7 +147,7 @@ def states(seed: int, *, keys: int = 12) -> tuple[Tensor, Tensor, Tensor, Tensor
 def sharing() -> Iterator[Sharing]:
     residency = Residency([ModelLoader()], Place("cpu", "float32"))
     with residency.lease(denoiser_handle(open_checkpoint(shared_tiny("sd1").file)), quiet) as network:
-        made = Sharing(network)
+        made = Sharing(network, PromptEdit((), (1.0,) * 12, (1.0,) * 12, 1.0))
         made.rows = (0, 1)
         yield made
 
@@ -229,16 +232,20 @@ def test_what_cannot_be_is_refused_when_checked(made: Engine) -> None:
 
     assert "edit.denoiser: is of Stable Diffusion 3, which has no cross-attention" in refused(model="sd3")
     assert "edit.words: 'loud' is no word and number" in refused(model="sd1", words="loud")
+    with pytest.raises(WorkflowError, match=r"sample\.batch_limit: is 1, but the picture and its edit must"):
+        edited(made, limit=1, model="sd1")
 
 
-@pytest.mark.parametrize(
-    ("given", "node", "message"),
-    [
-        ({"words": "pear 2"}, "edit", "'pear' is no word of the prompt 'a blue apple'"),
-        ({"limit": 1}, "sample", "let the latent's batch be 2"),
-    ],
-)
-def test_what_cannot_be_is_refused_when_run(given: dict[str, Any], node: str, message: str, made: Engine) -> None:
-    (failure,) = edited(made, model="sd1", **SMALL, **given).failures
-    assert failure.node == node
-    assert message in str(failure)
+def test_words_that_are_not_there_are_refused_when_run(made: Engine) -> None:
+    (failure,) = edited(made, model="sd1", **SMALL, words="pear 2").failures
+    assert failure.node == "edit"
+    assert "'pear' is no word of the prompt 'a blue apple'" in str(failure)
+
+
+def test_images_that_are_parted_are_refused_in_the_network() -> None:
+    """As where nothing is known before a run."""
+    residency = Residency([ModelLoader()], Place("cpu", "float32"))
+    edit = PromptEdit((), (1.0,) * 77, (1.0,) * 77, 1.0)
+    own = replace(denoiser_handle(open_checkpoint(shared_tiny("sd1").file)), patches=(edit,))
+    with residency.lease(own, quiet) as network, pytest.raises(ValueError, match="let the latent's batch be 2"):
+        network(torch.zeros(1, 4, 8, 8), torch.zeros(1), TextConditioning("sd1", torch.zeros(1, 77, 64)))  # type: ignore[operator]

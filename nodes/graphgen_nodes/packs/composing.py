@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from graphgen import Facts, Known, Refusal, Slider, node
 from graphgen_nodes.compositions import Composition, Region, composed, during, mapped, parts_of, restricted
 from graphgen_nodes.facts import check_known_range, check_range, count_of, kept, number_of, same_as
 from graphgen_nodes.settings import End, Ratio, Share, Start
-from graphgen_nodes.silences import ALL, common, silences_of, silent_facts, taking_turns
+from graphgen_nodes.silences import ALL, common, joined, silences_of, silent_facts, taking_turns
 from graphgen_nodes.sockets import Conditioning, LabelConditioning, Mask, TextConditioning
 
 Strength = Annotated[
@@ -25,6 +26,9 @@ Given = Annotated[Conditioning, Field(description="A prompt, or several that wer
 
 WIDTHS = ("embedding", "pooled")
 """Facts in which conditionings of one model agree."""
+
+FLAGS = ("alone", "several", "sometime")
+"""Facts that a composition has where one of its conditionings has them."""
 
 
 # --- what is known before running -----------------------------------------------------------------------------------
@@ -46,9 +50,9 @@ def alike(given: Mapping[str, Facts]) -> Facts:
     first, *others = given.values()
     same = {fact: value for fact, value in first.items() if all(other.get(fact) == value for other in others)}
     shared = {fact: value for fact, value in same.items() if fact != "silent"}  # that depends on how they are composed
-    alone = {"alone": True} if any(facts.get("alone") for facts in given.values()) else {}
+    flags = {flag: True for flag in FLAGS if any(facts.get(flag) for facts in given.values())}
     counts = {name: count_of(facts, "batch") for name, facts in given.items()}
-    return {**shared, **agreed, **alone, **_batch(counts)}
+    return {**shared, **agreed, **flags, **_batch(counts)}
 
 
 def _batch(counts: Mapping[str, int | None]) -> Facts:
@@ -75,9 +79,20 @@ def _combined(known: Known) -> dict[str, Facts]:
     found = {str(number): facts for number, facts in enumerate(several)}
     try:
         silent = common(*map(silences_of, several))
-        return {"conditioning": {**alike(found), **silent_facts(silent)}}
+        return {"conditioning": {**alike(found), **silent_facts(silent), **_at_once(several)}}
     except Refusal as refusal:
         raise Refusal(refusal.message, at="conditionings", allowed=refusal.allowed, cure=refusal.cure) from None
+
+
+def _at_once(several: Sequence[Facts]) -> Facts:
+    """Return the fact that two of several conditionings act at the same time, where that is sure."""
+    sure = [silences_of(facts) for facts in several if "family" in facts and not facts.get("sometime")]
+    return {"several": True} if any(joined(*pair) != ALL for pair in combinations(sure, 2)) else {}
+
+
+def _when(*shares: float | None) -> Facts:
+    """Return the fact that it is not known when a conditioning acts, where a share of the schedule is not known."""
+    return {"sometime": True} if None in shares else {}
 
 
 def _in_area(known: Known) -> dict[str, Facts]:
@@ -116,14 +131,15 @@ def _within(known: Known) -> dict[str, Facts]:
         silent = common(here, elsewhere)
     else:
         silent = taking_turns(taking_turns(elsewhere, here, start), elsewhere, end)
-    return {"conditioning": {**alike(given or {"": {}}), **silent_facts(silent)}}
+    return {"conditioning": {**alike(given or {"": {}}), **silent_facts(silent), **_when(start, end)}}
 
 
 def _switched(known: Known) -> dict[str, Facts]:
     given = _wired(known, "first", "then")
     first, then = (silences_of(given.get(name, {})) for name in ("first", "then"))
-    silent = taking_turns(first, then, number_of(known.settings, "at"))
-    return {"conditioning": {**alike(given or {"": {}}), **silent_facts(silent)}}
+    at = number_of(known.settings, "at")
+    silent = taking_turns(first, then, at)
+    return {"conditioning": {**alike(given or {"": {}}), **silent_facts(silent), **_when(at)}}
 
 
 def _blended(known: Known) -> dict[str, Facts]:

@@ -1,4 +1,4 @@
-"""Latents to begin with, mixed ones, and larger ones."""
+"""Latents to begin with, mixed ones, larger ones, and repeated ones."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def _empty(known: Known) -> dict[str, Facts]:
     return {"latent": latent_facts(wants.get("format"), width, height, batch)}
 
 
-def _check_pixels(width: int | None, height: int | None, batch: int | None) -> None:
+def _check_pixels(width: int | None, height: int | None, batch: int | None, at: str = "batch") -> None:
     if width is not None and height is not None and batch is not None and width * height * batch > MOST_PIXELS:
         raise Refusal(
             f"is {batch}, but {batch} images of {width} by {height} have more than {MOST_PIXELS:,} pixels",
-            at="batch",
+            at=at,
             cure="make fewer or smaller images at a time",
         )
 
@@ -121,7 +121,29 @@ def resize(
     return Latent(interpolate(latent.samples, size=size, mode=method), latent.format)
 
 
+def _repeated(known: Known) -> dict[str, Facts]:
+    latent, count = known.inputs.get("latent", {}), count_of(known.settings, "count")
+    batch, rest = count_of(latent, "batch"), {name: fact for name, fact in latent.items() if name != "batch"}
+    if batch is None or count is None:
+        return {"latent": rest}
+    _check_pixels(count_of(latent, "width"), count_of(latent, "height"), batch * count, at="count")
+    return {"latent": {**rest, "batch": batch * count}}
+
+
+@node(category="latents", title="Repeat latent", infer=_repeated)
+def repeat(
+    latent: Annotated[Latent, Field(description="What to repeat.")],
+    *,
+    count: Annotated[int, Field(ge=1, le=4096, description="How often each image comes.")] = 2,
+) -> Latent:
+    """Make a batch of each image of a batch several times: of a and b, twice each, the batch a, a, b, b."""
+    samples = latent.samples.repeat_interleave(count, dim=0)
+    height, width = (cells * latent.format.downscale for cells in samples.shape[-2:])
+    _check_pixels(width, height, len(samples), at="count")
+    return Latent(samples, latent.format)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute empty, mixed and resized latents."""
-    return [empty, blend, resize]
+    """Contribute empty, mixed, resized and repeated latents."""
+    return [empty, blend, resize, repeat]

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 from pydantic import Field
 
-from graphgen import Context, Facts, Known, Refusal, Slider, TextArea, hookimpl, node
+from graphgen import Context, Facts, Known, Refusal, TextArea, hookimpl, node
 from graphgen_nodes.facts import check_conditioning, kept, refusing
 from graphgen_nodes.families import family
+from graphgen_nodes.prompt_to_prompt.local import LocalSampler, LocalState
 from graphgen_nodes.prompt_to_prompt.mapping import Mode, TokenMap, Tokens, parse_words, token_map, tokens_of
 from graphgen_nodes.prompt_to_prompt.patch import PromptEdit
-from graphgen_nodes.sockets import Conditioning, Denoiser, TextEncoder
+from graphgen_nodes.settings import Share
+from graphgen_nodes.sockets import Conditioning, Denoiser, Sampler, TextEncoder
 
 if TYPE_CHECKING:
     from graphgen_nodes.text.encode import PromptEncoder
-
-Share = Annotated[float, Field(ge=0, le=1), Slider(step=0.05)]
 
 
 class Edited(NamedTuple):
@@ -36,7 +36,9 @@ def _edited(known: Known) -> dict[str, Facts]:
     for setting in ("words", "shares"):
         _parsed(known.settings.get(setting), setting)
     prompts = {"batch": 2, **kept(encoder, "family", "tokens", "embedding", "pooled")}
-    return {"denoiser": denoiser, "conditioning": prompts}
+    named = known.settings.get("local")
+    watched = {"watched": bool(_listed(named))} if isinstance(named, str) else {}
+    return {"denoiser": {**denoiser, "edited": {**kept(encoder, "tokens"), **watched}}, "conditioning": prompts}
 
 
 def _check_unet(name: str) -> None:
@@ -51,6 +53,11 @@ def _check_unet(name: str) -> None:
 def _parsed(value: object, at: str) -> tuple[tuple[str, float], ...]:
     with refusing(at):
         return parse_words(value) if isinstance(value, str) else ()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Return what commas part."""
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
 @node(category="editing", title="Edit by prompt", device="gpu", infer=_edited)
@@ -78,6 +85,21 @@ def edit(
     shares: Annotated[
         str, Field(max_length=2000, description="Another cross_share for some of its words, as in 'blue 0.3'.")
     ] = "",
+    local: Annotated[
+        str,
+        Field(
+            max_length=2000,
+            description="Words of either prompt that prompt_to_prompt.local keeps the edit to, as in 'cat, dog'.",
+        ),
+    ] = "",
+    level: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=6,
+            description="In which layers it looks for them: those that see the latent halved so often.",
+        ),
+    ] = 2,
 ) -> Edited:
     """Draw a picture and its edit side by side, which attends as the picture does (Hertz et al. 2022).
 
@@ -102,6 +124,8 @@ def edit(
         _by_token(found, theirs, dict(until), cross_share, "shares"),
         _by_token(found, theirs, dict(strengths), 1.0, "words"),
         self_share,
+        _watched(ours, theirs, _listed(local)),
+        level,
     )
     return Edited(replace(denoiser, patches=(*denoiser.patches, patch)), conditioning)
 
@@ -116,13 +140,49 @@ def _by_token(found: TokenMap, tokens: Tokens, given: dict[str, float], usual: f
     return tuple(numbers)
 
 
+def _watched(source: Tokens, target: Tokens, words: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the places of words in each of two prompts, of which one at least has each word."""
+    with refusing("local"):
+        for word in words:
+            if not source.has(word):
+                target.places(word)
+    ours, theirs = (
+        tuple(place for word in words if tokens.has(word) for place in tokens.places(word))
+        for tokens in (source, target)
+    )
+    if words and not ours and not theirs:
+        raise Refusal("is behind what is read of the prompts", at="local", cure="shorten the prompts")
+    return ours, theirs
+
+
+def _local(known: Known) -> dict[str, Facts]:
+    return {"sampler": {**known.inputs.get("sampler", {}), "by_words": True}}
+
+
+@node(category="editing", title="Keep edit to words", cheap=True, infer=_local)
+def local(
+    sampler: Annotated[Sampler, Field(description="The method to draw by.")],
+    *,
+    threshold: Annotated[
+        Share, Field(description="What counts as there, as a share of the most that a place attends to the words.")
+    ] = 0.3,
+    start: Annotated[Share, Field(description="From where on the rest is kept, as a share of the schedule.")] = 0.2,
+) -> Sampler:
+    """Keep an edit to where its words are; all around, the second image is the first (Hertz et al. 2022).
+
+    For any method. The words are those of the setting `local` of prompt_to_prompt.edit. Threshold 0 keeps nothing of
+    the first image, 1 everything.
+    """
+    return LocalSampler(sampler, threshold, start)
+
+
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
-    """Contribute the edit."""
-    return [edit]
+    """Contribute the edit, and what keeps it to words."""
+    return [edit, local]
 
 
 @hookimpl
 def register_types() -> list[type]:
-    """Contribute the patch that travels inside denoisers."""
-    return [PromptEdit]
+    """Contribute the patch that travels inside denoisers, the method around another one, and where that stands."""
+    return [PromptEdit, LocalSampler, LocalState]

@@ -12,6 +12,7 @@ from graphgen_nodes.beside import check_kept_picture
 from graphgen_nodes.facts import check_run, count_of
 from graphgen_nodes.guider_facts import switched_facts
 from graphgen_nodes.halves import check_half
+from graphgen_nodes.prompt_to_prompt.pairs import check_pair
 from graphgen_nodes.sampling.guiders import SwitchedGuidance
 from graphgen_nodes.sampling.phases import Sampling
 from graphgen_nodes.silences import check_spoken
@@ -35,6 +36,7 @@ def _sampled(known: Known) -> dict[str, Facts]:
     guider, sampler, schedule, latent = (
         known.inputs.get(name, {}) for name in ("guider", "sampler", "schedule", "latent")
     )
+    check_pair(guider, latent, sampler, known.settings.get("batch_limit"))
     check_run(guider, sampler, schedule, latent)
     check_spoken(guider, schedule)
     check_kept_picture(sampler, latent)
@@ -50,6 +52,7 @@ def _forked(known: Known) -> dict[str, Facts]:
     start, length = count_of(schedule, "start"), count_of(schedule, "length")
     share = None if step is None or start is None or length is None else (start + step) / length
     forked = switched_facts(guider, then, share)
+    check_pair(forked, latent, sampler, known.settings.get("batch_limit"))
     check_run(forked, sampler, schedule, latent)
     check_kept_picture(sampler, latent)
     _check_previewer(known.inputs.get("previewer", {}), latent)
@@ -61,6 +64,7 @@ def _forked(known: Known) -> dict[str, Facts]:
 
 def _inverted(known: Known) -> dict[str, Facts]:
     guider, schedule, latent = (known.inputs.get(name, {}) for name in ("guider", "schedule", "latent"))
+    check_pair(guider, latent, {}, known.settings.get("batch_limit"))
     check_run(guider, {}, schedule, latent)
     check_spoken(guider, schedule)
     return {"latent": latent}

@@ -47,11 +47,20 @@ class Tokens:
         Raises:
             ValueError: the prompt does not have it.
         """
-        wanted, names = word.lower().split(), [_bare(name) for name, _ in self.words]
+        if (found := self._places(word)) is None:
+            raise ValueError(f"{word!r} is no word of the prompt {self.text!r}; write it as it is there")
+        return found
+
+    def has(self, word: str) -> bool:
+        """Tell whether a word or phrase is in the prompt."""
+        return self._places(word) is not None
+
+    def _places(self, word: str) -> tuple[int, ...] | None:
+        wanted, names = [_bare(part) for part in word.split()], [_bare(name) for name, _ in self.words]
         for start in range(len(names) - len(wanted) + 1):
-            if wanted and names[start : start + len(wanted)] == [_bare(name) for name in wanted]:
+            if wanted and names[start : start + len(wanted)] == wanted:
                 return tuple(place for _, own in self.words[start : start + len(wanted)] for place in own)
-        raise ValueError(f"{word!r} is no word of the prompt {self.text!r}; write it as it is there")
+        return None
 
 
 def tokens_of(text: str, tokenizer: PromptTokenizer, length: int) -> Tokens:

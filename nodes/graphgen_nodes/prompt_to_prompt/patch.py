@@ -18,19 +18,23 @@ class PromptEdit(BehaviourPatch):
     """Has the second image of a batch attend as the first does (Hertz et al. 2022, algorithm 1).
 
     `entries` are those of a `mapping.TokenMap`. Token j takes the first image's attention in the steps before the share
-    `shares[j]` of the schedule, times `scales[j]`; self-attention is the first image's before `self_share`.
+    `shares[j]` of the schedule, times `scales[j]`; self-attention is the first image's before `self_share`. How much
+    each image attends to the tokens at its places in `watched` is told to the sampler, at all steps, from the layers
+    that see the latent halved `level` times.
     """
 
     entries: tuple[tuple[int, int, float], ...]
     shares: tuple[float, ...]
     scales: tuple[float, ...]
     self_share: float
+    watched: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    level: int = 2
 
     def at(self, progress: float) -> PromptEdit | None:
         """Return what acts at a share of a schedule, acting always; None where nothing does."""
         shares = tuple(1.0 if progress < share else 0.0 for share in self.shares)
         own = 1.0 if progress < self.self_share else 0.0
-        return replace(self, shares=shares, self_share=own) if own or any(shares) else None
+        return replace(self, shares=shares, self_share=own) if own or any(shares) or any(self.watched) else None
 
     def attach(self, network: Any, lease: Lease) -> AbstractContextManager[Any]:  # noqa: ARG002 - needs no weights
         """Yield the denoiser with its attention shared between the two images."""

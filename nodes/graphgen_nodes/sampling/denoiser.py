@@ -16,7 +16,7 @@ from torch import Tensor
 from graphgen_nodes.conditionings import tensors_of, with_tensors
 from graphgen_nodes.sampling.composing import Piece, Window, cut, merged, pieces_of
 from graphgen_nodes.sampling.paths import Path
-from graphgen_nodes.sampling.protocols import Network, Prediction
+from graphgen_nodes.sampling.protocols import Network, Prediction, Watched
 from graphgen_nodes.sockets import Conditioning, Denoiser, Schedule
 from graphgen_nodes.sockets import Prediction as Parametrisation
 
@@ -82,25 +82,31 @@ class NetworkDenoiser:
         predictions = []
         for count, window, joined in plan.calls:
             here, there = cut(x, window), cut(seen, window).contiguous()
-            for output in self._run(torch.cat([there] * count), timestep, joined).chunk(count):
+            outputs, attention = self._run(torch.cat([there] * count), timestep, joined)
+            for output in outputs.chunk(count):
                 value, variance = output, None
                 if output.shape[1] == 2 * x.shape[1]:
                     value, variance = output.chunk(2, dim=1)
-                predictions.append(Prediction(c_skip * here + c_out * value, variance))
+                predictions.append(Prediction(c_skip * here + c_out * value, variance, attention))
         ends = accumulate(len(pieces) for pieces in plan.pieces)
         return tuple(
             merged(pieces, predictions[end - len(pieces) : end], x)
             for pieces, end in zip(plan.pieces, ends, strict=True)
         )
 
-    def _run(self, x: Tensor, timestep: float, conditioning: Conditioning) -> Tensor:
+    def _run(self, x: Tensor, timestep: float, conditioning: Conditioning) -> tuple[Tensor, Tensor | None]:
+        """Return the network's output, and what was seen of its attention in those of its calls where something was."""
         timesteps = torch.full((len(x),), timestep, dtype=torch.float32, device=x.device)
         size = self.batch_limit or len(x)
-        outputs = [
-            self.network(x[k : k + size], timesteps[k : k + size], _rows(conditioning, slice(k, k + size)))
-            for k in range(0, len(x), size)
-        ]
-        return torch.cat(outputs).float()
+        outputs: list[Tensor] = []
+        seen: Tensor | None = None
+        for k in range(0, len(x), size):
+            outputs.append(
+                self.network(x[k : k + size], timesteps[k : k + size], _rows(conditioning, slice(k, k + size)))
+            )
+            if isinstance(self.network, Watched) and self.network.attention is not None:
+                seen = self.network.attention
+        return torch.cat(outputs).float(), seen
 
     def _plan(self, conditionings: tuple[Conditioning, ...], x: Tensor) -> _Plan:
         """Join neighbours of one shape; kept from step to step, as moving them to the device takes time."""

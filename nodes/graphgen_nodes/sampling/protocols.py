@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -23,13 +23,15 @@ class Prediction:
     """What a denoiser, or guidance, makes of x: the clean sample, and the variance channel where one was learned.
 
     `variance` is in -1..1: where between the smallest and the largest variance of the reverse step (in log) the
-    network puts it (Nichol and Dhariwal 2021, equation 15). Guidance may add two more, shaped as the clean sample:
-    `unguided` is the one whose noise samplers carry along, None for that of `denoised` itself, and `memory` is what
-    the guidance is to be given at the next look.
+    network puts it (Nichol and Dhariwal 2021, equation 15). `attention[images, rows, columns]` is how much each place
+    attended to words that a patch watches (`Watched`), in a grid of the network's own; guidance passes both on. It may
+    add two more, shaped as the clean sample: `unguided` is the one whose noise samplers carry along, None for that of
+    `denoised` itself, and `memory` is what the guidance is to be given at the next look.
     """
 
     denoised: Tensor
     variance: Tensor | None = None
+    attention: Tensor | None = None
     unguided: Tensor | None = None
     memory: Tensor | None = None
 
@@ -55,6 +57,15 @@ class Network(Protocol):
 
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the raw output for `x[batch, channels, ...]`, `timestep[batch]` (float32) and its conditioning."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A network whose attention may be watched by a patch."""
+
+    @property
+    def attention(self) -> Tensor | None:
+        """Return what was seen in the last call, as in `Prediction`; None where nothing was."""
 
 
 class Denoise(Protocol):

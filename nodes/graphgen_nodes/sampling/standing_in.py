@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphgen_nodes.sampling.protocols import Watched
 from graphgen_nodes.sockets import Conditioning
 
 
@@ -28,6 +29,11 @@ class StandIn:
         """Return the number format the network computes in."""
         found: torch.dtype = self.network.dtype
         return found
+
+    @property
+    def attention(self) -> Tensor | None:
+        """Return what a patch saw of attention in the last call (`sampling.protocols.Watched`)."""
+        return self.network.attention if isinstance(self.network, Watched) else None
 
     def __call__(self, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
         """Return the network's output."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Prediction = Literal["epsilon", "v", "sample", "flow", "score"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
-AdapterKind = Literal["plain", "plus", "full", "faceid", "timed"]
+AdapterKind = Literal["plain", "plus", "full", "faceid", "faceid_plus", "timed"]
 AdapterHost = Literal["unet", "flux", "sd3"]
 EmptyPrompt = Literal["encoded", "zeros"]
 Reads = Literal["pixels", "latents", "unshifted latents"]
@@ -191,13 +191,15 @@ class IPAdapter:
     """A handle to an IP-Adapter, and what it reads of a picture.
 
     `plain` reads its embedding, `plus`, `full` and `timed` the states of the encoder's last layer but one, `faceid` the
-    embedding of a face by another network. `host` is the kind of network whose attention it adds to.
+    embedding of a face by another network, and `faceid_plus` both. `host` is the kind of network whose attention it
+    adds to. `shortcut`: a `faceid_plus` adds what the face says by itself to its tokens, as its second version does.
     """
 
     weights: Weights
     kind: AdapterKind
     host: AdapterHost = "unet"
     precision: Precision = "auto"
+    shortcut: bool = False
 
 
 @dataclass(frozen=True)

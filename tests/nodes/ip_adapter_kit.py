@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from tiny_pipelines import MAKERS, Arch, randomise
 from torch import Tensor, nn
 
-Kind = Literal["plain", "plus", "full", "faceid"]
+Kind = Literal["plain", "plus", "full", "faceid", "faceid_plus"]
 EMBEDDING, STATES, SIDE, FACE = 32, 64, 28, 24
 """What the tiny encoder says of a picture, how wide its layers are and its pictures; the numbers of a face."""
 
@@ -182,8 +182,22 @@ def _faceid(context: int) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _plus(context: int) -> dict[str, tuple[int, ...]]:
-    inner = 128
+def _faceid_plus(context: int) -> dict[str, tuple[int, ...]]:
+    """Return shapes of a resampler as wide as the prompt's tokens, to which the face is added."""
+    inner = context
+    resampler = {name: shape for name, shape in _plus(context, inner).items() if name != "latents"}
+    return {
+        "proj.0.weight": (2 * FACE, FACE),
+        "proj.0.bias": (2 * FACE,),
+        "proj.2.weight": (4 * inner, 2 * FACE),
+        "proj.2.bias": (4 * inner,),
+        "norm.weight": (inner,),
+        "norm.bias": (inner,),
+        **{f"perceiver_resampler.{name}": shape for name, shape in resampler.items()},
+    }
+
+
+def _plus(context: int, inner: int = 128) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         "latents": (1, 6, inner),
         "proj_in.weight": (inner, STATES),
@@ -222,4 +236,4 @@ def _timed(context: int, inner: int, time: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-PROJECTIONS = {"plain": _plain, "plus": _plus, "full": _full, "faceid": _faceid}
+PROJECTIONS = {"plain": _plain, "plus": _plus, "full": _full, "faceid": _faceid, "faceid_plus": _faceid_plus}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -112,9 +112,13 @@ def prompted(*adapters: dict[str, Any], arch: Arch = "sd1", encoder: str = "imag
     last = "model.denoiser"
     for index, given in enumerate(adapters):
         settings = dict(given)
-        nodes[f"adapter{index}"] = N("ip_adapter.load", {"path": settings.pop("path")})
+        loading: dict[str, JSON] = {name: settings.pop(name) for name in ("path", "shortcut") if name in settings}
+        nodes[f"adapter{index}"] = N("ip_adapter.load", loading)
         embedding = _embedding(nodes, index, settings)
         wires = {"denoiser": last, "adapter": f"adapter{index}.ip_adapter", "embedding": embedding}
+        if settings.pop("second_face", False):
+            nodes[f"face{index}"] = N("image_encoder.load_embedding", {"path": "face.safetensors"})
+            wires["face"] = f"face{index}.image_embedding"
         if "mask" in settings:
             wires["mask"] = _mask(nodes, index, settings.pop("mask"))
         nodes[f"apply{index}"] = N("ip_adapter.apply", settings, **wires)
@@ -159,8 +163,15 @@ def reference(arch: Arch, kinds: list[Kind], scales: list[Any], images: Any, **m
     return by_pipeline(arch, states, scales, images, **more)
 
 
-def by_pipeline(arch: Arch, states: list[Any], scales: list[Any], images: Any, **more: Any) -> Tensor:
-    """Run diffusers' pipeline with adapters."""
+def by_pipeline(
+    arch: Arch,
+    states: list[Any],
+    scales: list[Any],
+    images: Any,
+    prepare: Callable[[Any], None] = lambda _: None,
+    **more: Any,
+) -> Tensor:
+    """Run diffusers' pipeline with adapters; `prepare` does what is left to its users."""
     import diffusers
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -175,6 +186,7 @@ def by_pipeline(arch: Arch, states: list[Any], scales: list[Any], images: Any, *
         warnings.simplefilter("ignore")  # the oracle's own use of numpy
         pipeline.load_ip_adapter(states, subfolder=nothing, weight_name=nothing, image_encoder_folder=None)
         pipeline.set_ip_adapter_scale(scales)
+        prepare(pipeline)
         found = pipeline(
             PROMPT,
             negative_prompt=NEGATIVE,
@@ -226,6 +238,47 @@ def test_the_lora_inside_a_face_adapter_acts_as_the_pipeline_s(arch: Arch, made:
     close(alone, by_pipeline(arch, [found], [0.0], FACE), f"{arch}, the LoRA alone")
     off = drawn(made, {**given, "strength": 0.0, "lora_strength": 0.0}, arch=arch)
     assert digest(off) == digest(drawn(made, arch=arch))
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("second", [False, True])
+def test_faceid_plus_equals_the_pipeline_s(second: bool, arch: Arch, made: Engine) -> None:
+    """Both versions, told apart by the file's name; the second adds what the face says by itself."""
+    found = kit.adapter("faceid_plus", arch)
+    name = f"faceid-plus{'v2' if second else ''}_{arch}.safetensors"
+    kit.save(made.config.roots.models / name, found)
+
+    def prepare(pipeline: Any) -> None:
+        pixels = pipeline.feature_extractor(picture(0), return_tensors="pt").pixel_values
+        both = torch.cat([torch.zeros_like(pixels), pixels])
+        (layer,) = pipeline.unet.encoder_hid_proj.image_projection_layers
+        layer.clip_embeds = kit.vision()(both, output_hidden_states=True).hidden_states[-2][:, None].detach()
+        layer.shortcut = second
+
+    given = {"path": name, "strength": 0.6, "second_face": True}
+    drew = drawn(made, given, arch=arch)
+    close(drew, by_pipeline(arch, [found], [0.6], FACE, prepare), f"{arch}, {name}")
+    assert (drew - drawn(made, arch=arch)).abs().max() > 0.01
+    other = kit.save(made.config.roots.models / f"renamed_{arch}.safetensors", found).name
+    shortcut = "on" if second else "off"
+    assert digest(drawn(made, {**given, "path": other, "shortcut": shortcut}, arch=arch)) == digest(drew)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("faceid_plus", {}, "is not wired, but a FaceID Plus IP-Adapter reads what a face network says beside CLIP"),
+        ("plus", {"second_face": True}, "is read by FaceID Plus alone, and this is a plus IP-Adapter"),
+        ("faceid_plus", {"second_face": True, "pictures": (0, 1)}, "has 1 faces for 2 pictures"),
+    ],
+)
+def test_a_face_that_does_not_fit_is_refused_when_checked(
+    kind: Kind, settings: dict[str, Any], message: str, made: Engine
+) -> None:
+    said = refused(made, {"path": put(made, kind, "sd1"), **settings})
+    assert "apply0.face" in said
+    assert message in said
+    assert "image_encoder.load_embedding" in said
 
 
 def test_two_adapters_and_several_pictures_equal_the_pipeline_s(made: Engine) -> None:
@@ -412,13 +465,8 @@ def test_other_files_are_refused(made: Engine) -> None:
     (models / "ip-adapter.bin").write_bytes(b"PK")
     assert "runs code" in refused(made, {"path": "ip-adapter.bin"})
     assert "holds no IP-Adapter (it holds image_encoder)" in refused(made, {"path": "vision.safetensors"})
-    both = kit.adapter("plus", "sd1")
-    both["image_proj"] = {f"perceiver_resampler.{name}": value for name, value in both["image_proj"].items()}
-    kit.save(models / "faceid_plus.safetensors", both)
-    assert "FaceID Plus" in refused(made, {"path": "faceid_plus.safetensors"})
-    assert "holds no image encoder (it holds ip_adapter)" in refused(
-        made, {"path": put(made, "plain", "sd1")}, encoder="faceid_plus.safetensors"
-    )
+    path = put(made, "plain", "sd1")
+    assert "holds no image encoder (it holds ip_adapter)" in refused(made, {"path": path}, encoder=path)
 
 
 def test_a_lora_inside_an_adapter_for_another_model_is_refused_when_checked(made: Engine) -> None:

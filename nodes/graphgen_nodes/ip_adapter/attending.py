@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphgen import Lease
 from graphgen_nodes.attention import attentions, open_attention
 from graphgen_nodes.checkpoints.layouts.ip_adapter import layer_order
 from graphgen_nodes.ip_adapter.joint import JointLook, Timed, add_to_block
 from graphgen_nodes.ip_adapter.looking import Look, Reach, Seeing, groups, in_heads
-from graphgen_nodes.ip_adapter.network import AdapterNetwork, TimedAdapterNetwork
+from graphgen_nodes.ip_adapter.network import AdapterNetwork, FaceAdapterNetwork, TimedAdapterNetwork
 from graphgen_nodes.ip_adapter.patch import ImagePrompt
 from graphgen_nodes.lora.blocks import weight_of
 
@@ -54,18 +55,28 @@ def _looks(
     prompt: ImagePrompt, made: Seeing, adapter: AdapterNetwork, layers: Mapping[str, Any]
 ) -> Iterator[tuple[Any, Look]]:
     """Yield what each layer is to look at, where anything at all."""
-    reference = next(adapter.parameters())
-    seen = adapter(prompt.pictures.to(reference))
-    nothing = adapter(prompt.blank.to(reference)).expand(len(seen), -1, -1)
-    tokens = torch.stack([seen, nothing])  # [2, pictures, tokens, context]
+    tokens = _tokens(prompt, adapter)
     for index, (name, layer) in enumerate(layers.items()):
         strength = prompt.strength * weight_of(prompt.blocks, name)
         if not strength:
             continue
         key, value = (matrix(tokens).to(made.dtype) for matrix in (adapter.to_k[index], adapter.to_v[index]))
-        for pictures, mask in groups(len(seen), prompt.masks):
+        for pictures, mask in groups(tokens.shape[1], prompt.masks):
             keys, values = (in_heads(states[:, pictures], layer.heads) for states in (key, value))
             yield layer, Look(Reach(made, strength, mask), keys, values)
+
+
+def _tokens(prompt: ImagePrompt, adapter: AdapterNetwork) -> Tensor:
+    """Return the tokens of pictures, and of nothing, `[2, pictures, tokens, context]`."""
+    reference = next(adapter.parameters())
+    pictures, blank = prompt.pictures.to(reference), prompt.blank.to(reference)
+    if prompt.faces is not None and isinstance(adapter, FaceAdapterNetwork):
+        faces, shortcut = prompt.faces.to(reference), prompt.adapter.shortcut
+        seen = adapter.of_faces(faces, pictures, shortcut=shortcut)
+        nothing = adapter.of_faces(faces[:1] * 0, blank, shortcut=shortcut)
+    else:
+        seen, nothing = adapter(pictures), adapter(blank)
+    return torch.stack([seen, nothing.expand(len(seen), -1, -1)])
 
 
 def _add_to_sd3(prompt: ImagePrompt, made: Seeing, adapter: TimedAdapterNetwork) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError, read_header
@@ -17,6 +18,11 @@ from graphgen_nodes.families import family
 from graphgen_nodes.families.family import Slot, whole
 from graphgen_nodes.families.handles import read_config, reopen
 from graphgen_nodes.sockets import ImageEncoder, IPAdapter, Precision, Weights
+
+Shortcut = Literal["auto", "on", "off"]
+
+SECOND = "plusv2"
+"""What the release calls the second version of FaceID Plus in its files' names."""
 
 ENCODER = Slot("image_encoder", ("image_encoder",), ClipVision())
 SIGLIP = Slot("siglip_encoder", ("image_encoder",), SiglipVision())
@@ -46,8 +52,10 @@ def known_image_encoder(checkpoint: Checkpoint, precision: Precision = "auto") -
     return {**sizes, "components": [slot.part], "precision": precision}
 
 
-def adapter_handle(checkpoint: Checkpoint, precision: Precision = "auto") -> IPAdapter:
+def adapter_handle(checkpoint: Checkpoint, precision: Precision = "auto", shortcut: Shortcut = "auto") -> IPAdapter:
     """Return a handle to the IP-Adapter in a file.
+
+    The tensors do not tell the second version of FaceID Plus, which has a `shortcut`; by "auto" the file's name does.
 
     Raises:
         CheckpointError: it holds none, or one of a kind that is not known.
@@ -55,7 +63,8 @@ def adapter_handle(checkpoint: Checkpoint, precision: Precision = "auto") -> IPA
     part = _adapter(checkpoint)
     sources = ADAPTER.architecture.sources(part)
     kind = kind_of({name.removeprefix("projection."): source.shape for name, source in sources.items()})
-    return IPAdapter(_weights(ADAPTER, part), kind, host_of(sources, kind), precision)
+    second = kind == "faceid_plus" and (shortcut == "on" or (shortcut == "auto" and SECOND in part.path.name))
+    return IPAdapter(_weights(ADAPTER, part), kind, host_of(sources, kind), precision, second)
 
 
 def known_adapter(checkpoint: Checkpoint, precision: Precision = "auto") -> Facts:
@@ -81,6 +90,7 @@ def adapter_facts(handle: IPAdapter) -> Facts:
         "components": [ADAPTER.part],
         "weights": [asdict(handle.weights)],
         "precision": handle.precision,
+        **({"face": whole(config, "face")} if handle.kind == "faceid_plus" else {}),
     }
 
 
@@ -111,7 +121,7 @@ def check_embedding(adapter: Facts, embedding: Facts) -> str | None:
     kind, reads = adapter.get("kind"), adapter.get("reads")
     if kind is None or "embedding" not in embedding:
         return None
-    inner = kind in ("plus", "full", "timed")
+    inner = kind in ("plus", "full", "faceid_plus", "timed")
     given = embedding.get("states") if inner else embedding.get("embedding")
     if inner and not given:
         return f"is no picture's, read by an image encoder, which a {kind} IP-Adapter wants"
@@ -120,6 +130,22 @@ def check_embedding(adapter: Facts, embedding: Facts) -> str | None:
     if given == reads:
         return None
     return f"has {given} numbers{' for a patch' if inner else ''}, but the IP-Adapter reads {reads}"
+
+
+def check_face(adapter: Facts, embedding: Facts, face: Facts | None) -> str | None:
+    """Return why what a face network says is not what an adapter reads, as far as it is known; None where it may be."""
+    if "kind" not in adapter:
+        return None
+    if adapter["kind"] != "faceid_plus":
+        return None if face is None else f"is read by FaceID Plus alone, and this is a {adapter['kind']} IP-Adapter"
+    if face is None:
+        return "is not wired, but a FaceID Plus IP-Adapter reads what a face network says beside CLIP"
+    if "embedding" in face and face["embedding"] != adapter["face"]:
+        return f"has {face['embedding']} numbers, but the IP-Adapter reads {adapter['face']}"
+    faces, pictures = face.get("batch"), embedding.get("batch")
+    if faces != pictures and None not in (faces, pictures):
+        return f"has {faces} faces for {pictures} pictures"
+    return None
 
 
 def cure_of(adapter: Facts) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -24,6 +24,24 @@ class AdapterNetwork(nn.Module):
         """Return tokens `[pictures, tokens, context]` from what the adapter reads, `[pictures, (patches,) width]`."""
         tokens: Tensor = self.projection(read)
         return tokens
+
+
+class FaceAdapterNetwork(AdapterNetwork):
+    """An adapter that makes tokens of a face as two networks read it."""
+
+    def of_faces(self, faces: Tensor, read: Tensor, *, shortcut: bool) -> Tensor:
+        """Return tokens `[pictures, tokens, context]` of `faces[pictures, face]` and `read[pictures, patches, width]`.
+
+        `shortcut`: what the face says by itself is added, as the adapter's second version was trained.
+        """
+        made: Any = self.projection
+        own: Tensor = made.norm(made.proj(faces).reshape(-1, made.num_tokens, made.embed_dim))
+        states, tokens = made.proj_in(read), own
+        for layer in made.layers:
+            tokens = layer(states, tokens, tokens)
+        tokens = made.norm_out(made.proj_out(tokens))
+        found: Tensor = own + tokens if shortcut else tokens
+        return found
 
 
 class TimedAdapterNetwork(AdapterNetwork):
@@ -64,6 +82,19 @@ def _projection(config: Config, context: int) -> nn.Module:
         made = embeddings.IPAdapterFullImageProjection(width, context)
     elif config["kind"] == "faceid":
         made = embeddings.IPAdapterFaceIDImageProjection(width, context, _whole(config, "inner") / width, tokens)
+    elif config["kind"] == "faceid_plus":
+        made = embeddings.IPAdapterFaceIDPlusImageProjection(
+            embed_dims=_whole(config, "inner"),
+            output_dims=context,
+            hidden_dims=width,
+            id_embeddings_dim=_whole(config, "face"),
+            depth=_whole(config, "depth"),
+            dim_head=HEAD_WIDTH,
+            heads=_whole(config, "heads"),
+            num_tokens=tokens,
+            ffn_ratio=_whole(config, "mult"),
+            ffproj_ratio=_whole(config, "face_mult"),
+        )
     elif config["kind"] == "timed":
         made = embeddings.IPAdapterTimeImageProjection(
             embed_dim=width,

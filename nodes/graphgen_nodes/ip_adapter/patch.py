@@ -24,7 +24,8 @@ class ImagePrompt(BehaviourPatch):
     """Adds attention to pictures beside that to the prompt (Ye et al. 2023, equation 5).
 
     `pictures[pictures, (patches,) width]` are what the adapter reads of them, `blank[1, (patches,) width]` what it
-    reads for negative prompts. `masks[masks, height, width]` say where in the drawn picture they act: one for all, or
+    reads for negative prompts. `faces[pictures, numbers]` are what another network says of the faces in them, for
+    adapters that read both. `masks[masks, height, width]` say where in the drawn picture they act: one for all, or
     one for each.
     """
 
@@ -36,6 +37,7 @@ class ImagePrompt(BehaviourPatch):
     masks: Tensor | None = None
     start: float = 0.0
     end: float = 1.0
+    faces: Tensor | None = None
 
     def at(self, progress: float) -> ImagePrompt | None:
         """Return it where it acts."""

@@ -14,10 +14,12 @@ from graphgen_nodes.checkpoints.parts import open_checkpoint
 from graphgen_nodes.facts import check_known_range, check_range, count_of, file_of, kept, refusing
 from graphgen_nodes.ip_adapter.face_lora import FaceLoRA, face_lora_place
 from graphgen_nodes.ip_adapter.handles import (
+    Shortcut,
     adapter_facts,
     adapter_handle,
     check_denoiser,
     check_embedding,
+    check_face,
     cure_of,
     known_adapter,
 )
@@ -54,6 +56,7 @@ def _applied(known: Known) -> dict[str, Facts]:
     embedding, mask = known.inputs.get("embedding", {}), known.inputs.get("mask", {})
     check_known_range(known)
     _check_embedding(adapter, embedding)
+    _check_face(adapter, embedding, known.inputs.get("face"))
     _check_masks(count_of(mask, "batch"), count_of(embedding, "batch"))
     family, blocks = denoiser.get("family"), known.settings.get("blocks")
     wanted, given = _weights(denoiser), _weights(adapter)
@@ -94,6 +97,13 @@ def _check_embedding(adapter: Facts, embedding: Facts) -> None:
         raise Refusal(problem, at="embedding", cure=cure_of(adapter))
 
 
+def _check_face(adapter: Facts, embedding: Facts, face: Facts | None) -> None:
+    problem = check_face(adapter, embedding, face)
+    if problem is not None:
+        cure = "give one face for each picture by image_encoder.load_embedding, to FaceID Plus alone"
+        raise Refusal(problem, at="face", cure=cure)
+
+
 def _check_masks(masks: int | None, pictures: int | None) -> None:
     if masks is not None and pictures is not None and masks not in (1, pictures):
         raise Refusal(
@@ -117,9 +127,12 @@ def load(
         Field(min_length=1, description="The IP-Adapter's file, in the models folder."),
     ],
     precision: Annotated[Precision, Field(description="auto is what suits the device.")] = "auto",
+    shortcut: Annotated[
+        Shortcut, Field(description="Whether FaceID Plus is its second version; auto: if its file's name has plusv2.")
+    ] = "auto",
 ) -> IPAdapter:
     """Name an IP-Adapter (Ye et al. 2023): plain, plus, plus-face, full-face or FaceID, or one for Flux or SD 3."""
-    return adapter_handle(open_checkpoint(context.path("models", path)), precision)
+    return adapter_handle(open_checkpoint(context.path("models", path)), precision, shortcut)
 
 
 @node(category="adapters", title="Apply IP-Adapter", infer=_applied)
@@ -127,6 +140,10 @@ def apply(
     denoiser: Annotated[Denoiser, Field(description="The denoiser that is to follow pictures.")],
     adapter: Annotated[IPAdapter, Field(description="An IP-Adapter for this model.")],
     embedding: Annotated[ImageEmbedding, Field(description="The pictures, read by the adapter's image encoder.")],
+    face: Annotated[
+        ImageEmbedding | None,
+        Field(description="What a face network says of the faces in the pictures, for FaceID Plus alone."),
+    ] = None,
     mask: Annotated[
         Mask | None,
         Field(description="Where in the drawn picture they act: one mask for all, or one for each."),
@@ -157,11 +174,10 @@ def apply(
     adapter's file acts as well. See docs/ip_adapter.md.
     """
     check_range(start, end)
-    given = {"embedding": embedding.embeds.shape[1], "states": 0}
-    if embedding.states is not None:
-        given["states"] = embedding.states.shape[2]
     with refusing("adapter"):
-        _check_embedding(adapter_facts(adapter), given)
+        facts = adapter_facts(adapter)
+    _check_embedding(facts, _given(embedding))
+    _check_face(facts, _given(embedding), None if face is None else _given(face))
     _check_masks(None if mask is None else len(mask.values), len(embedding.embeds))
     _check_blocks(_layers(adapter.weights, denoiser.family, denoiser.weights), blocks)
     given_blocks, patches = parse_blocks(blocks), list(denoiser.patches)
@@ -170,9 +186,14 @@ def apply(
         patches.append(FaceLoRA(adapter.weights.digest, str(file), lora_strength, given_blocks, start, end))
     if strength:
         pictures, blank = _read(adapter, embedding)
-        masks = None if mask is None else mask.values
-        patches.append(ImagePrompt(adapter, pictures, blank, strength, given_blocks, masks, start, end))
+        masks, faces = (None if mask is None else mask.values), (None if face is None else face.embeds)
+        patches.append(ImagePrompt(adapter, pictures, blank, strength, given_blocks, masks, start, end, faces))
     return replace(denoiser, patches=tuple(patches))
+
+
+def _given(embedding: ImageEmbedding) -> Facts:
+    states = 0 if embedding.states is None else embedding.states.shape[2]
+    return {"embedding": embedding.embeds.shape[1], "states": states, "batch": len(embedding.embeds)}
 
 
 def _read(adapter: IPAdapter, embedding: ImageEmbedding) -> tuple[Tensor, Tensor]:

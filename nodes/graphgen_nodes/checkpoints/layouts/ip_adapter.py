@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.keys import Rule
 from graphgen_nodes.checkpoints.layouts.architecture import SAME, Architecture, Incomplete, Shapes, count, rename
 from graphgen_nodes.checkpoints.parts import Config
@@ -33,6 +32,12 @@ NAMES: dict[AdapterKind, dict[str, str]] = {
     "full": {**FEED_FORWARD, "proj.3": "norm"},
     "faceid": {**FEED_FORWARD, "norm": "norm"},
     "plus": RESAMPLER,
+    "faceid_plus": {
+        "proj.0": "proj.net.0.proj",
+        "proj.2": "proj.net.2",
+        "norm": "norm",
+        **{f"perceiver_resampler.{name}": name for name in RESAMPLER if name != "latents"},
+    },
     "timed": {**RESAMPLER, "time_embedding": "time_embedding"},
 }
 """What the release calls the parts of the network that makes tokens, and diffusers."""
@@ -102,10 +107,11 @@ class IPAdapterLayout(Architecture):
         }
 
     def build(self, config: Config) -> nn.Module:
-        """Build an AdapterNetwork, or that of an adapter whose tokens change with the time."""
-        from graphgen_nodes.ip_adapter.network import AdapterNetwork, TimedAdapterNetwork
+        """Build an AdapterNetwork of the adapter's kind."""
+        from graphgen_nodes.ip_adapter.network import AdapterNetwork, FaceAdapterNetwork, TimedAdapterNetwork
 
-        return (TimedAdapterNetwork if config["kind"] == "timed" else AdapterNetwork)(config)
+        made = {"timed": TimedAdapterNetwork, "faceid_plus": FaceAdapterNetwork}
+        return made.get(str(config["kind"]), AdapterNetwork)(config)
 
 
 def kind_of(names: Shapes) -> AdapterKind:
@@ -118,6 +124,8 @@ def kind_of(names: Shapes) -> AdapterKind:
         return "plain"
     if "latents" in names:
         return "timed" if "time_embedding.linear_1.weight" in names else "plus"
+    if "proj.net.2.weight" in names:
+        return "faceid_plus"
     if "ff.net.2.weight" in names and "norm.weight" in names:
         return "full" if names["ff.net.2.weight"][0] == names["norm.weight"][0] else "faceid"
     raise Incomplete("holds no network that makes tokens of a picture")
@@ -138,15 +146,11 @@ def _xlabs(shapes: Shapes) -> Iterator[Rule]:
 
 
 def _released(shapes: Shapes) -> Iterator[Rule]:
-    if f"{RELEASE}.perceiver_resampler.proj_in.weight" in shapes:
-        raise CheckpointError(
-            "is a FaceID Plus IP-Adapter, which reads two networks' words on a face at once and cannot be used yet; "
-            "give a plain, plus, full or FaceID one"
-        )
     kind = _released_kind(shapes)
     yield from rename(RELEASE, "projection", NAMES[kind])
-    for layer in range(count(shapes, f"{RELEASE}.layers")):
-        here, there = f"{RELEASE}.layers.{layer}", f"projection.layers.{layer}"
+    layers = f"{RELEASE}.perceiver_resampler.layers" if kind == "faceid_plus" else f"{RELEASE}.layers"
+    for layer in range(count(shapes, layers)):
+        here, there = f"{layers}.{layer}", f"projection.layers.{layer}"
         if kind == "timed":
             yield from rename(here, there, TIMED_LAYER)
             continue
@@ -169,6 +173,8 @@ def _released_kind(shapes: Shapes) -> AdapterKind:
         return "plain"
     if f"{RELEASE}.proj.3.weight" in shapes:
         return "full"
+    if f"{RELEASE}.perceiver_resampler.proj_in.weight" in shapes:
+        return "faceid_plus"
     if f"{RELEASE}.norm.weight" in shapes:
         return "faceid"
     return "timed" if f"{RELEASE}.time_embedding.linear_1.weight" in shapes else "plus"
@@ -199,6 +205,19 @@ def _faceid(shapes: Shapes) -> dict[str, object]:
     return {"width": width, "tokens": tokens, "inner": inner}
 
 
+def _faceid_plus(shapes: Shapes) -> dict[str, object]:
+    inner, width = shapes["projection.proj_in.weight"]
+    rows, face = shapes["projection.proj.net.0.proj.weight"]
+    return {
+        "width": width,
+        "inner": inner,
+        "face": face,
+        "face_mult": rows // face,
+        "tokens": shapes["projection.proj.net.2.weight"][0] // inner,
+        **_layers(shapes, inner, "ff.1.net.0.proj"),
+    }
+
+
 def _plus(shapes: Shapes) -> dict[str, object]:
     return _resampler(shapes, "ff.1.net.0.proj")
 
@@ -215,10 +234,23 @@ def _resampler(shapes: Shapes, widened: str) -> dict[str, object]:
         "width": shapes["projection.proj_in.weight"][1],
         "tokens": tokens,
         "inner": inner,
+        **_layers(shapes, inner, widened),
+    }
+
+
+def _layers(shapes: Shapes, inner: int, widened: str) -> dict[str, object]:
+    return {
         "depth": count(shapes, "projection.layers"),
         "heads": shapes["projection.layers.0.attn.to_q.weight"][0] // HEAD_WIDTH,
         "mult": shapes[f"projection.layers.0.{widened}.weight"][0] // inner,
     }
 
 
-_PROJECTIONS = {"plain": _plain, "full": _full, "faceid": _faceid, "plus": _plus, "timed": _timed}
+_PROJECTIONS = {
+    "plain": _plain,
+    "full": _full,
+    "faceid": _faceid,
+    "plus": _plus,
+    "faceid_plus": _faceid_plus,
+    "timed": _timed,
+}

@@ -39,6 +39,7 @@ TINY: dict[str, dict[str, JSON]] = {
     "sd2": {"model": "sd2", **SMALL},
     "sd3": {"model": "sd3", **SMALL},
     "flux_dev": {"model": "flux", **SMALL},
+    "flux_kontext": {"model": "flux", **SMALL},
     "instruct_pix2pix": {"model": "pix2pix", **SMALL},
     "inpainting": {"model": "inpainting", **SMALL},
     "flux_schnell": {"model": "schnell", **SMALL},

@@ -27,6 +27,20 @@ def check_beside(denoiser: Facts, prompt: Facts, at: str) -> None:
     )
 
 
+def check_reference(denoiser: Facts, prompt: Facts, at: str) -> None:
+    """Refuse to show a picture to refer to to a denoiser that cannot take its tokens."""
+    if not prompt.get("reference"):
+        return
+    cure = "take editing.reference out, or load Flux.1 Kontext"
+    beside = denoiser.get("beside", "nothing")
+    if beside != "nothing" and beside in _SEEN:
+        message = f"shows a picture to refer to, but this denoiser sees {_SEEN[str(beside)][0]} beside the latent"
+        raise Refusal(message, at=at, cure=cure)
+    if denoiser.get("control"):
+        message = "shows a picture to refer to, but a ControlNet follows a picture of what is drawn alone"
+        raise Refusal(message, at=at, cure="take either editing.reference or controlnet.apply out")
+
+
 def check_shown_size(guider: Facts, latent: Facts) -> None:
     """Refuse a latent of another size than what the denoiser sees beside it."""
     for name in ("rows", "columns"):

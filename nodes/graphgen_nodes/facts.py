@@ -12,7 +12,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path as FilePath
 
 from graphgen import Facts, Known, Refusal, ResourceError
-from graphgen_nodes.beside import check_beside, check_shown_size
+from graphgen_nodes.beside import check_beside, check_reference, check_shown_size
 from graphgen_nodes.control.windows import check_window
 from graphgen_nodes.imaging.geometry import Size, check_crop, check_size, fitted
 from graphgen_nodes.sampling.paths import Flow, Path, SizedFlow, VarianceExploding, VariancePreserving
@@ -299,6 +299,7 @@ def check_conditioning(denoiser: Facts, given: Facts, *, at: str) -> None:
             )
     check_window(denoiser, given, at)
     check_beside(denoiser, given, at)
+    check_reference(denoiser, given, at)
     scale = number_of(given, "guidance")
     if scale is not None and denoiser.get("guidance") is False:
         raise Refusal(

@@ -288,10 +288,12 @@ class SizedConditioning(TextConditioning):
 class GuidedConditioning(TextConditioning):
     """A prompt's, for networks that may have been distilled to be told how strictly to follow it: `guidance`.
 
-    None leaves it to what is usual for the model.
+    None leaves it to what is usual for the model. `reference[batch, channels, rows, columns]` is the scaled latent of a
+    picture to refer to, of any size, for those trained to see one.
     """
 
     guidance: float | None = None
+    reference: Tensor | None = None
 
 
 @dataclass(frozen=True)

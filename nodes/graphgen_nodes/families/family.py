@@ -99,6 +99,8 @@ class Family(ABC):
 
     mask_channels: ClassVar[int] = 1
     """The channels in which its inpainting networks see a mask."""
+    sees_reference: ClassVar[bool] = False
+    """Whether some of its denoisers see the tokens of a picture to refer to, in a `GuidedConditioning`."""
     told_guidance: ClassVar[bool] = False
     """Whether some of its denoisers were distilled to be told a guidance scale, in a `GuidedConditioning`."""
 

@@ -2,7 +2,8 @@
 
 Sixteen latent channels, of which the transformer sees 2 by 2 cells as one token; two text encoders, of which CLIP ViT-L
 gives a pooled vector and T5-XXL the tokens. The dev model was distilled from guided sampling: it is told a guidance
-scale, and its noise schedule shifts with the size of the picture. The schnell model does without both.
+scale, and its noise schedule shifts with the size of the picture. The schnell model does without both. The Kontext
+model is the dev model's network, trained to see the tokens of a picture to refer to after those of the one it draws.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Flux(Family):
     )
     controls = (Slot("controlnet", ("controlnet",), ControlFlux(), half="bfloat16"),)
     told_guidance = True
+    sees_reference = True
     mask_channels = 64
     autoencoder = Slot("vae", ("vae",), KLAutoencoder(), half="float32")
     latent_channels = 16
@@ -164,26 +166,28 @@ class Flux(Family):
         }
 
     def predict(self, network: nn.Module, x: Tensor, timestep: Tensor, conditioning: Conditioning) -> Tensor:
-        """Call the transformer on packed latents.
+        """Call the transformer on packed latents, and on those of a picture to refer to, if there is one, after them.
 
         Raises:
-            ValueError: the latent's sides are odd, or a guidance scale is given to a model that embeds none.
+            ValueError: the latent's sides are odd, a guidance scale is given to a model that embeds none, or a picture
+                to refer to to one that sees another one beside the latent.
         """
         import torch
 
         words = told(conditioning, GuidedConditioning)
         rows, columns = x.shape[-2] // PATCH, x.shape[-1] // PATCH
+        tokens, places = with_reference(pack(x), positions(rows, columns), words.reference)
         found: Tensor = network(
-            pack(x),
+            tokens,
             encoder_hidden_states=words.embeddings,
             pooled_projections=words.pooled,
             timestep=timestep / 1000,  # its embedder multiplies by 1000
             guidance=_guidance(network, words.guidance, timestep),
-            img_ids=positions(rows, columns).to(x.device),
+            img_ids=places.to(x.device),
             txt_ids=torch.zeros(words.embeddings.shape[1], 3, device=x.device),
             return_dict=False,
         )[0]
-        return unpack(found, rows, columns)
+        return unpack(found[:, : rows * columns], rows, columns)
 
     def picture_beside(self, samples: Tensor, latent_format: LatentFormat) -> Tensor:  # noqa: ARG002
         """Return a picture's latent as it is, scaled: so Flux.1 Canny and Depth see theirs."""
@@ -223,11 +227,36 @@ def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
     return cells.permute(0, 3, 1, 4, 2, 5).reshape(len(tokens), -1, rows * PATCH, columns * PATCH)
 
 
-def positions(rows: int, columns: int) -> Tensor:
-    """Return each picture token's place `(0, row, column)` for the rotary embedding, in the order of `pack`."""
+def positions(rows: int, columns: int, picture: int = 0) -> Tensor:
+    """Return each picture token's place `(picture, row, column)` for the rotary embedding, in the order of `pack`.
+
+    The picture that is drawn is 0, one that is referred to 1 (Black Forest Labs 2025, FLUX.1 Kontext).
+    """
     import torch
 
-    return torch.cartesian_prod(torch.zeros(1), torch.arange(float(rows)), torch.arange(float(columns)))
+    own = torch.tensor([float(picture)])
+    return torch.cartesian_prod(own, torch.arange(float(rows)), torch.arange(float(columns)))
+
+
+def with_reference(tokens: Tensor, places: Tensor, reference: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return tokens and their places with those of a picture's scaled latent, to refer to, after them.
+
+    Raises:
+        ValueError: its sides are odd, or the network sees something else beside the latent.
+    """
+    import torch
+
+    if reference is None:
+        return tokens, places
+    seen = pack(reference)
+    if seen.shape[-1] != tokens.shape[-1]:
+        raise ValueError(
+            f"conditioning.reference: has {seen.shape[-1]} numbers to a token, but the network takes "
+            f"{tokens.shape[-1]}, since it sees something beside the latent; take editing.reference out, or load "
+            "Flux.1 Kontext"
+        )
+    rows, columns = reference.shape[-2] // PATCH, reference.shape[-1] // PATCH
+    return torch.cat([tokens, seen], dim=1), torch.cat([places, positions(rows, columns, picture=1)])
 
 
 def _guidance(network: nn.Module, scale: float | None, timestep: Tensor) -> Tensor | None:

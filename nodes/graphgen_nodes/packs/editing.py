@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Literal, NamedTuple
 
@@ -10,12 +10,24 @@ from pydantic import Field
 
 from graphgen import Facts, Known, Refusal, Slider, hookimpl, node
 from graphgen_nodes.compositions import mapped
-from graphgen_nodes.facts import check_alike, check_known_size, count_of, joined_facts, kept, picture_facts, size_of
+from graphgen_nodes.facts import (
+    check_alike,
+    check_known_size,
+    check_multiple,
+    count_of,
+    joined_facts,
+    kept,
+    picture_facts,
+    size_of,
+)
 from graphgen_nodes.families import families, family
 from graphgen_nodes.imaging.cutouts import Cutout
 from graphgen_nodes.imaging.geometry import Size
 from graphgen_nodes.sampling.masked import Grey, MaskedSampler
-from graphgen_nodes.sockets import Conditioning, Image, Latent, Mask, Sampler
+from graphgen_nodes.sockets import Conditioning, GuidedConditioning, Image, Latent, Mask, Sampler
+
+REFERENCE_CELLS = 2
+"""What the sides of a picture to refer to are multiples of, in cells: a token's."""
 
 Prompt = Annotated[Conditioning, Field(description="The prompt, or the negative one.")]
 Painted = Annotated[Mask, Field(description="1 where to paint; what is below 0.5 is kept.")]
@@ -52,12 +64,44 @@ def _shown_masked(known: Known) -> dict[str, Facts]:
 
 
 def _beside_facts(prompt: Facts, kind: str, *shown: Facts) -> Facts:
+    """Return the facts of a prompt that shows something beside the latent."""
+    return {**_for_all(prompt, *shown), "beside": kind, **kept(shown[0], "rows", "columns")}
+
+
+def _for_all(prompt: Facts, *shown: Facts) -> Facts:
     """Return the facts of a prompt that shows something: for as many images as both are for."""
     counts = [count_of(item, "batch") for item in (prompt, *shown)]
     known = [count for count in counts if count is not None]
     batch = {"batch": max(known)} if len(known) == len(counts) else {}
-    told = {name: value for name, value in prompt.items() if name != "batch"}
-    return {**told, "beside": kind, **kept(shown[0], "rows", "columns"), **batch}
+    return {**{name: value for name, value in prompt.items() if name != "batch"}, **batch}
+
+
+def _referred(known: Known) -> dict[str, Facts]:
+    prompt, latent = known.inputs.get("conditioning", {}), known.inputs.get("latent", {})
+    _check_refers(prompt.get("family"), again=bool(prompt.get("reference")))
+    _check_latent(prompt.get("family"), latent.get("family"))
+    told = latent.get("format")
+    unit = REFERENCE_CELLS * (count_of(told, "downscale") or 0) if isinstance(told, Mapping) else 0
+    for name in ("width", "height"):
+        pixels = count_of(latent, name)
+        if pixels is not None and unit:
+            check_multiple(name, pixels, unit, "latent")
+    return {"conditioning": {**_for_all(prompt, latent), "reference": True}}
+
+
+def _check_refers(name: object, *, again: bool) -> None:
+    """Refuse to refer to a picture where the prompt's model sees none, or does so already."""
+    found = families().get(str(name))
+    if found is not None and not found.sees_reference:
+        raise Refusal(
+            f"is for {found.title}, which sees no picture to refer to",
+            at="conditioning",
+            allowed=f"prompts for {', '.join(one.title for one in families().values() if one.sees_reference)}",
+            cure="load Flux.1 Kontext, or show the picture by image-to-image or an IP-Adapter",
+        )
+    if again:
+        cure = "stitch pictures into one to refer to several"
+        raise Refusal("shows a picture to refer to already", at="conditioning", cure=cure)
 
 
 def _check_latent(name: object, latent_family: object) -> None:
@@ -90,6 +134,26 @@ def picture(
     seen = family(conditioning.family).picture_beside(latent.samples, latent.format)
     beside = seen if shown else torch.zeros_like(seen)
     return mapped(conditioning, lambda prompt: replace(prompt, beside=beside))
+
+
+@node(category="editing", title="Refer to picture", infer=_referred)
+def reference(
+    conditioning: Prompt,
+    latent: Annotated[Latent, Field(description="The picture, encoded without drawing; of any size.")],
+) -> Conditioning:
+    """Show Flux.1 Kontext the picture that the prompt speaks of, to change it or to draw what is in it elsewhere.
+
+    For networks that were trained to see a picture's tokens after those of what they draw; other Flux.1 models take
+    them, and make little of them. Nothing in a file tells them apart.
+    """
+    _check_latent(conditioning.family, latent.format.family)
+
+    def referring(given: Conditioning) -> Conditioning:
+        already = isinstance(given, GuidedConditioning) and given.reference is not None
+        _check_refers(given.family, again=already)
+        return replace(given, reference=latent.samples)  # type: ignore[call-arg]  # its family has a field for it
+
+    return mapped(conditioning, referring)
 
 
 @node(category="editing", title="Show masked picture to model", infer=_shown_masked)
@@ -294,7 +358,7 @@ def match_colors(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute painting within masks and beyond edges, and what shows pictures to models."""
-    return [inpaint, extend, erase, cut_out, stitch, match_colors, picture, masked_picture, depth]
+    return [inpaint, extend, erase, cut_out, stitch, match_colors, picture, reference, masked_picture, depth]
 
 
 @hookimpl

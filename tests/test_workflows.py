@@ -263,10 +263,11 @@ def test_seeds_draw_a_picture_each_and_more_seeds_draw_only_the_new_ones(engine:
 def test_a_picture_whose_parts_came_from_the_disk_is_verified(name: str) -> None:
     run = [sys.executable, "-m", "graphgen"]
     path = TEXT_TO_IMAGE.with_name(f"{name}.json")
-    first = {"text_to_image": ["--set", "seed=1"], "seeds": ["--set", "count=1"]}[name]
-    second = {"text_to_image": ["--set", "seed=2"], "seeds": ["--set", "count=2"]}[name]
-    subprocess.run([*run, "run", str(path), *first], check=True, capture_output=True)
-    made = subprocess.run([*run, "run", str(path), *second, "--json"], check=True, capture_output=True, text=True)
+    first = {"text_to_image": "seed=1", "seeds": "count=1"}[name]
+    second = {"text_to_image": "seed=2", "seeds": "count=2"}[name]
+    few = ["run", str(path), "--set", "steps=2", "--set"]
+    subprocess.run([*run, *few, first], check=True, capture_output=True)
+    made = subprocess.run([*run, *few, second, "--json"], check=True, capture_output=True, text=True)
     finished = json.loads(made.stdout.splitlines()[-1])
     seen = subprocess.run([*run, "verify", finished["files"][0]], check=False, capture_output=True, text=True)
     assert seen.returncode == 0, seen.stdout + seen.stderr

@@ -7,24 +7,33 @@ would take. Nothing runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from graphgen.engine import Engine
+from graphgen.errors import WorkflowError
 from graphgen.explain import Explanation
+from graphgen.jsontypes import JSON
 from graphgen.narration import digests_of
 from graphgen.plan import Plan
 from graphgen.server.checking import Checker
-from graphgen.server.shapes import Planned, PlannedNode, Planning
+from graphgen.server.salvage import plan_sound_part
+from graphgen.server.shapes import Planned, PlannedNode, Planning, ProblemView
 
 
 def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> Planned:
-    """Say what a run would do.
+    """Say what a run would do; where nodes are wrong, what is told is of the others.
 
     Raises:
-        WorkflowError: it cannot run as asked for; tells all that is wrong.
+        WorkflowError: nothing of it is in order; tells all that is wrong.
     """
-    engine = checker.engine
-    plan = engine.plan(checker.check(document, asked.parameters), asked.targets, asked.force)
+    engine, problems = checker.engine, list[JSON]()
+    try:
+        plan = engine.plan(checker.check(document, asked.parameters), asked.targets, asked.force)
+    except WorkflowError as error:
+        sound = plan_sound_part(checker, document, asked, error.problems)
+        if sound is None:
+            raise
+        plan, problems = sound, [problem.to_json() for problem in error.problems]
     name = identity_of(asked.identity, asked.workflow if isinstance(asked.workflow, str) else None)
     estimate, last, kept = engine.estimate(plan), engine.last_run(name), kept_values(engine, plan)
     told = engine.explain(plan, name)
@@ -37,6 +46,7 @@ def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> P
         "unknown": list(estimate.unknown),
         "peak_bytes": estimate.peak_bytes,
         "compared": last.timestamp() if last else None,
+        "problems": cast("list[ProblemView]", problems),
     }
 
 

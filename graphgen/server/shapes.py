@@ -151,6 +151,7 @@ class Planned(TypedDict):
     """What a run would do. `nodes` are those that the targets need, in order; `left_out` says why others cannot run.
 
     `seconds` counts what runs but for the `unknown` nodes; `compared` is when the run ended that it is compared with.
+    Where there are `problems`, it could not run, and what is told is of all nodes that are in order.
     """
 
     nodes: list[PlannedNode]
@@ -161,6 +162,7 @@ class Planned(TypedDict):
     unknown: list[str]
     peak_bytes: int | None
     compared: float | None
+    problems: list[ProblemView]
 
 
 class ValueView(TypedDict):

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from server.server_kit import Client, serving
 from server.test_runs import SUM
 
+from graphgen.jsontypes import JSON
 from graphgen.server import shapes
 
 WITHOUT_TORCH = """
@@ -94,9 +95,9 @@ def test_targets_and_forced_nodes_are_heeded_and_nothing_runs(client: Client) ->
 def test_what_cannot_run_is_told_why(client: Client) -> None:
     muted = workflow({"two": N("maths.number"), "more": {"type": "maths.number", "mode": "mute"}}, "two.int")
     assert list(plan(client, muted)["left_out"]) == ["more"]
-    wrong = client.call("POST", "/api/plan", {"workflow": SUM, "parameters": {"extra": "x"}, "targets": ["none"]})
+    wrong = client.call("POST", "/api/plan", {"workflow": SUM, "parameters": {"extr": 1}})
     assert (wrong.status, wrong.kind) == (422, "invalid-workflow")
-    assert [problem["place"] for problem in wrong.json["problems"]] == ["sum.extra"]
+    assert [problem["place"] for problem in wrong.json["problems"]] == ["extr"]
     assert client.call("POST", "/api/plan", {"workflow": SUM, "targets": ["none"]}).status == 422
     assert client.call("POST", "/api/plan", {"workflow": "none"}).status == 404
     assert client.call("POST", "/api/plan", {"workflow": SUM, "sweep": {}}).kind == "invalid-body"
@@ -113,3 +114,40 @@ def test_a_plan_of_models_needs_no_torch(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_of_a_workflow_that_is_half_built_what_is_in_order_is_planned(client: Client) -> None:
+    client.wait(client.submit(SUM, identity="tab")["id"])
+    half: dict[str, JSON] = {
+        "two": N("maths.number", {"value": 2}),
+        "sum": N("maths.add", {"extra": 7}, a="two.int"),
+        "loose": N("maths.add"),
+        "below": N("maths.add", a="loose.int"),
+        "strange": {"type": "no.such", "inputs": {"x": "sum.int"}},
+        "form": {"type": 7},
+        "many": N("maths.total", values=["two.int", "below.int"]),
+        "muted": {"type": "maths.number", "settings": {"value": 4}, "mode": "mute"},
+        "silent": N("maths.add", a="muted.int"),
+    }
+    document = {**workflow(half, "below.int"), "parameters": {**_sets("sum.extra"), **_sets("loose.extra")}}
+    found = plan(client, document, parameters={"sum": 9}, identity="tab")
+    assert {problem["place"].removeprefix("nodes.") for problem in found["problems"]} == {
+        "loose.a",
+        "strange",
+        "form.type",
+    }
+    assert by_node(found) == {"two": ("cached",), "sum": ("run", ("setting", "extra"))}
+    assert set(found["left_out"]) == {"muted", "silent"}
+    assert by_node(plan(client, document, targets=["two", "below"])).keys() == {"two"}
+    only_wrong = workflow({"loose": N("maths.add")}, "loose.int")
+    assert client.call("POST", "/api/plan", {"workflow": only_wrong}).status == 422
+
+
+def test_nodes_without_an_output_of_the_workflow_are_planned_too(client: Client) -> None:
+    found = plan(client, {"graphgen": 1, "nodes": {"two": {"type": "maths.number"}}})
+    assert [problem["code"] for problem in found["problems"]] == ["no_target"]
+    assert list(by_node(found)) == ["two"]
+
+
+def _sets(target: str) -> dict[str, Any]:
+    return {target.partition(".")[0]: {"sets": [target]}}

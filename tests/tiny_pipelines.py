@@ -19,7 +19,7 @@ from torch import nn
 
 Arch = Literal[
     "sd1", "sd2", "sdxl", "sdxl_refiner", "sd3", "flux", "schnell", "dit", "ddpm", "ncsnpp",
-    "pix2pix", "inpainting", "sdxl_inpainting", "flux_fill", "depth",
+    "pix2pix", "sdxl_pix2pix", "inpainting", "sdxl_inpainting", "flux_fill", "depth",
 ]  # fmt: skip
 
 ASSETS = Path(__file__).parents[1] / "nodes" / "graphgen_nodes" / "assets" / "tokenizers"
@@ -42,13 +42,28 @@ def _sd1(**network: object) -> Any:
 
 
 def _pix2pix() -> Any:
-    from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
+    from diffusers import StableDiffusionInstructPix2PixPipeline
 
-    parts = _sd1(in_channels=8).components
+    parts = {**_sd1(in_channels=8).components, "scheduler": _euler_ancestral()}
+    return StableDiffusionInstructPix2PixPipeline(**parts, requires_safety_checker=False)
+
+
+def _sdxl_pix2pix() -> Any:
+    from diffusers import StableDiffusionXLInstructPix2PixPipeline
+
+    parts = _sdxl(in_channels=8).components
+    kept = ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet")
+    return StableDiffusionXLInstructPix2PixPipeline(
+        **{name: parts[name] for name in kept}, scheduler=_euler_ancestral(), add_watermarker=False
+    )
+
+
+def _euler_ancestral() -> Any:
+    from diffusers import EulerAncestralDiscreteScheduler
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the scheduler's own use of numpy
-        scheduler = EulerAncestralDiscreteScheduler(**BETAS, steps_offset=1)
-    return StableDiffusionInstructPix2PixPipeline(**{**parts, "scheduler": scheduler}, requires_safety_checker=False)
+        return EulerAncestralDiscreteScheduler(**BETAS, steps_offset=1)
 
 
 def _inpainting() -> Any:
@@ -290,6 +305,7 @@ MAKERS: Mapping[Arch, Callable[[], Any]] = {
     "ddpm": _ddpm,
     "ncsnpp": _ncsnpp,
     "pix2pix": _pix2pix,
+    "sdxl_pix2pix": _sdxl_pix2pix,
     "depth": _depth,
     "inpainting": _inpainting,
     "sdxl_inpainting": _sdxl_inpainting,

@@ -119,6 +119,16 @@ def test_instruct_pix2pix_is_the_pipeline_s() -> None:
     assert_close(single, found, "single file", 1e-5)
 
 
+def test_instruct_pix2pix_of_sdxl_is_the_pipeline_s() -> None:
+    shared_tiny("sdxl_pix2pix")
+    found = ours(workflow("instruct_pix2pix"), model="sdxl_pix2pix", picture_guidance=1.3)
+    pipeline = make_pipeline("sdxl_pix2pix", seed=0)
+    expected = theirs(pipeline, image_guidance_scale=1.3, height=HEIGHT, width=WIDTH)
+    assert_close(found, expected, "InstructPix2Pix of SDXL")
+    other = theirs(pipeline, image_guidance_scale=1.0, height=HEIGHT, width=WIDTH)
+    assert (expected - other).abs().max() > 0.01
+
+
 def test_scales_of_one_are_the_positive_prediction() -> None:
     shared_tiny("pix2pix")
     dual = ours(workflow("instruct_pix2pix"), model="pix2pix", guidance=1.0, picture_guidance=1.0)

@@ -6,6 +6,7 @@ import "./styles/theme.css";
 import "./styles/page.css";
 import "./styles/canvas.css";
 import "./styles/panels.css";
+import "./styles/widgets.css";
 
 import { App } from "./App";
 import { listenForKeys } from "./commands";

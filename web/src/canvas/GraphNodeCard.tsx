@@ -4,12 +4,11 @@ import { Handle, type NodeProps, Position } from "@xyflow/react";
 import { memo, type ReactElement } from "react";
 
 import { labelOf, type InputSpec, type OutputSpec, settingType } from "../model/catalogue";
-import type { Json } from "../model/document";
-import { changeNodeView, setSetting } from "../model/edits";
+import { changeNodeView } from "../model/edits";
 import { editor } from "../model/editor";
 import type { NodeRun } from "../model/runs";
 import { useSay } from "../i18n";
-import { Setting } from "../widgets/Setting";
+import { NodeSetting } from "../widgets/NodeSetting";
 import { colorOf } from "./colors";
 import { type GraphNode, inHandle, outHandle } from "./flow";
 import { useNodeRun, useProblems } from "./hooks";
@@ -98,21 +97,20 @@ function NodeRow({ id, data, row, problems }: RowProps): ReactElement {
   }
   const { name, schema } = row;
   const problem = problemOf(name);
-  const change = (value: Json) =>
-    editor.getState().edit(`set ${name}`, (graph) => setSetting(graph, id, name, value), `set ${id}.${name}`);
   return (
     <div className={`row row-setting${problem ? " row-wrong" : ""}`} style={style} title={problem}>
       {row.wireable && <Socket side="in" name={name} type={settingType(schema)} small />}
       {row.wired ? (
         <span className="socket-label">{labelOf(name)}</span>
       ) : (
-        <Setting
-          id={`${id}.${name}`}
+        <NodeSetting
+          place=""
+          node={id}
           name={name}
           schema={schema}
-          value={data.node.settings?.[name]}
+          doc={data.node}
+          view={data.view}
           problem={problem}
-          onChange={change}
         />
       )}
     </div>

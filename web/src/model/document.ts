@@ -67,6 +67,8 @@ export interface NodeView extends Point {
   readonly collapsed?: boolean;
   /** All settings are shown, not only the first ones and those that were changed. */
   readonly expanded?: boolean;
+  /** What happens to seeds before each run, by setting; those that are not named stay. */
+  readonly seeds?: Names<"increment" | "random">;
   readonly color?: string;
 }
 

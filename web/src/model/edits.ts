@@ -265,8 +265,11 @@ export function removeFrames<G extends Graph>(graph: G, ids: ReadonlySet<string>
   return { ...graph, view };
 }
 
+/** Parts to replace; an undefined one is taken away. */
+export type Changes<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
 /** Change how a node is shown. */
-export function changeNodeView<G extends Graph>(graph: G, name: string, change: Partial<NodeView>): G {
+export function changeNodeView<G extends Graph>(graph: G, name: string, change: Changes<NodeView>): G {
   const before = graph.view?.nodes?.[name] ?? { x: 0, y: 0 };
   const after = Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined));
   return { ...graph, view: { ...graph.view, nodes: { ...graph.view?.nodes, [name]: after as unknown as NodeView } } };

@@ -17,6 +17,8 @@ export interface NodeRun {
   /** The address of a picture of what it works on, or made. */
   readonly preview?: string;
   readonly summaries?: Readonly<Record<string, string>>;
+  /** What identifies the values it gave, by output: /api/values has them, and their pictures. */
+  readonly digests?: Readonly<Record<string, string>>;
   readonly message?: string;
   readonly errorType?: string;
   readonly traceback?: string;
@@ -93,12 +95,13 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
     case "node_partial":
       return { status: "running", ...before, summaries: told.summaries };
     case "node_cached":
-      return { ...(before?.preview ? { preview: before.preview } : {}), status: "cached" };
+      return { ...(before?.preview ? { preview: before.preview } : {}), status: "cached", digests: told.digests ?? {} };
     case "node_finished":
       return {
         status: "done",
         seconds: told.seconds,
         summaries: told.summaries,
+        digests: told.digests ?? {},
         ...(before?.preview ? { preview: before.preview } : {}),
         ...(before?.logs ? { logs: before.logs } : {}),
       };

@@ -5,9 +5,7 @@ import type { ReactElement } from "react";
 import { useDocument, useEditor, useGraph, useNodeRun, useProblems, useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { specOf } from "../model/catalogue";
-import { setSetting } from "../model/edits";
-import { editor } from "../model/editor";
-import { Setting } from "../widgets/Setting";
+import { NodeSetting } from "../widgets/NodeSetting";
 
 export function Inspector(): ReactElement {
   const say = useSay();
@@ -18,7 +16,9 @@ export function Inspector(): ReactElement {
 }
 
 function NodeDetails({ name }: { readonly name: string }): ReactElement {
-  const node = useGraph().nodes[name]!;
+  const graph = useGraph();
+  const node = graph.nodes[name]!;
+  const view = graph.view?.nodes?.[name];
   const document = useDocument();
   const spec = specOf(
     useStudio((state) => state.catalogue),
@@ -44,17 +44,14 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
         .filter(([setting]) => node.inputs?.[setting] === undefined)
         .map(([setting, schema]) => (
           <div key={setting} className="details-setting">
-            <Setting
-              id={`details.${name}.${setting}`}
+            <NodeSetting
+              place="details."
+              node={name}
               name={setting}
               schema={schema}
-              value={node.settings?.[setting]}
+              doc={node}
+              view={view}
               problem={problems.find(({ place }) => place.startsWith(`${name}.${setting}`))?.message}
-              onChange={(value) =>
-                editor
-                  .getState()
-                  .edit(`set ${setting}`, (graph) => setSetting(graph, name, setting, value), `set ${name}.${setting}`)
-              }
             />
             <small>{schema.description}</small>
           </div>

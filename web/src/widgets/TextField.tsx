@@ -1,29 +1,62 @@
-import type { ReactElement } from "react";
+import { type KeyboardEvent, type ReactElement, useLayoutEffect, useRef } from "react";
 
+import { weigh } from "../model/promptweights";
 import type { FieldProps } from "./Setting";
 
-/** Edit a text, in one line or several. */
+/** Edit a text in one line. */
 export function TextField({ id, label, schema, value, invalid, onChange }: FieldProps<string>): ReactElement {
-  const common = {
-    id,
-    value,
-    "aria-invalid": invalid,
-    spellCheck: false,
-    className: "nodrag nowheel",
-    onChange: ({ target }: { target: { value: string } }) => onChange(target.value),
-  };
-  if (schema.widget?.kind === "text_area") {
-    return (
-      <label className="field field-area" title={schema.description}>
-        <span className="field-label">{label}</span>
-        <textarea {...common} rows={Number(schema.widget.lines ?? 3)} />
-      </label>
-    );
-  }
   return (
     <label className="field field-text" title={schema.description}>
       <span className="field-label">{label}</span>
-      <input {...common} type="text" />
+      <input
+        id={id}
+        type="text"
+        className="nodrag"
+        spellCheck={false}
+        aria-invalid={invalid}
+        value={value}
+        onChange={({ target }) => onChange(target.value)}
+      />
+    </label>
+  );
+}
+
+/** How much a key press weighs a word more or less. */
+const STEP = 0.1;
+
+/** Edit a long text. Ctrl and the arrows up and down weigh the selected words: `(word:1.1)`. */
+export function AreaField({ id, label, schema, value, invalid, onChange }: FieldProps<string>): ReactElement {
+  const box = useRef<HTMLTextAreaElement>(null);
+  const selection = useRef<readonly [number, number] | null>(null);
+  useLayoutEffect(() => {
+    if (!selection.current) return;
+    box.current?.setSelectionRange(...selection.current);
+    selection.current = null;
+  });
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    const direction = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
+    if (!direction || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    const { selectionStart, selectionEnd } = event.currentTarget;
+    const edited = weigh(value, selectionStart, selectionEnd, direction * STEP);
+    if (edited.text === value) return;
+    selection.current = [edited.start, edited.end];
+    onChange(edited.text);
+  };
+  return (
+    <label className="field field-area" title={schema.description}>
+      <span className="field-label">{label}</span>
+      <textarea
+        ref={box}
+        id={id}
+        className="nodrag nowheel"
+        spellCheck={false}
+        aria-invalid={invalid}
+        rows={Number(schema.widget?.lines ?? 3)}
+        value={value}
+        onChange={({ target }) => onChange(target.value)}
+        onKeyDown={onKeyDown}
+      />
     </label>
   );
 }

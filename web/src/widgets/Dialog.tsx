@@ -1,0 +1,48 @@
+import { type ReactElement, type ReactNode, useEffect, useRef } from "react";
+import { createPortal } from "react-dom";
+
+import { useSay } from "../i18n";
+
+interface DialogProps {
+  readonly title: string;
+  readonly className?: string;
+  readonly children: ReactNode;
+  onClose(): void;
+}
+
+/** A dialog over the page: the focus stays in it, Escape and a click beside it close it. */
+export function Dialog({ title, className, children, onClose }: DialogProps): ReactElement {
+  const say = useSay();
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = box.current;
+    if (dialog && !dialog.open) dialog.showModal();
+    return () => dialog?.close();
+  }, []);
+  return createPortal(
+    <dialog
+      ref={box}
+      className={`dialog ${className ?? ""}`}
+      aria-label={title}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onPointerDown={(event) => {
+        if (event.target === box.current) onClose();
+      }}
+      onKeyDown={(event) => event.stopPropagation()}
+    >
+      <div className="dialog-inside">
+        <header>
+          <h2>{title}</h2>
+          <button type="button" aria-label={say("close")} className="dialog-close" onClick={onClose}>
+            ×
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>,
+    document.body,
+  );
+}

@@ -6,6 +6,7 @@ import { type ReactElement, useEffect, useState } from "react";
 import { Canvas } from "./canvas/Canvas";
 import { useWorkspace } from "./canvas/hooks";
 import { SidePanel } from "./panels/SidePanel";
+import { AppView } from "./panels/AppView";
 import { Library } from "./panels/Library";
 import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
@@ -39,6 +40,8 @@ export function App(): ReactElement {
       <main>
         {route.view === "library" || open === null ? (
           <Library />
+        ) : route.view === "app" ? (
+          <AppView />
         ) : (
           <ReactFlowProvider key={open}>
             <Canvas />

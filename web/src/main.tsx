@@ -7,12 +7,13 @@ import "./styles/page.css";
 import "./styles/canvas.css";
 import "./styles/panels.css";
 import "./styles/widgets.css";
+import "./styles/app.css";
 
 import { App } from "./App";
 import { listenForKeys } from "./commands";
 import { language, say } from "./i18n";
 import { freeName } from "./model/names";
-import { hashOf } from "./session/route";
+import { hashOf, routeOf } from "./session/route";
 import { startStudio, studio } from "./session/studio";
 import { saveChanges, workspace } from "./session/workspace";
 
@@ -26,8 +27,9 @@ saveChanges((name) => {
 });
 workspace.subscribe(({ name }, before) => {
   // a copy of an example goes on under its own address
-  if (name !== null && before.name !== null && name !== before.name)
-    history.replaceState(null, "", hashOf("graph", name));
+  const route = routeOf(location.hash);
+  if (name === null || before.name === null || name === before.name || route.view === "library") return;
+  if (route.name === before.name) history.replaceState(null, "", hashOf(route.view, name));
 });
 
 listenForKeys();

@@ -949,7 +949,10 @@ export interface components {
         JsonValue: unknown;
         /**
          * ModelView
-         * @description A model, from the models root or one that comes along; `about` is what plugins tell of it, such as its family.
+         * @description A model, from the models root or one that comes along.
+         *
+         *     `about` is what plugins tell of it: its `parts`, which are compared with those that a `file` widget names, and its
+         *     `family`. Where it is empty, `problem` says why nothing is known.
          */
         ModelView: {
             /** Name */
@@ -962,6 +965,8 @@ export interface components {
             about: {
                 [key: string]: unknown;
             };
+            /** Problem */
+            problem: string | null;
         };
         /**
          * ModelsList

@@ -6,6 +6,7 @@ import { useDocument, useEditor, useGraph, useNodeRun, useProblems, useStudio } 
 import { useSay } from "../i18n";
 import { specOf } from "../model/catalogue";
 import { NodeSetting } from "../widgets/NodeSetting";
+import { SettingTools } from "../widgets/SettingTools";
 
 export function Inspector(): ReactElement {
   const say = useSay();
@@ -44,15 +45,18 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
         .filter(([setting]) => node.inputs?.[setting] === undefined)
         .map(([setting, schema]) => (
           <div key={setting} className="details-setting">
-            <NodeSetting
-              place="details."
-              node={name}
-              name={setting}
-              schema={schema}
-              doc={node}
-              view={view}
-              problem={problems.find(({ place }) => place.startsWith(`${name}.${setting}`))?.message}
-            />
+            <div className="details-field">
+              <NodeSetting
+                place="details."
+                node={name}
+                name={setting}
+                schema={schema}
+                doc={node}
+                view={view}
+                problem={problems.find(({ place }) => place.startsWith(`${name}.${setting}`))?.message}
+              />
+              <SettingTools node={name} name={setting} schema={schema} value={node.settings?.[setting]} />
+            </div>
             <small>{schema.description}</small>
           </div>
         ))}

@@ -5,6 +5,7 @@ import { type ReactElement, useState } from "react";
 import { useSay } from "../i18n";
 import type { MessageKey } from "../i18n/en";
 import { Inspector } from "./Inspector";
+import { Parameters } from "./Parameters";
 
 interface Tab {
   readonly id: string;
@@ -12,7 +13,10 @@ interface Tab {
   readonly Content: () => ReactElement;
 }
 
-const TABS: readonly Tab[] = [{ id: "inspector", label: "inspector", Content: Inspector }];
+const TABS: readonly Tab[] = [
+  { id: "inspector", label: "inspector", Content: Inspector },
+  { id: "parameters", label: "parameters", Content: Parameters },
+];
 const KEY = "graphgen-tab";
 
 export function SidePanel(): ReactElement {

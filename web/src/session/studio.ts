@@ -23,6 +23,7 @@ import { listen, type ServerEvent, wordsOf } from "../api/socket";
 import { type Catalogue, NO_CATALOGUE } from "../model/catalogue";
 import { type Document } from "../model/document";
 import { documentOf, editor } from "../model/editor";
+import { advanceSeeds } from "../model/seeds";
 import { advance, queued, type RunState } from "../model/runs";
 import { notify } from "./notices";
 import { meet, workspace } from "./workspace";
@@ -64,6 +65,8 @@ export async function refreshWorkflows(): Promise<void> {
 
 /** Put the open workflow in line. */
 export async function startRun(asked: Partial<Submission> = {}): Promise<void> {
+  const { catalogue } = studio.getState();
+  editor.getState().editDocument("seed", (one) => advanceSeeds(one, catalogue));
   const document = documentOf(editor.getState());
   try {
     const run = await submitRun({

@@ -1,0 +1,69 @@
+/** What the latest run gives: the picture as it forms, then the files, or what went wrong. */
+
+import type { ReactElement } from "react";
+
+import { useStudio } from "../canvas/hooks";
+import { useSay } from "../i18n";
+import type { RunState } from "../model/runs";
+
+export function AppResult(): ReactElement {
+  const say = useSay();
+  const run = useStudio((state) => state.run);
+  const result = useStudio((state) => state.result);
+  const pictures = (result?.files ?? []).filter(({ media_type }) => media_type.startsWith("image/"));
+  const others = (result?.files ?? []).filter(({ media_type }) => !media_type.startsWith("image/"));
+  const preview = run && latestPreview(run);
+  return (
+    <section className="app-result" aria-label={say("result")} aria-live="polite">
+      {!run && <p className="app-empty">{say("appEmpty")}</p>}
+      {run && !result && <RunProgress run={run} />}
+      {run && !result && preview && <img className="app-picture app-preview" src={preview} alt={say("forming")} />}
+      {result?.failures.map(({ node, message }) => (
+        <p key={node} className="details-problem">
+          {node && <strong>{node}</strong>} {message}
+        </p>
+      ))}
+      {pictures.map(({ digest, url, name }) => (
+        <figure key={digest}>
+          <img className="app-picture" src={url} alt={name} />
+          <figcaption>
+            <a href={url} download={name}>
+              {name}
+            </a>
+          </figcaption>
+        </figure>
+      ))}
+      {others.map(({ digest, url, name }) => (
+        <p key={digest}>
+          <a href={url} download={name}>
+            {name}
+          </a>
+        </p>
+      ))}
+    </section>
+  );
+}
+
+function RunProgress({ run }: { readonly run: RunState }): ReactElement {
+  const say = useSay();
+  const states = Object.entries(run.nodes);
+  const over = states.filter(([, { status }]) => status === "done" || status === "cached").length;
+  const [name, node] = states.find(([, { status }]) => status === "running") ?? [];
+  const share = node?.total ? (node.done ?? 0) / node.total : 0;
+  return (
+    <div className="app-progress">
+      <progress max={run.total || 1} value={over + share} aria-label={say("running")} />
+      <span>
+        {run.status === "queued"
+          ? say("inLine")
+          : name
+            ? `${name}${node?.total ? ` ${node.done}/${node.total}` : ""}`
+            : ""}
+      </span>
+    </div>
+  );
+}
+
+function latestPreview(run: RunState): string | null {
+  return Object.values(run.nodes).findLast(({ preview }) => preview !== undefined)?.preview ?? null;
+}

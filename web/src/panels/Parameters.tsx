@@ -9,6 +9,7 @@ import { putParameter } from "../model/edits";
 import { editor } from "../model/editor";
 import { type Field, fields, moveParameter, renameParameter, setParameter } from "../model/parameters";
 import { hashOf } from "../session/route";
+import { Icon } from "../widgets/icons";
 import { ParameterField } from "../widgets/ParameterField";
 
 export function Parameters(): ReactElement {
@@ -61,7 +62,7 @@ function ParameterCard({ field, first, last }: ParameterCardProps): ReactElement
           disabled={first}
           onClick={() => edit("order", (graph) => moveParameter(graph, name, -1))}
         >
-          ↑
+          <Icon name="up" />
         </button>
         <button
           type="button"
@@ -69,7 +70,7 @@ function ParameterCard({ field, first, last }: ParameterCardProps): ReactElement
           disabled={last}
           onClick={() => edit("order", (graph) => moveParameter(graph, name, 1))}
         >
-          ↓
+          <Icon name="down" />
         </button>
         <button type="button" aria-expanded={editing} onClick={() => setEditing(!editing)}>
           {say("edit")}

@@ -2,6 +2,7 @@ import { type ReactElement, type ReactNode, useEffect, useRef } from "react";
 import { createPortal } from "react-dom";
 
 import { useSay } from "../i18n";
+import { Icon } from "./icons";
 
 interface DialogProps {
   readonly title: string;
@@ -37,7 +38,7 @@ export function Dialog({ title, className, children, onClose }: DialogProps): Re
         <header>
           <h2>{title}</h2>
           <button type="button" aria-label={say("close")} className="dialog-close" onClick={onClose}>
-            ×
+            <Icon name="close" />
           </button>
         </header>
         {children}

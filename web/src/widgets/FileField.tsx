@@ -3,6 +3,7 @@ import { useStore } from "zustand";
 
 import { useSay } from "../i18n";
 import { files, uploadFile } from "../session/files";
+import { Icon } from "./icons";
 import { ModelPicker } from "./ModelPicker";
 import { OwnerContext } from "./owner";
 import type { FieldProps } from "./Setting";
@@ -36,7 +37,7 @@ function ModelField({ id, label, schema, value, invalid, onChange }: FieldProps<
         aria-label={say("chooseModel")}
         onClick={() => setOpen(true)}
       >
-        …
+        <Icon name="folder" />
       </button>
       {open && (
         <ModelPicker
@@ -109,7 +110,7 @@ function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<
         title={say("chooseFile")}
         onClick={() => chooser.current?.click()}
       >
-        …
+        <Icon name="folder" />
       </button>
     </div>
   );

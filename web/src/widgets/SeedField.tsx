@@ -3,6 +3,7 @@ import type { ReactElement } from "react";
 import { useSay } from "../i18n";
 import type { SeedPolicy } from "../model/seeds";
 import { randomSeed, SEED_POLICIES } from "../model/seeds";
+import { Icon, type IconName } from "./icons";
 import { NumberInput } from "./NumberField";
 import type { FieldProps } from "./Setting";
 
@@ -12,7 +13,7 @@ interface SeedFieldProps extends FieldProps<number | null> {
   onPolicy?: ((policy: SeedPolicy) => void) | undefined;
 }
 
-const SIGNS: Readonly<Record<SeedPolicy, string>> = { fixed: "🔒", increment: "+1", random: "🎲" };
+const SIGNS: Readonly<Record<SeedPolicy, IconName>> = { fixed: "lock", increment: "next", random: "shuffle" };
 
 /** Edit a seed: type it, throw the dice, and say whether it stays, counts on or is thrown anew before each run. */
 export function SeedField({
@@ -40,7 +41,7 @@ export function SeedField({
         title={say("throwDice")}
         onClick={() => onChange(randomSeed(schema))}
       >
-        🎲
+        <Icon name="dice" />
       </button>
       {policy && next && (
         <button
@@ -50,7 +51,7 @@ export function SeedField({
           title={`${say("seedBeforeRun")}: ${say(`seed_${policy}`)}`}
           onClick={() => onPolicy?.(next)}
         >
-          {SIGNS[policy]}
+          <Icon name={SIGNS[policy]} />
         </button>
       )}
     </div>

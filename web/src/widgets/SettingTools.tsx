@@ -8,6 +8,7 @@ import { parameterOf, setSetting } from "../model/edits";
 import { editor } from "../model/editor";
 import { same } from "../model/merge";
 import { demote, promote } from "../model/parameters";
+import { Icon } from "./icons";
 
 interface SettingToolsProps {
   readonly node: string;
@@ -34,7 +35,7 @@ export function SettingTools({ node, name, schema, value }: SettingToolsProps): 
           aria-label={reset}
           onClick={() => editor.getState().edit("reset", (graph) => setSetting(graph, node, name, undefined))}
         >
-          ↺
+          <Icon name="reset" />
         </button>
       )}
       <button
@@ -49,7 +50,7 @@ export function SettingTools({ node, name, schema, value }: SettingToolsProps): 
             .edit("parameter", (graph) => (parameter ? demote(graph, node, name) : promote(graph, node, name)))
         }
       >
-        {parameter ? "◆" : "◇"}
+        <Icon name="parameter" filled={parameter !== null} />
       </button>
     </>
   );

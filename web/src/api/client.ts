@@ -71,6 +71,12 @@ export const fetchSystem = async (): Promise<System> => given(await client.GET("
 
 export const fetchModels = async (): Promise<readonly Model[]> => given(await client.GET("/api/models")).models;
 
+export type InputFile = Schemas["InputView"];
+
+/** List pictures of the inputs folder, the latest first. */
+export const listInputs = async (query: { kinds?: string; find?: string; offset?: string }) =>
+  given(await client.GET("/api/inputs", { params: { query: { order: "changed", limit: "60", ...query } } }));
+
 export const listWorkflows = async (): Promise<readonly WorkflowInfo[]> =>
   given(await client.GET("/api/workflows")).workflows;
 

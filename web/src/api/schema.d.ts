@@ -584,6 +584,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/inputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the files of the inputs root, uploads among them, and those that come along; the folders too
+         * @description List the files of the inputs root, uploads among them, and those that come along; the folders too.
+         */
+        get: operations["inputs_listed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inputs/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send a file of the inputs root, as an attachment
+         * @description Send a file of the inputs root, as an attachment.
+         */
+        get: operations["inputs_whole"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inputs/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send a file of the inputs root made small, as a picture
+         * @description Send a file of the inputs root made small, as a picture.
+         */
+        get: operations["inputs_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/values/{digest}": {
         parameters: {
             query?: never;
@@ -945,6 +1005,44 @@ export interface components {
             size?: string | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * InputView
+         * @description A file of the inputs root, or one that comes along; `name` is what a setting is given.
+         *
+         *     `version` changes when the file does; it is in the addresses, so that what they give can be kept.
+         */
+        InputView: {
+            /** Name */
+            name: string;
+            /** Size */
+            size: number;
+            /** Changed */
+            changed: number;
+            /** Media Type */
+            media_type: string;
+            /** Shipped */
+            shipped: boolean;
+            /** Version */
+            version: string;
+            /** Url */
+            url: string;
+            /** Thumbnail */
+            thumbnail: string | null;
+        };
+        /**
+         * InputsPage
+         * @description Some files, and all folders; `total` counts the files asked for, `next` is the next page's offset, if any.
+         */
+        InputsPage: {
+            /** Files */
+            files: components["schemas"]["InputView"][];
+            /** Folders */
+            folders: string[];
+            /** Total */
+            total: number;
+            /** Next */
+            next: number | null;
         };
         JsonValue: unknown;
         /**
@@ -2647,6 +2745,130 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Carried"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    inputs_listed: {
+        parameters: {
+            query?: {
+                /** @description only names that end so, as '.png,.jpg' */
+                kinds?: string;
+                /** @description only names that have this in them */
+                find?: string;
+                /** @description name, or changed for the latest first */
+                order?: string;
+                /** @description 1 to 1000 (100) */
+                limit?: string;
+                /** @description the `next` of the page before */
+                offset?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InputsPage"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    inputs_whole: {
+        parameters: {
+            query?: {
+                /** @description as a setting is given it */
+                name?: string;
+                /** @description that of the listing, so that the answer may be kept */
+                version?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    inputs_thumbnail: {
+        parameters: {
+            query?: {
+                /** @description as a setting is given it */
+                name?: string;
+                /** @description that of the listing, so that the answer may be kept */
+                version?: string;
+                /** @description pixels of the longer side, 16 to 1024 */
+                size?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {

@@ -10,16 +10,13 @@ export interface Owner {
   readonly setting: string;
 }
 
-/** Return the address of a picture, or null where nothing wired in has been seen yet. */
-export function backdropFor(owner: Owner | null): string | null {
+/** Return the address of the picture wired into an input, or null where it has not been seen yet. */
+export function backdropFor(owner: Owner | null, input: string): string | null {
   const node = owner && shownGraph(editor.getState()).nodes[owner.node];
-  for (const [input, wired] of Object.entries(node?.inputs ?? {})) {
-    if (input === owner?.setting) continue;
-    for (const from of wiresOf(wired)) {
-      const [source, output] = splitReference(from);
-      const digest = studio.getState().run?.nodes[source]?.digests?.[output];
-      if (digest) return `/api/values/${digest}/picture?size=2048`;
-    }
+  for (const from of wiresOf(node?.inputs?.[input])) {
+    const [source, output] = splitReference(from);
+    const digest = studio.getState().run?.nodes[source]?.digests?.[output];
+    if (digest) return `/api/values/${digest}/picture?size=2048`;
   }
   return null;
 }

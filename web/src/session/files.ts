@@ -1,4 +1,4 @@
-/** What lies in the models and inputs folders, read when it is first asked for, and again after an upload. */
+/** What lies in the models folder, read when it is first asked for; and files on their way into the inputs. */
 
 import { createStore } from "zustand/vanilla";
 
@@ -8,11 +8,9 @@ import { notify } from "./notices";
 
 export interface Files {
   readonly models: readonly Model[] | null;
-  /** Files that were uploaded from this page, by the name that a setting is given. */
-  readonly uploads: Readonly<Record<string, Upload>>;
 }
 
-export const files = createStore<Files>()(() => ({ models: null, uploads: {} }));
+export const files = createStore<Files>()(() => ({ models: null }));
 
 let asked = false;
 
@@ -31,9 +29,7 @@ export async function loadModels(again = false): Promise<void> {
 /** Put a file into the inputs folder; null, after saying why, where the server does not take it. */
 export async function uploadFile(file: Blob, name: string): Promise<Upload | null> {
   try {
-    const taken = await upload(file, name);
-    files.setState(({ uploads }) => ({ uploads: { ...uploads, [taken.name]: taken } }));
-    return taken;
+    return await upload(file, name);
   } catch (error) {
     notify("error", "failed", { why: wordsOf(error) });
     return null;

@@ -7,8 +7,10 @@ import type { FieldProps } from "./Setting";
 export function ChoiceField({ id, label, schema, value, invalid, onChange }: FieldProps): ReactElement {
   const options = schema.enum ?? [];
   return (
-    <label className="field field-choice" title={schema.description}>
-      <span className="field-label">{label}</span>
+    <div className="field field-choice" title={schema.description}>
+      <label htmlFor={id} className="field-label">
+        {label}
+      </label>
       <select
         id={id}
         className="nodrag"
@@ -22,6 +24,6 @@ export function ChoiceField({ id, label, schema, value, invalid, onChange }: Fie
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }

@@ -1,9 +1,10 @@
-import { type DragEvent, type ReactElement, useContext, useRef, useState } from "react";
-import { useStore } from "zustand";
+import { type DragEvent, type ReactElement, useContext, useState } from "react";
 
 import { useSay } from "../i18n";
-import { files, uploadFile } from "../session/files";
+import { uploadFile } from "../session/files";
+import { inputThumbnail } from "../session/inputs";
 import { Icon } from "./icons";
+import { InputPicker } from "./InputPicker";
 import { ModelPicker } from "./ModelPicker";
 import { OwnerContext } from "./owner";
 import type { FieldProps } from "./Setting";
@@ -54,19 +55,16 @@ function ModelField({ id, label, schema, value, invalid, onChange }: FieldProps<
 
 function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<string>): ReactElement {
   const say = useSay();
-  const chooser = useRef<HTMLInputElement>(null);
+  const [open, setOpen] = useState(false);
   const [over, setOver] = useState(false);
-  const uploaded = useStore(files, ({ uploads }) => uploads[value]);
   const kinds = Array.isArray(schema.widget?.kinds) ? schema.widget.kinds.map(String) : [];
-  const take = async (file: File | undefined) => {
-    const taken = file && (await uploadFile(file, file.name));
-    if (taken) onChange(taken.name);
-  };
-  const onDrop = (event: DragEvent) => {
+  const onDrop = async (event: DragEvent) => {
     event.preventDefault();
     event.stopPropagation();
     setOver(false);
-    void take(event.dataTransfer.files[0]);
+    const [file] = event.dataTransfer.files;
+    const taken = file && (await uploadFile(file, file.name));
+    if (taken) onChange(taken.name);
   };
   return (
     <div
@@ -79,12 +77,12 @@ function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<
         setOver(true);
       }}
       onDragLeave={() => setOver(false)}
-      onDrop={onDrop}
+      onDrop={(event) => void onDrop(event)}
     >
       <label htmlFor={id} className="field-label">
         {label}
       </label>
-      {uploaded?.thumbnail && <img className="field-thumb" src={uploaded.thumbnail} alt="" />}
+      {value && <Thumbnail key={value} name={value} />}
       <input
         id={id}
         type="text"
@@ -95,23 +93,24 @@ function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<
         value={value}
         onChange={({ target }) => onChange(target.value)}
       />
-      <input
-        ref={chooser}
-        type="file"
-        hidden
-        accept={kinds.join(",")}
-        aria-label={say("chooseFile")}
-        onChange={({ target }) => void take(target.files?.[0])}
-      />
       <button
         type="button"
         className="nodrag field-button"
         aria-label={say("chooseFile")}
         title={say("chooseFile")}
-        onClick={() => chooser.current?.click()}
+        onClick={() => setOpen(true)}
       >
         <Icon name="folder" />
       </button>
+      {open && <InputPicker kinds={kinds} value={value} onChoose={onChange} onClose={() => setOpen(false)} />}
     </div>
   );
+}
+
+/** A small look at a picture; nothing where there is none of that name, as while it is being typed. */
+function Thumbnail({ name }: { readonly name: string }): ReactElement | null {
+  const [there, setThere] = useState(true);
+  return there ? (
+    <img className="field-thumb" src={inputThumbnail(name)} alt="" onError={() => setThere(false)} />
+  ) : null;
 }

@@ -18,8 +18,10 @@ export function ListField({ id, label, schema, value, invalid, onChange }: Field
   };
   const wrong = typed !== null && parse(typed) === null;
   return (
-    <label className="field field-area" title={schema.description}>
-      <span className="field-label">{label}</span>
+    <div className="field field-area" title={schema.description}>
+      <label htmlFor={id} className="field-label">
+        {label}
+      </label>
       <textarea
         id={id}
         className="nodrag nowheel"
@@ -35,6 +37,6 @@ export function ListField({ id, label, schema, value, invalid, onChange }: Field
         }}
         onBlur={() => setTyped(null)}
       />
-    </label>
+    </div>
   );
 }

@@ -3,6 +3,7 @@ import { type ReactElement, useContext, useState } from "react";
 import { useSay } from "../i18n";
 import { uploadFile } from "../session/files";
 import { backdropFor } from "../session/backdrop";
+import { inputUrl } from "../session/inputs";
 import { MaskPainter } from "./MaskPainter";
 import { OwnerContext } from "./owner";
 import type { FieldProps } from "./Setting";
@@ -37,8 +38,8 @@ export function MaskField({ id, label, schema, value, invalid, onChange }: Field
       </button>
       {open && (
         <MaskPainter
-          backdrop={backdropFor(owner)}
-          painted={value ? `/api/inputs/${value.split("/").map(encodeURIComponent).join("/")}` : null}
+          backdrop={backdropFor(owner, String(schema.widget?.over ?? "image"))}
+          painted={value ? inputUrl(value) : null}
           onDone={(mask) => void finish(mask)}
           onClose={() => setOpen(false)}
         />

@@ -6,8 +6,10 @@ import type { FieldProps } from "./Setting";
 /** Edit a text in one line. */
 export function TextField({ id, label, schema, value, invalid, onChange }: FieldProps<string>): ReactElement {
   return (
-    <label className="field field-text" title={schema.description}>
-      <span className="field-label">{label}</span>
+    <div className="field field-text" title={schema.description}>
+      <label htmlFor={id} className="field-label">
+        {label}
+      </label>
       <input
         id={id}
         type="text"
@@ -17,7 +19,7 @@ export function TextField({ id, label, schema, value, invalid, onChange }: Field
         value={value}
         onChange={({ target }) => onChange(target.value)}
       />
-    </label>
+    </div>
   );
 }
 
@@ -44,8 +46,10 @@ export function AreaField({ id, label, schema, value, invalid, onChange }: Field
     onChange(edited.text);
   };
   return (
-    <label className="field field-area" title={schema.description}>
-      <span className="field-label">{label}</span>
+    <div className="field field-area" title={schema.description}>
+      <label htmlFor={id} className="field-label">
+        {label}
+      </label>
       <textarea
         ref={box}
         id={id}
@@ -57,6 +61,6 @@ export function AreaField({ id, label, schema, value, invalid, onChange }: Field
         onChange={({ target }) => onChange(target.value)}
         onKeyDown={onKeyDown}
       />
-    </label>
+    </div>
   );
 }

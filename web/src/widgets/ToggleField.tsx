@@ -5,8 +5,10 @@ import type { FieldProps } from "./Setting";
 /** Switch something on or off. */
 export function ToggleField({ id, label, schema, value, invalid, onChange }: FieldProps<boolean>): ReactElement {
   return (
-    <label className="field field-toggle" title={schema.description}>
-      <span className="field-label">{label}</span>
+    <div className="field field-toggle" title={schema.description}>
+      <label htmlFor={id} className="field-label">
+        {label}
+      </label>
       <input
         id={id}
         type="checkbox"
@@ -15,6 +17,6 @@ export function ToggleField({ id, label, schema, value, invalid, onChange }: Fie
         checked={value}
         onChange={({ target }) => onChange(target.checked)}
       />
-    </label>
+    </div>
   );
 }

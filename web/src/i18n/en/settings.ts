@@ -54,4 +54,8 @@ export const settings = {
   promote: "Make “{label}” a parameter",
   demote: "“{label}” is the parameter {name}; make it a plain setting again",
   reset: "Back to {value}",
+  searchFiles: "Search files",
+  fromComputer: "From this computer…",
+  noFiles: "Nothing of that kind is in the inputs folder.",
+  showMore: "Show more",
 } as const;

@@ -54,4 +54,8 @@ export const settings: Readonly<Record<keyof typeof en, string>> = {
   promote: "“{label}”을(를) 매개변수로 만들기",
   demote: "“{label}”은(는) 매개변수 {name}입니다. 일반 설정으로 되돌리기",
   reset: "{value}(으)로 되돌리기",
+  searchFiles: "파일 검색",
+  fromComputer: "내 컴퓨터에서…",
+  noFiles: "입력 폴더에 알맞은 파일이 없습니다.",
+  showMore: "더 보기",
 };

@@ -712,8 +712,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the models: safetensors files and diffusers folders, by the name that a setting is given
-         * @description List the models: safetensors files and diffusers folders, by the name that a setting is given.
+         * List the models: safetensors and GGUF files and diffusers folders, by the name that a setting is given
+         * @description List the models: safetensors and GGUF files and diffusers folders, by the name that a setting is given.
          */
         get: operations["models_listed"];
         put?: never;

@@ -82,7 +82,6 @@ function heightOf(schema: SettingSchema): number {
   switch (schema.widget?.kind) {
     case "text_area":
       return FIELD + LINE * Math.max(2, Number(schema.widget.lines ?? 3));
-    case "mask":
     case "curve":
       return 120;
     default:

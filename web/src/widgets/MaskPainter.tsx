@@ -132,7 +132,10 @@ export function MaskPainter({ backdrop, painted, onDone, onClose }: MaskPainterP
         </button>
       </div>
       <p className="painter-hint">{say(backdrop ? "paintHint" : "paintNoPicture")}</p>
-      <div className="painter-stage" style={{ aspectRatio: `${width} / ${height}` }}>
+      <div
+        className="painter-stage"
+        style={{ aspectRatio: `${width} / ${height}`, width: `min(100%, ${(60 * width) / height}vh)` }}
+      >
         {picture && <img src={picture.src} alt="" draggable={false} />}
         <canvas
           ref={view}

@@ -1134,6 +1134,7 @@ export interface components {
          * @description What a run would do. `nodes` are those that the targets need, in order; `left_out` says why others cannot run.
          *
          *     `seconds` counts what runs but for the `unknown` nodes; `compared` is when the run ended that it is compared with.
+         *     Where there are `problems`, it could not run, and what is told is of all nodes that are in order.
          */
         Planned: {
             /** Nodes */
@@ -1154,6 +1155,8 @@ export interface components {
             peak_bytes: number | null;
             /** Compared */
             compared: number | null;
+            /** Problems */
+            problems: components["schemas"]["ProblemView"][];
         };
         /**
          * PlannedNode

@@ -35,12 +35,14 @@ from graphgen.registry import build_registry
 from graphgen.residency import Residency
 from graphgen_nodes import Image, Latent, LatentFormat
 from graphgen_nodes.checkpoints import CheckpointError, open_checkpoint
+from graphgen_nodes.control.patch import Control
 from graphgen_nodes.families.handles import autoencoder_handle
 from graphgen_nodes.families.known import known_autoencoder
 from graphgen_nodes.loading import ModelLoader
 from graphgen_nodes.packs import autoencoder as nodes
+from graphgen_nodes.packs import controlnet
 from graphgen_nodes.sampling.preview import Previewer
-from graphgen_nodes.sockets import Autoencoder
+from graphgen_nodes.sockets import Autoencoder, ControlNet
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 FAMILIES = {"sd1": 4, "sdxl": 4, "sd3": 16, "flux": 16}
@@ -165,6 +167,23 @@ def test_units_that_config_json_says_are_the_network_s(models: Path, tmp_path: P
     expected = nodes.decode(Context(Bench()), plain, Latent(samples / 2 + 0.25, plain.latent))
     torch.testing.assert_close(found.pixels, expected.pixels, rtol=0, atol=1e-6)
     assert handle.latent == plain.latent
+
+
+@pytest.mark.parametrize("reads", ["latents", "unshifted latents"])
+def test_controlnets_may_read_through_a_tiny_one(models: Path, reads: Literal["latents", "unshifted latents"]) -> None:
+    """What the family's own autoencoder would give: scaled, and for some without the shift that was taken off."""
+    handle, image = handle_of(models, "whole16", "sd3"), Image(noise(1, 3, 32, 32).sigmoid())
+    denoiser = replace(DENOISER, family="sd3", latent=handle.latent)
+    network = ControlNet("sd3", DENOISER.weights, reads)
+    steered = controlnet.apply(Context(Bench()), denoiser, network, image, autoencoder=handle).denoiser
+    (patch,) = steered.patches
+    assert isinstance(patch, Control)
+    scaled = nodes.encode(Context(Bench()), handle, image).samples
+    shift = 1.5305 * 0.0609 if reads == "unshifted latents" else 0.0
+    torch.testing.assert_close(patch.picture, scaled + shift, rtol=0, atol=1e-6)
+    half = handle_of(models, "decoder16.safetensors", "sd3")
+    with pytest.raises(Refusal, match="its encoder is needed here"):
+        controlnet.apply(Context(Bench()), denoiser, network, image, autoencoder=half)
 
 
 # --- recognised, and refused ------------------------------------------------------------------------------------------

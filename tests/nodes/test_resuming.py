@@ -135,11 +135,17 @@ some_tinted = st.builds(
     st.sampled_from([0.1, 0.2]),
 )
 
+some_beyond_a_step = st.builds(
+    lambda scale, momentum: guiders.projected(model(), A, B, scale=scale, momentum=momentum),
+    st.sampled_from([2.0, 3.0]),
+    st.sampled_from([-0.5, 0.3]),
+) | st.builds(lambda scale: guiders.cfg_plus_plus(model(), A, B, scale=scale), st.sampled_from([0.6, 1.0]))
+
 
 @settings(max_examples=150)
 @given(
     st.recursive(
-        some_guider | some_tinted,
+        some_guider | some_tinted | some_beyond_a_step,
         lambda inner: st.builds(
             lambda a, b, at: guiders.switch(a, b, at=at), inner, inner, st.sampled_from([0.3, 0.5])
         ),

@@ -26,8 +26,11 @@ def for_unet(unet: Any, *, union: bool = False) -> nn.Module:
     return module
 
 
-def for_sd3(transformer: Any, *, large: bool = False) -> nn.Module:
-    """Build a ControlNet of one block for SD3's transformer; `large` reads no prompt, as those for 3.5 large."""
+def for_sd3(transformer: Any, *, large: bool = False, masked: bool = False) -> nn.Module:
+    """Build a ControlNet of one block for SD3's transformer.
+
+    `large` reads no prompt, as those for 3.5 large; `masked` reads a mask, as alimama's.
+    """
     import diffusers
 
     config = transformer.config
@@ -37,7 +40,7 @@ def for_sd3(transformer: Any, *, large: bool = False) -> nn.Module:
     if large:
         none = {"joint_attention_dim": None, "use_pos_embed": False, "force_zeros_for_pooled_projection": False}
         told |= {**none, "pos_embed_max_size": None, "qk_norm": None}
-    module: nn.Module = diffusers.SD3ControlNetModel(**told, num_layers=1)
+    module: nn.Module = diffusers.SD3ControlNetModel(**told, num_layers=1, extra_conditioning_channels=int(masked))
     return module
 
 

@@ -168,7 +168,8 @@ class ControlNet:
     """A handle to a network that makes a family's denoiser follow a picture.
 
     `reads` says in which form it wants the picture; unshifted latents are without their format's shift. `modes` are the
-    kinds of pictures it must be told of, none for a network that knows one kind.
+    kinds of pictures it must be told of, none for a network that knows one kind. A `masked` one must be told beside the
+    picture where to paint.
     """
 
     family: str
@@ -176,6 +177,7 @@ class ControlNet:
     reads: Reads = "pixels"
     modes: tuple[str, ...] = ()
     precision: Precision = "auto"
+    masked: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def theirs(arch: Arch, nets: Any, pictures: Any, scheduler: dict[str, Any] | Non
         "sd3": diffusers.StableDiffusion3ControlNetPipeline,
         "flux": diffusers.FluxControlNetPipeline,
     }
+    if arch == "sd3" and nets.config.extra_conditioning_channels:
+        kinds["sd3"] = diffusers.StableDiffusion3ControlNetInpaintingPipeline
     kind = kinds.get(arch) or diffusers.StableDiffusionXLControlNetPipeline
     base = make_pipeline(arch, seed=0)
     if arch == "sd1" and scheduler is not None:

@@ -33,8 +33,10 @@ from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.control.handles import controlnet_handle
 from graphgen_nodes.control.patch import Control
 from graphgen_nodes.families.handles import denoiser_handle
+from graphgen_nodes.imaging import masks
 from graphgen_nodes.imaging.hints import canny
 from graphgen_nodes.loading import ModelLoader
+from graphgen_nodes.sockets import Image
 from nodes import control_kit as kit
 
 ARCHES: tuple[Arch, ...] = ("sd1", "sdxl", "sd3", "flux")
@@ -240,6 +242,43 @@ def test_picture_by_sd3_equals_the_pipeline_s(large: bool, made: Engine) -> None
     assert digest(drawn(made, net(single, strength=0.8), arch="sd3")) == digest(found)
 
 
+def masked(made: Engine, graph: dict[str, Any], **size: int) -> dict[str, Any]:
+    """Have the ControlNet of a workflow told to paint where a picture of blocks is bright."""
+    hint(made, "mask.png", seed=8, **size)
+    graph["nodes"]["blocks"] = N("images.load", {"path": "mask.png"})
+    graph["nodes"]["mask"] = N("masks.from_image", {"channel": "luminance"}, image="blocks.image")
+    graph["nodes"]["apply0"]["inputs"]["mask"] = "mask.mask"
+    return graph
+
+
+def mask_of(made: Engine) -> Tensor:
+    values = masks.from_image(Image(hint(made, "mask.png", seed=8)), "luminance").values[:, None]
+    assert 0.2 < float((values >= 0.5).float().mean()) < 0.8
+    return values
+
+
+def test_what_is_to_be_painted_is_shown_as_the_network_for_inpainting_knows_it(made: Engine) -> None:
+    """As -1, in pixels that else are 0..1: so do diffusers' examples for control_v11p_sd15_inpaint."""
+    module, picture = put(made, "net"), hint(made)
+    mask = mask_of(made)
+    told = torch.where(mask < 0.5, picture, -1.0)
+    found: Any = made.run(masked(made, drawing("sd1", net()))).outputs["picture"]
+    assert difference(found.pixels, kit.theirs("sd1", module, told)) < CLOSE
+    assert difference(found.pixels, drawn(made, net())) > 0.01
+
+
+def test_inpainting_by_sd3_equals_the_pipeline_s(made: Engine) -> None:
+    module, picture = put(made, "other", "sd3", seed=5, masked=True), hint(made)
+    put(made, "net")
+    mask = (mask_of(made) >= 0.5).float()
+    told: dict[str, Any] = {"control_mask": mask, "height": SIZE, "width": SIZE, "controlnet_conditioning_scale": 0.8}
+    reference = kit.theirs("sd3", module, picture, **told)
+    found: Any = made.run(masked(made, drawing("sd3", net("other", strength=0.8)))).outputs["picture"]
+    print(f"sd3, inpainting: {difference(found.pixels, reference):.1e}")
+    assert difference(found.pixels, reference) < CLOSE
+    assert difference(found.pixels, drawn(made, arch="sd3")) > 0.01
+
+
 @pytest.mark.parametrize(("modes", "pixels"), [(None, False), (7, False), (None, True)])
 def test_picture_by_flux_equals_the_pipeline_s(modes: int | None, pixels: bool, made: Engine) -> None:
     """Plain networks, unions, and those over pixels; also in a bare file, the last as XLabs names them."""
@@ -414,12 +453,19 @@ def test_an_adapter_wants_whole_units_and_no_guessing(made: Engine) -> None:
     assert "apply0.guess: is on, but a T2IAdapter knows no guess mode" in said
 
 
-def test_one_that_wants_a_mask_is_refused(made: Engine) -> None:
-    module = put(made, "other", "sd3")
-    module.save_pretrained(made.config.roots.models / "mask")
+def test_masks_are_for_those_that_read_one(made: Engine) -> None:
+    put(made, "plain", "sd3")
+    put(made, "mask", "sd3", masked=True)
+    assert "apply0.mask: is not wired, but this ControlNet is for inpainting" in refused(
+        made, drawing("sd3", net("mask"))
+    )
+    said = refused(made, masked(made, drawing("sd3", net("plain"))))
+    assert "apply0.mask: is wired, but this ControlNet reads unshifted latents without a mask" in said
+    said = refused(made, masked(made, drawing("sd3", net("mask")), width=128))
+    assert "apply0.mask: image is 64 x 64, mask is 128 x 64; they must have one size" in said
     path = made.config.roots.models / "mask" / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "extra_conditioning_channels": 1}))
-    assert "reads 17 channels where a picture has 16" in refused(made, drawing("sd3", net("mask")))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "extra_conditioning_channels": 2}))
+    assert "reads 18 channels where a picture has 16" in refused(made, drawing("sd3", net("mask")))
 
 
 def test_a_union_wants_a_mode_it_knows(made: Engine) -> None:

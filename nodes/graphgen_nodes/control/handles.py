@@ -51,7 +51,8 @@ def controlnet_handle(checkpoint: Checkpoint, precision: Precision = "auto") -> 
     except CheckpointError as error:
         raise CheckpointError(f"{part}: {error}") from error
     weights = Weights(part.digest(), str(part.path), slot.part, part.layout)
-    return ControlNet(found.name, weights, reads, architecture.known_modes(config), precision)
+    modes, masked = architecture.known_modes(config), architecture.masked(config)
+    return ControlNet(found.name, weights, reads, modes, precision, masked)
 
 
 def known_controlnet(checkpoint: Checkpoint, precision: Precision = "auto") -> Facts:
@@ -69,6 +70,7 @@ def known_controlnet(checkpoint: Checkpoint, precision: Precision = "auto") -> F
         "precision": handle.precision,
         "reads": handle.reads,
         "modes": list(handle.modes),
+        "masked": handle.masked,
         "unit": architecture_of(slot).unit,
         "embedding": architecture_of(slot).width(read_config(slot, part)),
     }

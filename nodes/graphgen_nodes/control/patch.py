@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Control(BehaviourPatch):
     """Has a denoiser follow a picture.
 
-    `picture[batch, channels, height, width]` is in 0..1, or a latent of `cell` pixels to a cell where the network reads
-    one. `mode` is the number of its kind, `mark` that of the prompts it acts for: all of them where it is empty.
+    `picture[batch, channels, height, width]` is in 0..1, -1 or 0 beneath a mask, or a latent of `cell` pixels to a cell
+    where the network reads one, whose last channel says where not to paint if it reads that. `mode` is the number of
+    its kind, `mark` that of the prompts it acts for: all of them where it is empty.
     """
 
     network: ControlNet

@@ -131,15 +131,15 @@ def crop(mask: Mask, x: int, y: int, part: Size) -> Mask:
     return Mask(mask.values[:, y : y + part.height, x : x + part.width].contiguous())
 
 
-def erase(image: Image, mask: Mask) -> Image:
-    """Make pictures grey where a mask is 0.5 or more; one mask stands for a whole batch.
+def erase(image: Image, mask: Mask, value: float = 0.5) -> Image:
+    """Make pictures grey, or of another value, where a mask is 0.5 or more; one mask stands for a whole batch.
 
     Raises:
         ValueError: sizes or batches differ.
     """
     size = Size(image.pixels.shape[3], image.pixels.shape[2])
     check_same({"image": size, "mask": size_of(mask)}, {"image": len(image.pixels), "mask": len(mask.values)})
-    return Image(torch.where(mask.values[:, None] < 0.5, image.pixels[:, :3], 0.5))
+    return Image(torch.where(mask.values[:, None] < 0.5, image.pixels[:, :3], value))
 
 
 def painted(mask: Mask, latent: Latent) -> Tensor:
@@ -150,6 +150,11 @@ def painted(mask: Mask, latent: Latent) -> Tensor:
     """
     _check_pictured(mask, latent)
     return (mask.values[:, None] >= 0.5).float()
+
+
+def kept_cells(mask: Mask, rows: int, columns: int) -> Tensor:
+    """Return `[batch, 1, rows, columns]`: 1 where a mask is below 0.5 in the first pixel of a cell, and else 0."""
+    return functional.interpolate((mask.values[:, None] < 0.5).float(), size=(rows, columns))
 
 
 def of_cells(mask: Mask, latent: Latent) -> Tensor:

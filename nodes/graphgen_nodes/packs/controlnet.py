@@ -17,6 +17,7 @@ from graphgen_nodes.control.modes import mode_of
 from graphgen_nodes.control.patch import Control
 from graphgen_nodes.control.windows import check_steered
 from graphgen_nodes.facts import (
+    check_alike,
     check_known_range,
     check_multiple,
     check_range,
@@ -29,7 +30,7 @@ from graphgen_nodes.facts import (
 from graphgen_nodes.families import family
 from graphgen_nodes.halves import check_half
 from graphgen_nodes.settings import End, Start
-from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Precision
+from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Image, Mask, Precision
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -83,6 +84,7 @@ def _applied(known: Known) -> dict[str, Facts]:
     if known.settings.get("guess") is True:
         _check_guess(_architecture(network), prompt)
     _check_unit(network, image)
+    _check_mask(known, network, image)
     if network.get("reads", "pixels") != "pixels":
         if "autoencoder" not in known.inputs:
             _refuse_pixels(str(network.get("family")))
@@ -140,6 +142,28 @@ def _check_unit(network: Facts, image: Facts) -> None:
             check_multiple(name, pixels, unit, "image")
 
 
+def _check_mask(known: Known, network: Facts, image: Facts) -> None:
+    if "mask" in known.inputs:
+        check_alike({"image": image, "mask": known.inputs["mask"]}, "mask")
+    masked = network.get("masked")
+    if isinstance(masked, bool):
+        _check_masked(masked, str(network.get("reads")), "mask" in known.inputs)
+
+
+def _check_masked(masked: bool, reads: str, given: bool) -> None:
+    """Refuse to leave out a mask that a ControlNet reads, or to tell one to a ControlNet that can be shown none."""
+    if masked and not given:
+        raise Refusal(
+            "is not wired, but this ControlNet is for inpainting", at="mask", cure="wire where to paint to it"
+        )
+    if given and not masked and reads != "pixels":
+        raise Refusal(
+            f"is wired, but this ControlNet reads {reads} without a mask",
+            at="mask",
+            cure="leave it out, or load a ControlNet for inpainting",
+        )
+
+
 def _check_guess(architecture: ControlArchitecture | None, prompt: object) -> None:
     if architecture is not None and not architecture.guesses:
         cure = "turn it off, and wire the prompt that it shall act for"
@@ -192,6 +216,9 @@ def apply(
     autoencoder: Annotated[
         Autoencoder | None, Field(description="The model's, for a ControlNet that reads pictures through it.")
     ] = None,
+    mask: Annotated[
+        Mask | None, Field(description="Where to paint, for a ControlNet for inpainting; the rest is followed.")
+    ] = None,
     *,
     strength: Annotated[
         float, Field(ge=-10, le=10, description="How strongly to steer; 0: not at all."), Slider(step=0.05)
@@ -217,9 +244,10 @@ def apply(
         number = mode_of(mode, controlnet.modes)
     if guess:
         _check_guess(architecture_of(slot_of(controlnet)), conditioning)
+    _check_masked(controlnet.masked, controlnet.reads, mask is not None)
     if strength == 0:
         return Steered(denoiser, _given(conditioning))
-    picture = _read(context, controlnet, image, autoencoder)
+    picture = _shown(context, controlnet, image, mask, autoencoder)
     cell = denoiser.latent.downscale if controlnet.reads == "pixels" else 1
     patch = Control(controlnet, picture, cell, strength, start, end, number, guess)
     if conditioning is not None:
@@ -236,6 +264,33 @@ def _mark(context: Context, patch: Control, place: int) -> str:
     it ends share their first steps.
     """
     return f"controlnet {place} {context.digest(replace(patch, start=0.0, end=1.0))}"
+
+
+def _erased(controlnet: ControlNet) -> float:
+    """Return what stands for pixels to be painted: -1 as SD 1's network learned it, black for unions and latents."""
+    return 0.0 if controlnet.modes or controlnet.reads != "pixels" else -1.0
+
+
+def _shown(
+    context: Context, controlnet: ControlNet, image: Image, mask: Mask | None, autoencoder: Autoencoder | None
+) -> Tensor:
+    """Return a picture as the ControlNet wants it, without what is to be painted."""
+    if mask is None:
+        return _read(context, controlnet, image, autoencoder)
+    from graphgen_nodes.imaging import masks
+
+    picture = _read(context, controlnet, masks.erase(image, mask, _erased(controlnet)), autoencoder)
+    return _with_mask(picture, mask) if controlnet.masked else picture
+
+
+def _with_mask(latents: Tensor, mask: Mask) -> Tensor:
+    """Put behind the channels of a picture's latent one that is 1 where nothing is to be painted."""
+    import torch
+
+    from graphgen_nodes.imaging import masks
+
+    kept = masks.kept_cells(mask, *latents.shape[-2:])
+    return torch.cat([latents, kept.expand(len(latents), -1, -1, -1)], dim=1)
 
 
 def _read(context: Context, controlnet: ControlNet, image: Image, autoencoder: Autoencoder | None) -> Tensor:

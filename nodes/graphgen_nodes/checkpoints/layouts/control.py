@@ -53,6 +53,10 @@ class ControlArchitecture(Architecture):
         """Return how many kinds of pictures a network tells apart; 0 for one that knows a single kind."""
         return 0
 
+    def masked(self, config: Config) -> bool:  # noqa: ARG002
+        """Tell whether a network reads a mask beside the picture, as one channel more."""
+        return False
+
     @abstractmethod
     def reads(self, config: Config) -> Reads:
         """Return whether a network reads pixels, or a picture that went through the autoencoder.
@@ -83,8 +87,8 @@ def check_channels(found: int, wanted: int) -> None:
     """
     if found != wanted:
         raise CheckpointError(
-            f"reads {found} channels where a picture has {wanted}; a network that wants a mask or a second picture "
-            "(inpainting) cannot be run yet: take another one"
+            f"reads {found} channels where a picture has {wanted}; a network that wants a second picture, or a mask in "
+            "a way of its own, cannot be run yet: take another one"
         )
 
 

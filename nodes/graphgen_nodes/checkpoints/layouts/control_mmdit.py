@@ -69,10 +69,15 @@ class ControlMMDiT(ControlArchitecture):
         return module
 
     def reads(self, config: Config) -> Reads:
-        """Return that it reads latents, which those that are told no pooled prompt want unshifted."""
-        channels = whole(config, "in_channels", 16)
-        check_channels(channels + whole(config, "extra_conditioning_channels"), channels)
-        return "unshifted latents" if config.get("force_zeros_for_pooled_projection", True) else "latents"
+        """Return that it reads latents, which those that are told neither a pooled prompt nor a mask want unshifted."""
+        channels, masked = whole(config, "in_channels", 16), self.masked(config)
+        check_channels(channels + whole(config, "extra_conditioning_channels") - masked, channels)
+        pooled = not config.get("force_zeros_for_pooled_projection", True)
+        return "latents" if pooled or masked else "unshifted latents"
+
+    def masked(self, config: Config) -> bool:
+        """Return whether it has a channel for a mask, as that of alimama (2024) for inpainting."""
+        return whole(config, "extra_conditioning_channels") == 1
 
     def width(self, config: Config) -> int:
         """Return the prompt's width; 0 for one that reads none."""

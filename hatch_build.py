@@ -1,7 +1,7 @@
-"""What a wheel holds beside the packages: the example workflows, and the browser editor, built from web/.
+"""What a wheel holds beside the packages: the example workflows, their pictures, and the browser editor.
 
-An editable install finds the examples in the repository, and `make web` builds its editor. For a wheel the editor is
-built here where it is older than its source: with the npm that is there, or with one that pip brings for the build.
+An editable install finds the examples in the repository, and `make web` builds its editor from web/. For a wheel the
+editor is built here where it is older than its source, with the npm that is there or one that pip brings for the build.
 GRAPHGEN_SKIP_WEB=1 leaves the editor as it is; a server without one says so.
 """
 
@@ -31,11 +31,14 @@ class Extras(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         root = Path(self.root)
-        build_data["force_include"][str(root / "workflows")] = "graphgen/workflows"
+        shipped = build_data["force_include"]
+        shipped[str(root / "workflows")] = "graphgen/workflows"
+        for folder in ("examples", "graphs"):
+            shipped[str(root / "docs" / "pictures" / folder)] = f"graphgen/workflows/pictures/{folder}"
         if self._is_stale():
             self._build()
         if (root / EDITOR).is_dir():
-            build_data["force_include"][str(root / EDITOR)] = EDITOR.as_posix()
+            shipped[str(root / EDITOR)] = EDITOR.as_posix()
 
     def _is_stale(self) -> bool:
         """Tell whether the editor is older than what it is built from."""

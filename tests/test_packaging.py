@@ -36,6 +36,7 @@ def test_wheel_holds_both_packages_and_what_they_ship(wheel: zipfile.ZipFile) ->
     weights = [name for name in names if name.startswith(f"{models}/emoji/") and name.endswith(".safetensors")]
     assert len(weights) == 3
     assert any(name.startswith("graphgen_nodes/assets/tokenizers/clip/") for name in names)
+    assert "graphgen/workflows/pictures/examples/text_to_image.png" in names
     assert {"graphgen/server/assets/index.html", "graphgen/workflows/text_to_image.json"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "training", "docs"))]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from time import time
 from typing import Any
+from urllib.parse import quote
 
 import graphgen
 from graphgen.errors import WorkflowError
@@ -41,10 +42,11 @@ def is_name(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Library:
-    """The folder of the user's own workflows, and that of the examples."""
+    """The folders of the user's own workflows, of the examples, and of what the examples look like."""
 
     own: Path
     examples: Path
+    pictures: Path
 
     def find(self, name: str) -> Path:
         """Return the file of a workflow.
@@ -78,6 +80,11 @@ class Library:
                     found.update((view["name"], view) for view in self._described(path))
         return list(found.values())
 
+    def picture(self, name: str) -> Path | None:
+        """Return a picture of what an example gives, or of its graph; None where there is none."""
+        found = (self.pictures / "examples" / f"{name}.png", self.pictures / "graphs" / f"{name}.svg")
+        return next((path for path in found if is_name(name) and path.is_file()), None)
+
     def _described(self, path: Path) -> Iterator[WorkflowView]:
         try:
             data, changed = path.read_bytes(), path.stat().st_mtime
@@ -91,6 +98,7 @@ class Library:
             "own": path.parent == self.own,
             "changed": changed,
             "etag": digest(data),
+            "thumbnail": f"/api/workflows/{quote(path.stem)}/thumbnail" if self.picture(path.stem) else None,
             "outputs": list(document.get("outputs") or ()),
             "parameters": list(document.get("parameters") or ()),
         }
@@ -146,16 +154,16 @@ class Library:
             raise Trouble(412, "changed", "the workflow was changed meanwhile; read it again, then save")
 
 
-def examples() -> Path:
-    """Return the folder of the workflows that come along."""
+def library_of(service: Service) -> Library:
+    """Return the library of a server. What comes along lies in the package, or in the repository it is run from."""
     package = Path(graphgen.__file__).parent
     shipped = package / "workflows"
-    return shipped if shipped.is_dir() else package.parent / "workflows"
-
-
-def library_of(service: Service) -> Library:
-    """Return the library of a server."""
-    return Library(service.engine.config.roots.data / "workflows", examples())
+    examples, pictures = (
+        (shipped, shipped / "pictures")
+        if shipped.is_dir()
+        else (package.parent / "workflows", package.parent / "docs" / "pictures")
+    )
+    return Library(service.engine.config.roots.data / "workflows", examples, pictures)
 
 
 def versions(connection: sqlite3.Connection, name: str) -> list[VersionView]:

@@ -116,9 +116,10 @@ def insert(connection: sqlite3.Connection, new: Mapping[str, Any], most: int) ->
         detail = f"{waiting:,} runs are waiting already; try again when some are done"
         raise Trouble(429, "queue-full", detail, headers={"Retry-After": "10"})
     connection.execute(
-        "INSERT INTO runs (id, key, request, status, priority, place, client, name, created, asked, workflow) "
+        "INSERT INTO runs"
+        " (id, key, request, status, priority, place, client, name, created, asked, workflow, identity) "
         "VALUES (:id, :key, :request, 'queued', :priority, "
-        "(SELECT coalesce(max(number), 0) + 1 FROM runs), :client, :name, :created, :asked, :workflow)",
+        "(SELECT coalesce(max(number), 0) + 1 FROM runs), :client, :name, :created, :asked, :workflow, :identity)",
         new,
     )
     run = find(connection, new["id"])
@@ -149,12 +150,24 @@ def workflow_of(connection: sqlite3.Connection, run: str) -> str:
     return str(found)
 
 
-def page(connection: sqlite3.Connection, before: int | None, limit: int, status: str | None) -> list[Run]:
-    """Return runs, the latest first, that came before a number."""
-    where = "number < ? AND (? IS NULL OR status = ?)"
-    question = f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY number DESC LIMIT ?"  # noqa: S608
-    rows = connection.execute(question, (before or 2**62, status, status, limit)).fetchall()
+def page(
+    connection: sqlite3.Connection, before: int | None, limit: int, status: str | None, identity: str | None = None
+) -> list[Run]:
+    """Return runs, the latest first, that came before a number; of one status or workflow only, if said."""
+    wanted = {"status": status, "identity": identity}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(["number < :before", *(f"{name} = :{name}" for name in given)])
+    question = f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY number DESC LIMIT :limit"  # noqa: S608 - names only
+    rows = connection.execute(question, {**given, "before": before or 2**62, "limit": limit}).fetchall()
     return [Run(**dict(row)) for row in rows]
+
+
+def latest_of_each(connection: sqlite3.Connection) -> dict[str, Run]:
+    """Return for each workflow that goes by a name the latest of its runs that are done."""
+    latest = "SELECT max(number) FROM runs WHERE status = 'done' AND identity != '' GROUP BY identity"
+    question = f"SELECT identity AS goes_by, {_COLUMNS} FROM runs WHERE number IN ({latest})"  # noqa: S608
+    rows = [dict(row) for row in connection.execute(question)]
+    return {row.pop("goes_by"): Run(**row) for row in rows}
 
 
 def waiting(connection: sqlite3.Connection) -> list[Waiting]:

@@ -20,7 +20,8 @@ Identity = Annotated[
     str,
     Field(
         max_length=200,
-        description="What the workflow goes by: /api/plan compares it with the last run of the same identity. "
+        description="What the workflow goes by: /api/plan compares it with the last run of the same identity, runs are "
+        "listed by it, and a saved workflow's thumbnail is from its last one. "
         "A saved workflow goes by its name if nothing is said.",
     ),
 ]
@@ -277,7 +278,10 @@ class Health(TypedDict):
 
 
 class WorkflowView(TypedDict):
-    """A saved workflow: its name, and what it says of itself. `etag` identifies this version."""
+    """A saved workflow: its name, and what it says of itself. `etag` identifies this version.
+
+    `thumbnail` shows what its latest run gave, or what an example usually gives.
+    """
 
     name: str
     title: str
@@ -285,6 +289,7 @@ class WorkflowView(TypedDict):
     own: bool
     changed: float
     etag: str
+    thumbnail: str | None
     outputs: list[str]
     parameters: list[str]
 

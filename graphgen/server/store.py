@@ -23,7 +23,8 @@ Act: TypeAlias = Callable[[sqlite3.Connection], T]
 
 _MOST = 1000
 """Writes in one transaction."""
-_SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -67,9 +68,14 @@ CREATE TABLE versions (
     document TEXT NOT NULL,
     PRIMARY KEY (name, version)
 );
-PRAGMA user_version = 1;
-"""
-_VERSION = 1
+""",
+    """
+ALTER TABLE runs ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+CREATE INDEX runs_by_identity ON runs (identity, status, number);
+""",
+)
+"""What makes each version of the file out of the one before."""
+_VERSION = len(SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -190,8 +196,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version > _VERSION:
         message = f"was written by a newer graphgen (version {version}, this one reads {_VERSION})"
         raise ConfigError([Problem("newer_format", str(path), message, cure="update graphgen")])
-    if version == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+    for number, step in enumerate(SCHEMA[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
 
 def _hold(path: Path) -> sqlite3.Connection:

@@ -70,6 +70,7 @@ def _row(asked: Submission, document: dict[str, object], saved: str | None) -> d
     """Return the row of a run that is asked for."""
     call = asked.model_dump(mode="json", exclude={"workflow", "priority", "client"})
     name = document.get("name")
+    saved = asked.workflow if isinstance(asked.workflow, str) else saved
     return {
         "id": token_hex(8),
         "request": json_digest(asked.model_dump(mode="json")),
@@ -77,6 +78,7 @@ def _row(asked: Submission, document: dict[str, object], saved: str | None) -> d
         "client": asked.client,
         "name": name if isinstance(name, str) else "",
         "created": time(),
-        "asked": json.dumps({**call, "saved": asked.workflow if isinstance(asked.workflow, str) else saved}),
+        "identity": asked.identity or saved or "",
+        "asked": json.dumps({**call, "saved": saved}),
         "workflow": json.dumps(document, separators=(",", ":")),
     }

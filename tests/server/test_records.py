@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from time import time
@@ -13,13 +14,13 @@ import pytest
 from graphgen.errors import ConfigError
 from graphgen.server import records
 from graphgen.server.problems import Trouble
-from graphgen.server.store import Store
+from graphgen.server.store import SCHEMA, Store
 
 
 def new(name: str, **more: Any) -> dict[str, Any]:
     return {
         "id": name, "key": None, "request": "", "priority": 0, "client": "", "name": name, "created": time(),
-        "asked": "{}", "workflow": "{}", **more,
+        "asked": "{}", "workflow": "{}", "identity": "", **more,
     }  # fmt: skip
 
 
@@ -107,3 +108,16 @@ def test_27_a_full_disk_is_told_and_nothing_is_half_written(tmp_path: Path) -> N
     events = store.read(partial(records.events_after, after=0, run=None, limit=10)).result()
     assert [entry.run for entry in events] == ["before", "after"]
     store.close()
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "server.sqlite")) as old:
+        old.executescript(f"{SCHEMA[0]} PRAGMA user_version = 1;")
+        old.execute(
+            "INSERT INTO runs (id, request, status, priority, place, client, name, created, asked, workflow)"
+            " VALUES ('a', '', 'queued', 0, 1, '', '', 0, '{}', '{}')"
+        )
+        old.commit()
+    with closing(Store(tmp_path)) as opened:
+        found = opened.read(partial(records.page, before=None, limit=9, status=None, identity="")).result()
+        assert [run.id for run in found] == ["a"]

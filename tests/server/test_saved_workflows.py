@@ -177,3 +177,21 @@ def test_a_change_that_was_refused_is_not_told_and_a_client_has_a_name_for_print
             return told
 
     assert client.run(watch())["name"] == "last"
+
+
+def test_a_workflow_looks_like_its_latest_run_and_an_example_like_what_it_gives(client: Client) -> None:
+    put(client, "mine", SUM)
+    by_name = {view["name"]: view for view in client.get("/api/workflows").json["workflows"]}
+    assert by_name["mine"]["thumbnail"] is None
+    shown = client.get(by_name["text_to_image"]["thumbnail"])
+    assert (shown.status, shown.headers["Content-Type"]) == (200, "image/png")
+    assert client.get(by_name["flux_dev"]["thumbnail"]).headers["Content-Type"].startswith("image/svg+xml")
+    assert client.get("/api/workflows/mine/thumbnail").status == 404
+
+
+def test_runs_are_listed_by_what_their_workflow_goes_by(client: Client) -> None:
+    put(client, "mine", SUM)
+    saved = client.submit("mine")["id"]
+    told = client.submit(SUM, identity="another")["id"]
+    assert [run["id"] for run in client.get("/api/runs?identity=mine").json["runs"]] == [saved]
+    assert [run["id"] for run in client.get("/api/runs?identity=another").json["runs"]] == [told]

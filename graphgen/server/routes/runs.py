@@ -55,7 +55,10 @@ async def listed(request: web.Request) -> web.StreamResponse:
     limit = number_in(request, "limit", 50, least=1, most=500)
     before = number_in(request, "before", 0, least=0, most=2**53)
     status = request.query.get("status")
-    runs = await service.read(partial(records.page, before=before or None, limit=limit, status=status))
+    identity = request.query.get("identity")
+    runs = await service.read(
+        partial(records.page, before=before or None, limit=limit, status=status, identity=identity)
+    )
     following = runs[-1].number if len(runs) == limit else None
     return web.json_response({"runs": [_shown(service, run) for run in runs], "next": following})
 
@@ -123,7 +126,12 @@ ROUTES = [
         "/api/runs",
         listed,
         {200: RunsPage},
-        query={"limit": "1 to 500", "before": "the `next` of the page before", "status": "only runs of this status"},
+        query={
+            "limit": "1 to 500",
+            "before": "the `next` of the page before",
+            "status": "only runs of this status",
+            "identity": "only runs of the workflow that goes by this",
+        },
     ),
     Route("GET", "/api/queue", queue, {200: QueueView}),
     Route("GET", "/api/runs/{run}", show, {200: RunView}),

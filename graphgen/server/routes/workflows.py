@@ -8,12 +8,13 @@ from time import time
 
 from aiohttp import web
 
-from graphgen.server import library
+from graphgen.server import library, records
 from graphgen.server.asking import read_document
 from graphgen.server.library import library_of
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.shapes import Saved, VersionsList, WorkflowsList
+from graphgen.server.views import run_view
 from graphgen.strictjson import read_json
 
 _LONGEST_NAME = 100
@@ -22,7 +23,24 @@ _LONGEST_NAME = 100
 async def listed(request: web.Request) -> web.StreamResponse:
     """List the saved workflows: the user's own, and the examples."""
     service = request.app[SERVICE]
-    return web.json_response({"workflows": await service.aside(library_of(service).listed)})
+    found = await service.aside(library_of(service).listed)
+    latest = await service.read(records.latest_of_each)
+    for view in found:
+        if run := latest.get(view["name"]):
+            files = run_view(run, service.engine.registry.formats)["files"]
+            view["thumbnail"] = next((one["thumbnail"] for one in files if one["thumbnail"]), view["thumbnail"])
+    return web.json_response({"workflows": found})
+
+
+async def thumbnail(request: web.Request) -> web.StreamResponse:
+    """Show what an example gives, or its graph where that takes a model that does not come along."""
+    service = request.app[SERVICE]
+    path = library_of(service).picture(request.match_info["name"])
+    if path is None:
+        raise missing("thumbnail")
+    media_type = "image/png" if path.suffix == ".png" else "image/svg+xml"
+    data = await service.aside(path.read_bytes)
+    return web.Response(body=data, content_type=media_type, headers={"Cache-Control": "max-age=3600"})
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -133,6 +151,7 @@ ROUTES = [
     ),
     Route("PUT", "/api/workflows/{name}", save, {200: Saved}, body=dict[str, object], headers=_MATCH),
     Route("DELETE", "/api/workflows/{name}", delete, {204: None}, headers=_MATCH),
+    Route("GET", "/api/workflows/{name}/thumbnail", thumbnail, {200: "image/png"}),
     Route("GET", "/api/workflows/{name}/versions", versions, {200: VersionsList}),
     Route("GET", "/api/workflows/{name}/versions/{version}", version, {200: dict[str, object]}),
     Route("POST", "/api/workflows/{name}/versions/{version}/restore", restore, {200: Saved}, headers=_MATCH),

@@ -71,6 +71,7 @@ export async function startRun(asked: Partial<Submission> = {}): Promise<void> {
   try {
     const run = await submitRun({
       workflow: document as unknown as Record<string, unknown>,
+      identity: workspace.getState().name ?? "",
       client: `editor-${TAB}`,
       ...asked,
     });

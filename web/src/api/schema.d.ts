@@ -384,6 +384,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workflows/{name}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what an example gives, or its graph where that takes a model that does not come along
+         * @description Show what an example gives, or its graph where that takes a model that does not come along.
+         */
+        get: operations["workflows_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflows/{name}/versions": {
         parameters: {
             query?: never;
@@ -1210,7 +1230,7 @@ export interface components {
             force?: string[] | "all";
             /**
              * Identity
-             * @description What the workflow goes by: /api/plan compares it with the last run of the same identity. A saved workflow goes by its name if nothing is said.
+             * @description What the workflow goes by: /api/plan compares it with the last run of the same identity, runs are listed by it, and a saved workflow's thumbnail is from its last one. A saved workflow goes by its name if nothing is said.
              * @default
              */
             identity?: string;
@@ -1390,7 +1410,7 @@ export interface components {
             sweep?: components["schemas"]["SweepAsked"] | null;
             /**
              * Identity
-             * @description What the workflow goes by: /api/plan compares it with the last run of the same identity. A saved workflow goes by its name if nothing is said.
+             * @description What the workflow goes by: /api/plan compares it with the last run of the same identity, runs are listed by it, and a saved workflow's thumbnail is from its last one. A saved workflow goes by its name if nothing is said.
              * @default
              */
             identity?: string;
@@ -1566,6 +1586,8 @@ export interface components {
         /**
          * WorkflowView
          * @description A saved workflow: its name, and what it says of itself. `etag` identifies this version.
+         *
+         *     `thumbnail` shows what its latest run gave, or what an example usually gives.
          */
         WorkflowView: {
             /** Name */
@@ -1580,6 +1602,8 @@ export interface components {
             changed: number;
             /** Etag */
             etag: string;
+            /** Thumbnail */
+            thumbnail: string | null;
             /** Outputs */
             outputs: string[];
             /** Parameters */
@@ -1923,6 +1947,8 @@ export interface operations {
                 before?: string;
                 /** @description only runs of this status */
                 status?: string;
+                /** @description only runs of the workflow that goes by this */
+                identity?: string;
             };
             header?: never;
             path?: never;
@@ -2378,6 +2404,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    workflows_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": unknown;
+                };
             };
             /** @description What went wrong */
             default: {

@@ -325,13 +325,29 @@ def infer(node: Any, many: tuple[Facts, ...] = (), **given: Any) -> Facts:
 
 def test_what_is_composed_is_known() -> None:
     long, five = {**WORDS, "tokens": 154}, {**WORDS, "batch": 5}
-    assert infer(composing.combine, (WORDS, WORDS)) == WORDS
-    assert infer(composing.combine, (WORDS, long, five)) == {k: v for k, v in five.items() if k != "tokens"}
+    at_once = {"several": True}
+    assert infer(composing.combine, (WORDS, WORDS)) == {**WORDS, **at_once}
+    assert infer(composing.combine, (WORDS, long, five)) == {k: v for k, v in five.items() if k != "tokens"} | at_once
     assert infer(composing.combine, (WORDS, {})) == {"family": "sd1", "embedding": 64, "pooled": 0}
-    assert infer(composing.combine, ({**WORDS, "alone": True}, WORDS)) == {**WORDS, "alone": True}
+    assert infer(composing.combine, ({**WORDS, "alone": True}, WORDS)) == {**WORDS, "alone": True, **at_once}
     assert infer(composing.mask, conditioning=WORDS, mask={"batch": 3})["batch"] == 3
     assert infer(composing.join, first=WORDS, second=long)["tokens"] == 231
     assert infer(composing.between, conditioning=WORDS, otherwise=WORDS, start=0.2, end=0.3) == WORDS
+
+
+def test_that_several_act_at_once_is_said_where_it_is_sure() -> None:
+    """Not of prompts that never act together, nor where a share of the schedule, or a prompt, is not known."""
+    early, late, overlapping = (
+        infer(composing.between, conditioning=WORDS, start=start, end=end)
+        for start, end in ((0.0, 0.5), (0.5, 1.0), (0.4, 1.0))
+    )
+    somewhere = infer(composing.between, conditioning=WORDS, start=0.5)
+    turned = infer(composing.switch, first=WORDS, then=WORDS)
+    assert somewhere["sometime"] is turned["sometime"] is True
+    for apart in ((early, late), (WORDS, somewhere), (WORDS, turned), (WORDS, {}), (early, somewhere)):
+        assert "several" not in infer(composing.combine, apart)
+    for together in ((early, WORDS), (early, late, WORDS), (early, overlapping)):
+        assert infer(composing.combine, together)["several"] is True
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from nodes.test_patches import quiet
 from tiny import Arch, shared_tiny
 from torch import Tensor
 
-from graphgen import Facts, Known, Place
+from graphgen import Place
 from graphgen.config import Config
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
@@ -27,7 +27,6 @@ from graphgen.residency import Residency
 from graphgen_nodes.checkpoints import open_checkpoint
 from graphgen_nodes.families.handles import denoiser_handle
 from graphgen_nodes.loading import ModelLoader
-from graphgen_nodes.packs import composing
 from graphgen_nodes.prompt_to_prompt.blending import words_mask
 from graphgen_nodes.prompt_to_prompt.local import LocalSampler, LocalState
 from graphgen_nodes.prompt_to_prompt.patch import PromptEdit
@@ -356,24 +355,21 @@ def test_words_to_keep_to_must_be_in_a_prompt(made: Engine) -> None:
     assert "'pear' is no word of the prompt 'a blue car on a yellow background'" in str(failure)
 
 
-def test_prompts_of_which_it_is_not_known_when_they_act_are_let_through() -> None:
-    """Two that never act together may be combined, and where a share of the schedule is wired, nobody knows."""
+GUIDERS = ("none", "classifier_free", "cfg_plus_plus", "projected", "zero_star", "perpendicular", "dual")
 
-    def facts(infer: Any, many: Sequence[Facts] = (), **settings: float) -> Facts:
-        wired: dict[str, Facts] = {"conditioning": {"family": "sd1"}}
-        found: Facts = infer(Known(wired, {"conditionings": many}, settings, lambda _, name: Path(name)))[
-            "conditioning"
-        ]
-        return found
 
-    plain: Facts = {"family": "sd1"}
-    early, late = (facts(composing._within, start=start, end=start + 0.5) for start in (0.0, 0.5))
-    somewhere = facts(composing._within, start=0.5)
-    assert somewhere["sometime"] is True
-    apart: list[tuple[Facts, ...]] = [(early, late), (plain, somewhere), (plain, {}), (early, somewhere)]
-    for together in apart:
-        assert "several" not in facts(composing._combined, together)
-    overlapping = facts(composing._within, start=0.4, end=1)
-    at_once: list[tuple[Facts, ...]] = [(early, plain), (plain, plain), (early, late, plain), (early, overlapping)]
-    for together in at_once:
-        assert facts(composing._combined, together)["several"] is True
+@pytest.mark.parametrize("name", [*GUIDERS, "perturbed_attention", "threshold"])
+def test_every_guider_hands_on_what_is_watched(name: str, made: Engine) -> None:
+    """With a mask of nothing the edit is the picture, whatever guides it."""
+    base = name if name in GUIDERS else "classifier_free"
+    wires: dict[str, Any] = {"denoiser": "edit.denoiser", "positive": "edit.conditioning"}
+    wires |= {} if base == "none" else {"negative": "negative.conditioning"}
+    wires |= {"middle": "negative.conditioning"} if base == "dual" else {}
+    wires |= {"empty": "negative.conditioning"} if base == "perpendicular" else {}
+    workflow = changed(guider=N(f"guiders.{base}", **wires))
+    del workflow["parameters"]["guidance"]
+    if base != name:
+        workflow["nodes"]["around"] = N(f"guiders.{name}", guider="guider.guider")
+        workflow["nodes"]["sample"]["inputs"]["guider"] = "around.guider"
+    found = latents(made, workflow, threshold=1)
+    assert torch.equal(found[0], found[1])

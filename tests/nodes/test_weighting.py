@@ -73,7 +73,7 @@ def test_signs_weigh_words(text: str, expected: list[list[tuple[str, float]]]) -
         ("((a) b", "(a b", "read as typed: ("),
         (":( [x", ":( [x", "read as typed: ( ["),
         ("(a]", "(a]", "read as typed: ] ("),
-        ("[cat:dog:0.5]", "cat:dog:0.5", "conditioning.switch changes a prompt on the way"),
+        ("[cat:dog:0.5]", "cat:dog:0.5", "text.encode_changing changes a prompt on the way"),
     ],
 )
 def test_what_was_perhaps_not_meant_is_noted(text: str, said: str, note: str) -> None:

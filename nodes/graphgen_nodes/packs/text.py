@@ -11,7 +11,7 @@ from pydantic import Field
 
 from graphgen import Context, Facts, File, Known, Refusal, Slider, TextArea, hookimpl, node
 from graphgen_nodes.checkpoints.identity import identity, remember_place
-from graphgen_nodes.compositions import mapped
+from graphgen_nodes.compositions import Part, composed, during, mapped
 from graphgen_nodes.facts import count_of, file_of, kept, number_of, refusing
 from graphgen_nodes.families import families, family
 from graphgen_nodes.families.family import READS_NONE, Slot
@@ -19,6 +19,7 @@ from graphgen_nodes.families.handles import read_config, reopen
 from graphgen_nodes.families.known import embedding_width
 from graphgen_nodes.sockets import Conditioning, GuidedConditioning, TextEncoder
 from graphgen_nodes.text.chunks import MOST_CHUNKS
+from graphgen_nodes.text.edits import stretches
 from graphgen_nodes.text.embeddings import Learned, LearnedWord, learned_by, usual_word
 from graphgen_nodes.text.options import ReadingOptions, Weighting
 from graphgen_nodes.text.windows import foreseen, windows_of
@@ -46,9 +47,7 @@ def _refuse(family: str) -> NoReturn:
 
 def _encoded(known: Known) -> dict[str, Facts]:
     encoder = known.inputs.get("encoder", {})
-    if encoder.get("components") == []:
-        _refuse(str(encoder.get("family")))
-    facts = {"batch": 1, "beside": "nothing", **kept(encoder, "family", "embedding", "pooled")}
+    facts = _encoder_facts(encoder)
     texts = [text for name in PROMPTS if isinstance(text := known.settings.get(name), str)]
     numbers = [number for name in NUMBERS if (number := count_of(known.settings, name)) is not None]
     weighting = known.settings.get("weighting")
@@ -58,6 +57,13 @@ def _encoded(known: Known) -> dict[str, Facts]:
     with refusing("text"):
         options = ReadingOptions(cast(Weighting, weighting), chunks, skip, length)
         return {"conditioning": {**facts, **foreseen(texts, encoder, options)}}
+
+
+def _encoder_facts(encoder: Facts) -> Facts:
+    """Return what is known of every prompt that an encoder reads."""
+    if encoder.get("components") == []:
+        _refuse(str(encoder.get("family")))
+    return {"batch": 1, "beside": "nothing", **kept(encoder, "family", "embedding", "pooled")}
 
 
 def _told(known: Known) -> dict[str, Facts]:
@@ -127,6 +133,52 @@ def encode(
             return encoders.encode(text, warn, others=(text_2, text_3), options=options)
 
     return in_less_memory(context, ("", lambda: read(None)), (BLOCKS, lambda: read(0)))
+
+
+def _edited(known: Known) -> dict[str, Facts]:
+    text, steps = known.settings.get("text"), count_of(known.settings, "steps")
+    if isinstance(text, str) and steps is not None:
+        stretches(text, steps)
+    return {"conditioning": _encoder_facts(known.inputs.get("encoder", {}))}
+
+
+@node(category="text", title="Encode changing prompt", device="gpu", infer=_edited)
+def encode_changing(
+    context: Context,
+    encoder: Annotated[TextEncoder, Field(description="The model's text encoder.")],
+    *,
+    text: Annotated[str, TextArea(), Field(description="A prompt as in A1111: [cat:dog:0.4], [red|blue].")] = "",
+    steps: Annotated[
+        int, Field(ge=0, le=10000, description="The steps of the schedule, where the prompt counts them; 0: not told.")
+    ] = 0,
+    weighting: Annotated[
+        Weighting, Field(description="What (word:1.3) does, as in text.encode; off: as typed.")
+    ] = "interpolate",
+    chunks: Annotated[
+        int, Field(ge=0, le=MOST_CHUNKS, description="How many times 75 tokens CLIP reads; 0: as many as there are.")
+    ] = 0,
+    skip: Annotated[
+        int, Field(ge=0, le=30, description="Listen to CLIP so many layers earlier than usual for the model.")
+    ] = 0,
+) -> Conditioning:
+    """Read a prompt that changes on the way, as A1111's web interface writes it.
+
+    `[from:to:0.4]` says `from` in the first 0.4 of the steps and `to` after them, `[to:0.4]` and `[from::0.4]` one of
+    the two alone, and `[one|other]` takes turns from step to step. Each of the prompts that come of it is read by
+    text.encode. See docs/text.md.
+
+    Raises:
+        Refusal: it takes turns or counts steps, and `steps` is 0.
+    """
+    parts: list[Part] = []
+    read: dict[str, Conditioning] = {}
+    for stretch in stretches(text, steps):
+        if stretch.text not in read:
+            read[stretch.text] = encode(
+                context, encoder, text=stretch.text, weighting=weighting, chunks=chunks, skip=skip
+            )
+        parts += during(read[stretch.text], stretch.start, stretch.end)
+    return composed(encoder.family, parts)
 
 
 @node(category="conditioning", title="Distilled guidance", cheap=True, infer=_told)
@@ -247,7 +299,7 @@ def load_embedding(
 @hookimpl
 def register_nodes() -> list[Callable[..., object]]:
     """Contribute the encoder, what is told beside a prompt, and words that were learned."""
-    return [encode, guidance, load_embedding]
+    return [encode, encode_changing, guidance, load_embedding]
 
 
 @hookimpl

@@ -94,7 +94,7 @@ def _groups(text: str) -> tuple[list[_Group], list[str]]:
             found.append(_group(text, start, sign.start()))
             if sign[0] == "]" and _number(text, start, sign.start()):
                 said = f"{text[start : sign.end()]!r} is weighed 1/1.1, its number is not looked at"
-                notes.append(f"{said}; conditioning.switch changes a prompt on the way")
+                notes.append(f"{said}; text.encode_changing changes a prompt on the way")
     alone += [sign[0] for sign in opened]
     if alone:
         notes.append(f"without a partner, and so read as typed: {' '.join(alone[:8])}")

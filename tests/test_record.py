@@ -26,7 +26,7 @@ def saving(text: str = "hello") -> dict[str, JSON]:
 
 
 def record_in(path: str) -> RunRecord:
-    return read_run_record(probe.register_formats()[0].read(Path(path).read_bytes())[RECORD_KEY])
+    return read_run_record(probe.read_texts(Path(path).read_bytes())[RECORD_KEY])
 
 
 def record_of(values: str, version: int = 1, **environment: str) -> RunRecord:

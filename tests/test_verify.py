@@ -28,7 +28,7 @@ from graphgen.record import read_run_record
 from graphgen.registry import Registry, build_registry
 from graphgen.types import TypeTable
 from graphgen.verify import Verdict, psnr, read_record_of, verify
-from graphgen_nodes.imaging.png import PNG
+from graphgen_nodes.imaging import png
 
 NOTE = probe.register_formats()[0]
 
@@ -255,7 +255,7 @@ def test_a_file_that_was_changed_and_kept_its_record_is_found_out(note: Path, tm
     with machine(tmp_path) as engine:
         note.write_bytes(b"n" + data[1:])
         changed, near = verified(engine, note), verified(engine, note, tolerance=0.004)
-        note.write_bytes(NOTE.embed(b"once", NOTE.read(data)))
+        note.write_bytes(probe.embed_texts(b"once", probe.read_texts(data)))
         reworded = verified(engine, note)
     assert (changed.same, changed.showing, changed.differing) == (False, False, ())
     assert changed.distance is not None
@@ -265,9 +265,9 @@ def test_a_file_that_was_changed_and_kept_its_record_is_found_out(note: Path, tm
 
 
 def test_a_file_of_another_size_has_no_distance(note: Path, tmp_path: Path) -> None:
-    texts = NOTE.read(note.read_bytes())
+    texts = probe.read_texts(note.read_bytes())
     shorter = replace(registry(), formats={".note": replace(NOTE, show=lambda data: Grid(Bytes(data.split(b"\n")[0])))})
-    note.write_bytes(NOTE.embed(b"once", texts))
+    note.write_bytes(probe.embed_texts(b"once", texts))
     with machine(tmp_path, installed=shorter) as engine:
         verdict = verified(engine, note, tolerance=1.0)
     assert (verdict.same, verdict.showing, verdict.distance) == (False, False, None)
@@ -325,20 +325,20 @@ def test_a_missing_model_or_plugin_is_told_as_for_any_workflow(note: Path, tmp_p
 def test_a_file_without_a_record_that_can_be_used_says_so(
     note: Path, tmp_path: Path, record: str | None, words: str
 ) -> None:
-    texts = {**NOTE.read(note.read_bytes())}
+    texts = {**probe.read_texts(note.read_bytes())}
     del texts[RECORD_KEY]
-    note.write_bytes(NOTE.embed(b"once", texts if record is None else {**texts, RECORD_KEY: record}))
+    note.write_bytes(probe.embed_texts(b"once", texts if record is None else {**texts, RECORD_KEY: record}))
     with machine(tmp_path) as engine, pytest.raises(WorkflowError, match=words):
         verified(engine, note)
 
 
 def test_the_digest_of_a_model_file_is_remembered_until_it_changes(note: Path, tmp_path: Path) -> None:
-    record = read_run_record(NOTE.read(note.read_bytes())[RECORD_KEY])
+    record = read_run_record(probe.read_texts(note.read_bytes())[RECORD_KEY])
     assert len(record.nodes["said"].files["words.txt"]) == 64
     note.unlink()
     with machine(tmp_path, use_cache=True) as engine:
         again = Path(engine.run(RECITAL).files[0])
-    assert read_run_record(NOTE.read(again.read_bytes())[RECORD_KEY]) == record
+    assert read_run_record(probe.read_texts(again.read_bytes())[RECORD_KEY]) == record
 
 
 def test_only_values_made_alike_have_a_distance() -> None:
@@ -425,7 +425,7 @@ class TestTerminal:
         ):
             with Image.open(io.BytesIO(data)) as opened:
                 Image.new("RGB", size or opened.size, colour).save(picture)
-            picture.write_bytes(PNG.embed(picture.read_bytes(), PNG.read(data)))
+            picture.write_bytes(png.embed(picture.read_bytes(), png.read(data)))
             answer = terminal.call("verify", str(picture))
             assert (answer.code, answer.err) == (1, "")
             first, second = answer.out.splitlines()[-2:]
@@ -436,6 +436,6 @@ class TestTerminal:
 def altered(path: Path, changed: str) -> bytes:
     """Return a picture whose record tells of another value of its first node."""
     data = path.read_bytes()
-    document = json.loads(PNG.read(data)[RECORD_KEY])
+    document = json.loads(png.read(data)[RECORD_KEY])
     document["nodes"]["flat"]["values"]["image"] = changed
-    return PNG.embed(data, {RECORD_KEY: json.dumps(document)})
+    return png.embed(data, {RECORD_KEY: json.dumps(document)})

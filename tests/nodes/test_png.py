@@ -187,8 +187,8 @@ def test_no_damage_crashes_the_reader(at: int, value: int, end: int) -> None:
 
 
 def test_the_format_is_what_the_engine_asks_for() -> None:
-    assert (PNG.suffix, PNG.media_type) == (".png", "image/png")
-    assert PNG.read(PNG.embed(PLAIN, {"graphgen": "{}"})) == {"graphgen": "{}"}
+    assert (PNG.suffix, PNG.media_type, PNG.embed, PNG.read) == (".png", "image/png", embed, read)
+    assert read(embed(PLAIN, {"graphgen": "{}"})) == {"graphgen": "{}"}
 
 
 def test_neither_torch_nor_pillow_is_imported() -> None:

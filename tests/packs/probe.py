@@ -319,14 +319,14 @@ def save(text: str, *, name: str = "note", suffix: str = ".txt") -> Files:
     return Files((OutputFile(name, suffix, text.encode()),))
 
 
-def _embed(data: bytes, texts: object) -> bytes:
+def embed_texts(data: bytes, texts: object) -> bytes:
     if data == b"unembeddable":
         raise ValueError("this is no such file")
     assert isinstance(texts, dict)
     return data + b"".join(f"\n#{key}={value}".encode() for key, value in sorted(texts.items()))
 
 
-def _texts(data: bytes) -> dict[str, str]:
+def read_texts(data: bytes) -> dict[str, str]:
     lines = [line[1:].partition("=") for line in data.decode().split("\n") if line.startswith("#")]
     return {key: value for key, _, value in lines}
 
@@ -338,7 +338,7 @@ def _touch(path: str) -> None:
 
 @hookimpl
 def register_formats() -> list[FileFormat]:
-    return [FileFormat(".note", "text/x-note", _embed, _texts)]
+    return [FileFormat(".note", "text/x-note", embed_texts, read_texts)]
 
 
 @hookimpl

@@ -13,6 +13,7 @@ import { App } from "./App";
 import { listenForKeys } from "./commands";
 import { language, say } from "./i18n";
 import { freeName } from "./model/names";
+import { applyTheme } from "./session/preferences";
 import { hashOf, routeOf } from "./session/route";
 import { startStudio, studio } from "./session/studio";
 import { saveChanges, workspace } from "./session/workspace";
@@ -20,6 +21,7 @@ import { saveChanges, workspace } from "./session/workspace";
 const root = createRoot(document.getElementById("root")!);
 const code = language.getState().code;
 document.documentElement.lang = code;
+applyTheme();
 
 saveChanges((name) => {
   const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));

@@ -46,7 +46,7 @@ export interface NodeLayout {
   readonly height: number;
 }
 
-/** Lay a node out. Of many settings the first are shown, and those that were changed or wired. */
+/** Lay a node out. Of many settings the main ones are shown, and those that were changed or wired. */
 export function layOut(node: DocNode, spec: NodeSpec | undefined, view: NodeView | undefined): NodeLayout {
   if (view?.collapsed) return { rows: [], height: HEADER };
   const rows: Row[] = [];
@@ -58,24 +58,32 @@ export function layOut(node: DocNode, spec: NodeSpec | undefined, view: NodeView
     y += SOCKET;
   }
   const settings = Object.entries(spec?.settings.properties ?? {});
-  const shown = settings.filter(
-    ([name], index) => view?.expanded || settings.length <= SHOWN + 1 || index < SHOWN || isTouched(node, name),
-  );
+  const main = new Set(mainSettings(settings));
+  const shown = settings.filter(([name]) => view?.expanded || main.has(name) || isTouched(node, name));
   for (const [name, schema] of shown) {
     const wired = node.inputs?.[name] !== undefined;
     const height = wired ? SOCKET : heightOf(schema);
     rows.push({ kind: "setting", y, height, name, schema, wired, wireable: spec?.wireable.includes(name) ?? false });
     y += height;
   }
-  if (settings.length > shown.length || (view?.expanded && settings.length > SHOWN + 1)) {
+  if (settings.length > shown.length || (view?.expanded && settings.length > main.size)) {
     rows.push({ kind: "more", y, height: SOCKET, count: settings.length - shown.length });
     y += SOCKET;
   }
   return { rows, height: y + 8 };
 }
 
+/** List the settings that are shown without asking: the first ones, but of the tall texts only one. */
+function mainSettings(settings: readonly (readonly [string, SettingSchema])[]): readonly string[] {
+  const isText = (schema: SettingSchema) => schema.widget?.kind === "text_area";
+  const first = settings.find(([, schema]) => isText(schema))?.[0];
+  const names = settings.filter(([name, schema]) => !isText(schema) || name === first).map(([name]) => name);
+  return names.length <= SHOWN + 1 ? names : names.slice(0, SHOWN);
+}
+
 function isTouched(node: DocNode, name: string): boolean {
-  return node.settings?.[name] !== undefined || node.inputs?.[name] !== undefined;
+  const value = node.settings?.[name];
+  return (value !== undefined && value !== "") || node.inputs?.[name] !== undefined;
 }
 
 function heightOf(schema: SettingSchema): number {

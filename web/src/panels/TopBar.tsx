@@ -1,52 +1,150 @@
-import type { ReactElement } from "react";
-
-import { useEditor, useStudio, useWorkspace } from "../canvas/hooks";
-import { useSay } from "../i18n";
-import type { Route } from "../session/route";
-import { commandNamed, perform } from "../commands";
-
 /** The bar above everything: where one is, whether it is saved, and what can be done at once. */
+
+import { type ReactElement, useState } from "react";
+
+import { useDocument, useEditor, useStudio, useWorkspace } from "../canvas/hooks";
+import { commandNamed, perform } from "../commands";
+import { useSay } from "../i18n";
+import { editor } from "../model/editor";
+import { hashOf, type Route } from "../session/route";
+import { Icon, type IconName } from "../widgets/icons";
+import { MainMenu } from "./MainMenu";
+
 export function TopBar({ route }: { readonly route: Route }): ReactElement {
   const say = useSay();
-  const { name, saving, trouble } = useWorkspace((state) => state);
   const connected = useStudio((state) => state.connected);
-  const status = useStudio((state) => state.run?.status);
-  const canUndo = useEditor((state) => state.history.past.length > 0);
-  const canRedo = useEditor((state) => state.history.future.length > 0);
-  const busy = status === "queued" || status === "running";
+  const name = useWorkspace((state) => state.name);
+  const shown = route.view !== "library" && name !== null;
   return (
     <header className="top-bar">
-      <a href="#/" className="brand">
+      <MainMenu groups={shown ? ["file", "edit"] : []} />
+      <a href="#/" className="brand" title={say("allWorkflows")}>
         graphgen
       </a>
-      {route.view !== "library" && (
+      {shown && (
         <>
-          <strong className="top-name">{name}</strong>
-          <span className={`top-saving saving-${saving}`} role="status">
-            {saving === "failed" ? say("saveFailed", { why: trouble }) : say(saving)}
-          </span>
-          <span className="top-gap" />
-          <button type="button" disabled={!canUndo} onClick={() => perform(commandNamed("undo"))}>
-            {say("undo")}
-          </button>
-          <button type="button" disabled={!canRedo} onClick={() => perform(commandNamed("redo"))}>
-            {say("redo")}
-          </button>
-          {busy && (
-            <button type="button" onClick={() => perform(commandNamed("stop"))}>
-              {say("stop")}
-            </button>
-          )}
-          <button type="button" className="primary" onClick={() => perform(commandNamed("run"))}>
-            {say("run")}
-          </button>
+          <TitleField />
+          <SavingSign />
         </>
       )}
       {!connected && (
         <span className="top-lost" role="alert">
-          {say("disconnected")}
+          <Icon name="trouble" />
+          <span>{say("disconnected")}</span>
         </span>
       )}
+      <span className="top-gap" />
+      {shown && (
+        <>
+          <ViewSwitch view={route.view} name={name} />
+          <Actions />
+        </>
+      )}
     </header>
+  );
+}
+
+/** The workflow's title, edited where it stands. */
+function TitleField(): ReactElement {
+  const say = useSay();
+  const title = useDocument().name ?? "";
+  const file = useWorkspace((state) => state.name) ?? "";
+  const [typed, setTyped] = useState<string | null>(null);
+  const finish = () => {
+    const next = typed?.trim();
+    if (next !== undefined && next !== title) {
+      editor.getState().editDocument("title", (one) => ({ ...one, name: next }));
+    }
+    setTyped(null);
+  };
+  const shown = typed ?? title;
+  return (
+    <input
+      className="top-title"
+      aria-label={say("workflowTitle")}
+      title={file}
+      placeholder={file}
+      size={Math.min(Math.max((shown || file).length, 6), 40)}
+      value={shown}
+      onChange={({ target }) => setTyped(target.value)}
+      onBlur={finish}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key !== "Escape") return;
+        setTyped(null);
+        event.stopPropagation();
+      }}
+    />
+  );
+}
+
+const SIGNS = {
+  saved: "saved",
+  changed: "changed",
+  saving: "saving",
+  offline: "trouble",
+  failed: "trouble",
+} as const satisfies Record<string, IconName>;
+
+function SavingSign(): ReactElement {
+  const say = useSay();
+  const { saving, trouble } = useWorkspace((state) => state);
+  const words = saving === "failed" ? say("saveFailed", { why: trouble }) : say(saving);
+  return (
+    <span className={`top-saving saving-${saving}`} role="status" title={words}>
+      <Icon name={SIGNS[saving]} />
+      <span>{words}</span>
+    </span>
+  );
+}
+
+function ViewSwitch({ view, name }: { readonly view: "graph" | "app"; readonly name: string }): ReactElement {
+  const say = useSay();
+  const link = (one: "graph" | "app") => (
+    <a href={hashOf(one, name)} {...(one === view ? { "aria-current": "page" as const } : {})}>
+      <Icon name={one} />
+      <span>{say(one === "graph" ? "asGraph" : "asApp")}</span>
+    </a>
+  );
+  return (
+    <nav className="top-views" aria-label={say("viewAs")}>
+      {link("graph")}
+      {link("app")}
+    </nav>
+  );
+}
+
+function Actions(): ReactElement {
+  const status = useStudio((state) => state.run?.status);
+  const canUndo = useEditor((state) => state.history.past.length > 0);
+  const canRedo = useEditor((state) => state.history.future.length > 0);
+  const say = useSay();
+  const sign = (id: "undo" | "redo", can: boolean) => (
+    <button
+      type="button"
+      className="plain top-undo"
+      aria-label={say(id)}
+      title={say(id)}
+      disabled={!can}
+      onClick={() => perform(commandNamed(id))}
+    >
+      <Icon name={id} />
+    </button>
+  );
+  return (
+    <>
+      {sign("undo", canUndo)}
+      {sign("redo", canRedo)}
+      {(status === "queued" || status === "running") && (
+        <button type="button" onClick={() => perform(commandNamed("stop"))}>
+          <Icon name="stop" filled />
+          <span>{say("stop")}</span>
+        </button>
+      )}
+      <button type="button" className="primary" onClick={() => perform(commandNamed("run"))}>
+        <Icon name="play" filled />
+        <span>{say("run")}</span>
+      </button>
+    </>
   );
 }

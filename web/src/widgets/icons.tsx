@@ -14,6 +14,23 @@ const PATHS = {
   up: "M4 10l4-4 4 4",
   down: "M4 6l4 4 4-4",
   close: "M4 4l8 8M12 4l-8 8",
+  menu: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
+  undo: "M5 9.5 2.5 7 5 4.5M3 7h6.5a3.5 3.5 0 0 1 0 7H7",
+  redo: "M11 9.5 13.5 7 11 4.5M13 7H6.5a3.5 3.5 0 0 0 0 7H9",
+  play: "M5 3.5v9l7.5-4.5z",
+  stop: "M4.5 4.5h7v7h-7z",
+  saved: "M3 8.5l3.2 3.2L13 5",
+  changed: "M8 8h.01",
+  saving: "M8 3v2.5M8 10.5V13M3 8h2.5M10.5 8H13",
+  trouble: "M8 2.5 14 13H2zM8 7v2.5M8 11.2h.01",
+  graph: "M2.5 3h4v3.5h-4zM9.5 9.5h4V13h-4zM6.5 5h2a2 2 0 0 1 2 2v2.5",
+  app: "M3 3h10v10H3zM5.5 6h5M5.5 8.5h5M5.5 11h2.5",
+  search: "M7 3a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM10 10l3.5 3.5",
+  add: "M8 3v10M3 8h10",
+  import: "M8 2.5v7.5M5 7.5 8 10.5l3-3M3 13.5h10",
+  node: "M3 4h10v8H3zM3 7h10",
+  outline: "M3 4h.01M6 4h7.5M5 8h.01M8 8h5.5M5 12h.01M8 12h5.5",
+  panel: "M2.5 3h11v10h-11zM10 3v10",
 } as const;
 
 export type IconName = keyof typeof PATHS;

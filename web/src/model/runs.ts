@@ -28,6 +28,13 @@ export interface NodeRun {
 
 export type RunStatus = "queued" | "running" | "done" | "failed" | "cancelled";
 
+/** One combination of a sweep: its values, and what its nodes are called in the run. */
+export interface Variation {
+  readonly variation: number;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly nodes: Readonly<Record<string, string>>;
+}
+
 export interface RunState {
   readonly id: string;
   readonly status: RunStatus;
@@ -36,6 +43,10 @@ export interface RunState {
   readonly seconds: number;
   readonly started: number | null;
   readonly ended: number | null;
+  /** The nodes that the plan says will run, by their names in the run; empty where no plan was made. */
+  readonly expected: readonly string[];
+  /** Of a sweep its combinations, else none. */
+  readonly variations: readonly Variation[];
 }
 
 /** An event as the server sends it. */
@@ -49,7 +60,17 @@ export interface RunEvent {
 
 /** Return a run of which nothing is known but that it is in line. */
 export function queued(id: string): RunState {
-  return { id, status: "queued", nodes: {}, total: 0, seconds: 0, started: null, ended: null };
+  return {
+    id,
+    status: "queued",
+    nodes: {},
+    total: 0,
+    seconds: 0,
+    started: null,
+    ended: null,
+    expected: [],
+    variations: [],
+  };
 }
 
 /** Return how a run stands after an event; the same where the event says nothing of it. */
@@ -58,7 +79,9 @@ export function advance(run: RunState, event: RunEvent): RunState {
   switch (event.event) {
     case "run_queued":
     case "run_interrupted":
-      return queued(run.id);
+      return { ...queued(run.id), expected: run.expected };
+    case "sweep_started":
+      return { ...run, variations: event.variations as readonly Variation[] };
     case "run_started": {
       const { nodes, seconds } = event as unknown as { nodes: number; seconds: number };
       return { ...run, status: "running", total: nodes, seconds, started: time, nodes: {} };
@@ -118,6 +141,11 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
     default:
       return before;
   }
+}
+
+/** Tell whether a run waits or is at work. */
+export function isOpen(run: RunState | null): boolean {
+  return run?.status === "queued" || run?.status === "running";
 }
 
 /** What was still at work when a run ended is not any more. */

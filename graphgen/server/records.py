@@ -150,14 +150,23 @@ def workflow_of(connection: sqlite3.Connection, run: str) -> str:
     return str(found)
 
 
-def page(
-    connection: sqlite3.Connection, before: int | None, limit: int, status: str | None, identity: str | None = None
-) -> list[Run]:
-    """Return runs, the latest first, that came before a number; of one status or workflow only, if said."""
-    wanted = {"status": status, "identity": identity}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(["number < :before", *(f"{name} = :{name}" for name in given)])
-    question = f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY number DESC LIMIT :limit"  # noqa: S608 - names only
+class Wanted(NamedTuple):
+    """Which runs are listed: of one status, of one workflow, those whose name, values or workflow hold a text."""
+
+    status: str | None = None
+    identity: str | None = None
+    find: str | None = None
+
+
+def page(connection: sqlite3.Connection, before: int | None, limit: int, wanted: Wanted) -> list[Run]:
+    """Return runs, the latest first, that came before a number."""
+    where = ["number < :before"]
+    where += [f"{name} = :{name}" for name in ("status", "identity") if getattr(wanted, name) is not None]
+    if wanted.find is not None:
+        where.append("(instr(lower(name), lower(:find)) OR instr(lower(asked || workflow), lower(:written)))")
+    # JSON is stored in ASCII, and so it is searched
+    given = {**wanted._asdict(), "written": json.dumps(wanted.find or "")[1:-1]}
+    question = f"SELECT {_COLUMNS} FROM runs WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT :limit"  # noqa: S608 - names only
     rows = connection.execute(question, {**given, "before": before or 2**62, "limit": limit}).fetchall()
     return [Run(**dict(row)) for row in rows]
 

@@ -230,6 +230,7 @@ class RunView(TypedDict):
     status: Status
     name: str
     saved: str | None
+    identity: str
     priority: int
     client: str
     attempts: int

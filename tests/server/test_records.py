@@ -51,7 +51,7 @@ def test_old_runs_that_are_over_are_forgotten_with_their_events(tmp_path: Path) 
     for number in (0, 2, 5):
         store.write(partial(records.cancel, run=f"run{number}")).result()
     store.write(partial(records.prune, keep=3)).result()
-    found = store.read(partial(records.page, before=None, limit=10, status=None)).result()
+    found = store.read(partial(records.page, before=None, limit=10, wanted=records.Wanted())).result()
     assert [run.id for run in found] == ["run5", "run4", "run3", "run1"]
     assert store.read(partial(records.events_after, after=0, run="run0", limit=10)).result() == []
     last = store.read(records.last_event).result()
@@ -119,5 +119,5 @@ def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> N
         )
         old.commit()
     with closing(Store(tmp_path)) as opened:
-        found = opened.read(partial(records.page, before=None, limit=9, status=None, identity="")).result()
+        found = opened.read(partial(records.page, before=None, limit=9, wanted=records.Wanted(identity=""))).result()
         assert [run.id for run in found] == ["a"]

@@ -48,6 +48,21 @@ def test_a_run_is_carried_out_and_tells_what_it_gave(client: Client) -> None:
     assert names.count("node_finished") == 2
 
 
+def test_runs_are_found_by_what_they_go_by_and_what_they_say(client: Client) -> None:
+    one = client.submit(SUM, parameters={"extra": 41}, identity="sums")
+    shout = workflow({"word": N("toy.speak", {"message": "풀밭의 Fox"})}, "word.str", name="Shouting")
+    other = client.submit(shout, identity="shouts")
+    assert (one["identity"], other["identity"]) == ("sums", "shouts")
+
+    def found(query: str) -> list[str]:
+        return [run["id"] for run in client.get(f"/api/runs?{query}").json["runs"]]
+
+    assert found("identity=sums") == [one["id"]]
+    assert found("identity=nobody") == []
+    assert found("find=shoutING") == found("find=%ED%92%80%EB%B0%AD") == [other["id"]]
+    assert found("find=fox&identity=sums") == []
+
+
 def test_an_unchanged_run_computes_nothing(client: Client) -> None:
     document = workflow({"one": N("maths.add", {"extra": 71}, a="zero.int"), "zero": N("maths.number")}, "one.int")
     first = client.wait(client.submit(document)["id"])

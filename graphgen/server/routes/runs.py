@@ -54,11 +54,8 @@ async def listed(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
     limit = number_in(request, "limit", 50, least=1, most=500)
     before = number_in(request, "before", 0, least=0, most=2**53)
-    status = request.query.get("status")
-    identity = request.query.get("identity")
-    runs = await service.read(
-        partial(records.page, before=before or None, limit=limit, status=status, identity=identity)
-    )
+    wanted = records.Wanted(*(request.query.get(name) for name in records.Wanted._fields))
+    runs = await service.read(partial(records.page, before=before or None, limit=limit, wanted=wanted))
     following = runs[-1].number if len(runs) == limit else None
     return web.json_response({"runs": [_shown(service, run) for run in runs], "next": following})
 
@@ -131,6 +128,7 @@ ROUTES = [
             "before": "the `next` of the page before",
             "status": "only runs of this status",
             "identity": "only runs of the workflow that goes by this",
+            "find": "only runs with this text in their name, values or workflow",
         },
     ),
     Route("GET", "/api/queue", queue, {200: QueueView}),

@@ -1312,6 +1312,8 @@ export interface components {
             name: string;
             /** Saved */
             saved: string | null;
+            /** Identity */
+            identity: string;
             /** Priority */
             priority: number;
             /** Client */
@@ -1949,6 +1951,8 @@ export interface operations {
                 status?: string;
                 /** @description only runs of the workflow that goes by this */
                 identity?: string;
+                /** @description only runs with this text in their name, values or workflow */
+                find?: string;
             };
             header?: never;
             path?: never;

@@ -8,6 +8,7 @@ import "./styles/canvas.css";
 import "./styles/panels.css";
 import "./styles/widgets.css";
 import "./styles/app.css";
+import "./styles/run.css";
 
 import { App } from "./App";
 import { listenForKeys } from "./commands";
@@ -15,6 +16,7 @@ import { language, say } from "./i18n";
 import { freeName } from "./model/names";
 import { applyTheme } from "./session/preferences";
 import { hashOf, routeOf } from "./session/route";
+import "./session/checking";
 import { startStudio, studio } from "./session/studio";
 import { saveChanges, workspace } from "./session/workspace";
 

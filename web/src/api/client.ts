@@ -9,6 +9,7 @@ import createClient from "openapi-fetch";
 import type { Catalogue } from "../model/catalogue";
 import type { Document } from "../model/document";
 import type { components, paths } from "./schema";
+import type { ServerEvent } from "./socket";
 
 type Schemas = components["schemas"];
 export type Problem = Schemas["ProblemView"];
@@ -22,6 +23,9 @@ export type Upload = Schemas["UploadView"];
 export type Model = Schemas["ModelView"];
 export type System = Schemas["System"];
 export type Version = Schemas["VersionView"];
+export type Plan = Schemas["Planned"];
+export type Value = Schemas["ValueView"];
+export type Queue = Schemas["QueueView"];
 
 /** Which of a person's tabs this is; the server tells it with what the tab saved. */
 export const TAB = crypto.randomUUID().slice(0, 8);
@@ -116,14 +120,50 @@ export const checkWorkflow = async (workflow: Document, signal: AbortSignal): Pr
     }),
   );
 
+/** Say what a run would do. */
+export const planWorkflow = async (
+  { workflow, ...asked }: { workflow: Document; identity: string; targets?: string[] | null; force?: string[] | "all" },
+  signal?: AbortSignal,
+): Promise<Plan> =>
+  given(
+    await client.POST("/api/plan", {
+      body: { workflow: workflow as unknown as Record<string, unknown>, ...asked },
+      ...(signal ? { signal } : {}),
+    }),
+  );
+
 export const submitRun = async (submission: Submission): Promise<Run> =>
   given(await client.POST("/api/runs", { body: submission }));
 
-export const listRuns = async (query: { limit?: string; before?: string; status?: string }) =>
-  given(await client.GET("/api/runs", { params: { query } }));
+export interface RunsWanted {
+  readonly limit?: string;
+  readonly before?: string;
+  readonly status?: string;
+  readonly identity?: string;
+  readonly find?: string;
+}
+
+export const listRuns = async (query: RunsWanted) => given(await client.GET("/api/runs", { params: { query } }));
 
 export const readRun = async (run: string): Promise<Run> =>
   given(await client.GET("/api/runs/{run}", { params: { path: { run } } }));
+
+const MOST_EVENTS = 10_000;
+
+/** Read all that a run has told so far. */
+export async function readRunEvents(run: string): Promise<readonly ServerEvent[]> {
+  const found: ServerEvent[] = [];
+  for (;;) {
+    const query = { after: String(found.at(-1)?.id ?? 0), limit: String(MOST_EVENTS) };
+    const answer = await client.GET("/api/runs/{run}/events", { params: { path: { run }, query } });
+    const events = given(answer).events as unknown as ServerEvent[];
+    found.push(...events);
+    if (events.length < MOST_EVENTS) return found;
+  }
+}
+
+export const readValue = async (digest: string): Promise<Value> =>
+  given(await client.GET("/api/values/{digest}", { params: { path: { digest } } }));
 
 export const readRunWorkflow = async (run: string): Promise<Document> =>
   given(await client.GET("/api/runs/{run}/workflow", { params: { path: { run } } })) as unknown as Document;

@@ -6,13 +6,13 @@ import { memo, type ReactElement } from "react";
 import { labelOf, type InputSpec, type OutputSpec, settingType } from "../model/catalogue";
 import { changeNodeView } from "../model/edits";
 import { editor } from "../model/editor";
-import type { NodeRun } from "../model/runs";
 import { useSay } from "../i18n";
 import { NodeSetting } from "../widgets/NodeSetting";
 import { colorOf } from "./colors";
 import { type GraphNode, inHandle, outHandle } from "./flow";
 import { useNodeRun, useProblems } from "./hooks";
 import type { Row } from "./layout";
+import { NodeOutcome } from "./NodeOutcome";
 
 export const GraphNodeCard = memo(function GraphNodeCard({ id, data, selected }: NodeProps<GraphNode>): ReactElement {
   const { node, spec, view, layout } = data;
@@ -39,9 +39,7 @@ export const GraphNodeCard = memo(function GraphNodeCard({ id, data, selected }:
         <NodeRow key={rowKey(row)} id={id} data={data} row={row} problems={problems} />
       ))}
       {!spec && <p className="node-message">{`${node.type}: ${say("notInstalled")}`}</p>}
-      <Progress run={run} />
-      {run?.preview && <img className="node-picture" src={run.preview} alt="" draggable={false} />}
-      {run?.status === "failed" && <p className="node-message">{run.message}</p>}
+      <NodeOutcome id={id} title={title} data={data} />
       {problems
         .filter(({ place }) => place === id)
         .map(({ message, cure }) => (
@@ -179,16 +177,5 @@ function CollapsedSockets({ data }: { readonly data: GraphNode["data"] }): React
         <Socket key={name} side="out" name={name} type={type} small />
       ))}
     </>
-  );
-}
-
-function Progress({ run }: { readonly run: NodeRun | undefined }): ReactElement | null {
-  if (run?.status !== "running") return null;
-  const share = run.total ? (run.done ?? 0) / run.total : null;
-  return (
-    <div className="node-progress">
-      <progress max={1} {...(share === null ? {} : { value: share })} />
-      {share !== null && <span>{run.stage || `${run.done}/${run.total}`}</span>}
-    </div>
   );
 }

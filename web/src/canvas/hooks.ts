@@ -3,10 +3,12 @@
 import { useMemo } from "react";
 import { useStore } from "zustand";
 
+import type { CardPlan } from "../model/cards";
 import type { NodeRun } from "../model/runs";
 import { documentOf, editor, type EditorState, scopeOf, shownGraph } from "../model/editor";
 import type { Graph, Document, Scope } from "../model/document";
 import { type Problem } from "../api/client";
+import { shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
 
@@ -18,7 +20,10 @@ export const useDocument = (): Document => useEditor(documentOf);
 export const useScope = (): Scope => useEditor(scopeOf);
 
 /** Return how a node stands in the shown run. */
-export const useNodeRun = (name: string): NodeRun | undefined => useStudio((state) => state.run?.nodes[name]);
+export const useNodeRun = (name: string): NodeRun | undefined => useStudio((state) => shownRuns(state)[name]);
+
+/** Return what a run would do to a node. */
+export const useNodePlan = (name: string): CardPlan | undefined => useStudio((state) => shownPlans(state)[name]);
 
 /** Return what is wrong at a node. */
 export function useProblems(name: string): readonly Problem[] {

@@ -1,4 +1,5 @@
-import { startRun, stopRun, studio } from "../session/studio";
+import { startRun, stopRun } from "../session/running";
+import { studio } from "../session/studio";
 import type { Command } from "./command";
 
 const isBusy = (): boolean => ["queued", "running"].includes(studio.getState().run?.status ?? "");

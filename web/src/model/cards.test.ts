@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { placeOf, planCards, runCards } from "./cards";
 import type { Document } from "./document";
-import { advance, queued, type RunEvent } from "./runs";
+import { advance, queued, type RunEvent, type RunState } from "./runs";
 
 const DOCUMENT: Document = {
   graphgen: 1,
@@ -36,9 +36,9 @@ test("what is not in the shown graph has no card", () => {
   expect(placeOf(DOCUMENT, null, "gone")).toBeNull();
 });
 
-function after(...events: Omit<RunEvent, "run">[]) {
-  const start = { ...queued("r"), expected: ["one/in/solid", "each", "save"] };
-  return events.reduce((run, event) => advance(run, event as RunEvent), start);
+function after(...events: RunEvent[]): RunState {
+  const start: RunState = { ...queued("r"), expected: ["one/in/solid", "each", "save"] };
+  return events.reduce(advance, start);
 }
 
 const STARTED = { event: "run_started", nodes: 3, seconds: 0 };

@@ -6,7 +6,7 @@
  * all that lies in it; a card inside a subgraph for all of its uses, items and turns.
  */
 
-import { type Document, type Names, type Scope, splitReference, subgraphName } from "./document";
+import { type DocNode, type Document, type Names, type Scope, splitReference, subgraphName } from "./document";
 import { isOpen, type NodeRun, type NodeStatus, type RunState } from "./runs";
 
 /** A card, and the way to the node within it: empty where the card itself is meant. */
@@ -172,8 +172,9 @@ function innerDigest(
 ): string | undefined {
   let graph = document.subgraphs?.[subgraphName(type) ?? ""];
   let [way, socket] = splitReference(from);
-  for (let name = way; graph; ) {
-    const inner: string | null = graph.nodes[name] ? subgraphName(graph.nodes[name].type) : null;
+  for (let name = way; graph;) {
+    const node: DocNode | undefined = graph.nodes[name];
+    const inner: string | null = node ? subgraphName(node.type) : null;
     graph = inner === null ? undefined : document.subgraphs?.[inner];
     const next: string | undefined = graph?.outputs?.[socket]?.from;
     if (!next) return undefined;

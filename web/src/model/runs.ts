@@ -90,8 +90,6 @@ export function advance(run: RunState, event: RunEvent): RunState {
       return { ...run, status: event.status as RunStatus, ended: time, nodes: settle(run.nodes) };
     case "run_refused":
       return { ...run, status: "failed", ended: time };
-    case "run_cancelled":
-      return { ...run, status: "cancelled", ended: time };
   }
   if (!event.node) return run;
   const before = run.nodes[event.node];

@@ -2,11 +2,12 @@
 
 import type { ReactElement } from "react";
 
-import { useDocument, useEditor, useGraph, useNodeRun, useProblems, useStudio } from "../canvas/hooks";
+import { useDocument, useEditor, useGraph, useProblems, useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { specOf } from "../model/catalogue";
 import { NodeSetting } from "../widgets/NodeSetting";
 import { SettingTools } from "../widgets/SettingTools";
+import { NodeStory } from "./NodeStory";
 
 export function Inspector(): ReactElement {
   const say = useSay();
@@ -27,7 +28,6 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
     node.type,
   );
   const problems = useProblems(name);
-  const run = useNodeRun(name);
   return (
     <section className="details">
       <h2>{spec?.title ?? node.type}</h2>
@@ -40,7 +40,7 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
           {cure && <small>{cure}</small>}
         </p>
       ))}
-      {run?.status === "failed" && <p className="details-problem">{run.message}</p>}
+      <NodeStory name={name} />
       {Object.entries(spec?.settings.properties ?? {})
         .filter(([setting]) => node.inputs?.[setting] === undefined)
         .map(([setting, schema]) => (

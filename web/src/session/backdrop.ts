@@ -2,7 +2,7 @@
 
 import { splitReference, wiresOf } from "../model/document";
 import { editor, shownGraph } from "../model/editor";
-import { studio } from "./studio";
+import { shownPlans, shownRuns } from "./shown";
 
 /** Whose setting is edited. */
 export interface Owner {
@@ -15,7 +15,7 @@ export function backdropFor(owner: Owner | null, input: string): string | null {
   const node = owner && shownGraph(editor.getState()).nodes[owner.node];
   for (const from of wiresOf(node?.inputs?.[input])) {
     const [source, output] = splitReference(from);
-    const digest = studio.getState().run?.nodes[source]?.digests?.[output];
+    const digest = shownRuns()[source]?.digests?.[output] ?? shownPlans()[source]?.digests[output];
     if (digest) return `/api/values/${digest}/picture?size=2048`;
   }
   return null;

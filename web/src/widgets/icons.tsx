@@ -31,6 +31,16 @@ const PATHS = {
   node: "M3 4h10v8H3zM3 7h10",
   outline: "M3 4h.01M6 4h7.5M5 8h.01M8 8h5.5M5 12h.01M8 12h5.5",
   panel: "M2.5 3h11v10h-11zM10 3v10",
+  back: "M10 3 5 8l5 5",
+  forth: "M6 3l5 5-5 5",
+  check: "M3 8.5l3.5 3.5L13 4.5",
+  clock: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM8 5v3l2 1.5",
+  hourglass: "M4 2.5h8M4 13.5h8M5 2.5c0 3 6 4 6 5.5s-6 2.5-6 5.5M11 2.5c0 3-6 4-6 5.5s6 2.5 6 5.5",
+  kept: "M9 2 4 9h4l-1 5 5-7H8z",
+  skip: "M3 4l5 4-5 4zM8.5 4l4.5 4-4.5 4z",
+  stale: "M12.5 8A4.5 4.5 0 1 1 11 4.6M11.5 2v3h-3",
+  perhaps: "M5.5 6a2.5 2.5 0 1 1 3.6 2.2C8.3 8.6 8 9 8 10M8 12.5h.01",
+  pin: "M6 2.5h4l-.5 4 2 2h-7l2-2zM8 8.5V14",
 } as const;
 
 export type IconName = keyof typeof PATHS;

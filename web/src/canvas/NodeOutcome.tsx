@@ -1,0 +1,102 @@
+/** The foot of a node: how it stands, what it made, what went wrong. */
+
+import { type ReactElement, useState } from "react";
+
+import { useReasons } from "../panels/reasons";
+import { useSay } from "../i18n";
+import { type Outcome, outcomeOf, pictureOf } from "../model/outcome";
+import { isOpen, type NodeRun } from "../model/runs";
+import { Icon, type IconName } from "../widgets/icons";
+import { ValuePicture } from "../widgets/ValuePicture";
+import type { GraphNode } from "./flow";
+import { useNodePlan, useNodeRun, useStudio } from "./hooks";
+
+interface NodeOutcomeProps {
+  readonly id: string;
+  readonly title: string;
+  readonly data: GraphNode["data"];
+}
+
+export function NodeOutcome({ id, title, data }: NodeOutcomeProps): ReactElement | null {
+  const run = useNodeRun(id);
+  const plan = useNodePlan(id);
+  const open = useStudio((state) => isOpen(state.run));
+  const outcome = outcomeOf(run, plan, open);
+  const { node, spec, layout } = data;
+  const digest = pictureOf(node, spec, run?.digests) ?? pictureOf(node, spec, plan?.digests);
+  const forming = run?.preview && (run.status === "running" || !digest) ? run.preview : null;
+  const isPast = outcome?.kind === "stale" || outcome?.kind === "perhaps";
+  if (!outcome && !digest) return null;
+  return (
+    <div className={isPast ? "outcome outcome-past" : "outcome"}>
+      {outcome && <StateLine outcome={outcome} run={run} />}
+      {layout.rows.length > 0 &&
+        (forming ? (
+          <img className="node-picture" src={forming} alt="" draggable={false} />
+        ) : (
+          digest && <ValuePicture digest={digest} label={title} />
+        ))}
+      {run?.status === "failed" && <Failure message={run.message ?? ""} />}
+    </div>
+  );
+}
+
+const SIGNS: Readonly<Record<Outcome["kind"], IconName>> = {
+  queued: "clock",
+  running: "play",
+  waiting: "hourglass",
+  done: "check",
+  cached: "kept",
+  kept: "kept",
+  failed: "close",
+  skipped: "skip",
+  stale: "stale",
+  perhaps: "perhaps",
+  pinned: "pin",
+};
+
+function StateLine({ outcome, run }: { readonly outcome: Outcome; readonly run: NodeRun | undefined }): ReactElement {
+  const say = useSay();
+  const reasons = useReasons(outcome.because);
+  const { kind } = outcome;
+  const share = run?.total ? (run.done ?? 0) / run.total : null;
+  const why = kind === "skipped" ? (run?.because ?? "") : kind === "stale" || kind === "perhaps" ? reasons[0] : "";
+  const seconds =
+    kind === "done" && run?.seconds !== undefined ? say("seconds", { seconds: shortly(run.seconds) }) : "";
+  return (
+    <p className={`outcome-line outcome-${kind}`} title={[...reasons, run?.because].filter(Boolean).join("\n")}>
+      <Icon name={SIGNS[kind]} />
+      <span className="outcome-word">{say(`state_${kind}`)}</span>
+      {kind === "running" && (
+        <>
+          <progress max={1} aria-label={say("state_running")} {...(share === null ? {} : { value: share })} />
+          <span className="outcome-step">{run?.stage || (run?.total ? `${run.done ?? 0}/${run.total}` : "")}</span>
+        </>
+      )}
+      {(why || seconds) && <span className="outcome-why">{why || seconds}</span>}
+    </p>
+  );
+}
+
+function shortly(seconds: number): string {
+  return seconds < 10 ? seconds.toFixed(seconds < 0.1 ? 2 : 1) : String(Math.round(seconds));
+}
+
+/** Of a long message the beginning; the panel at the side has the traceback too. */
+const SHORT = 160;
+
+function Failure({ message }: { readonly message: string }): ReactElement {
+  const say = useSay();
+  const [whole, setWhole] = useState(false);
+  const isLong = message.length > SHORT;
+  return (
+    <div className="node-message nowheel nodrag">
+      <p>{whole || !isLong ? message : `${message.slice(0, SHORT).trimEnd()}…`}</p>
+      {isLong && (
+        <button type="button" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {say(whole ? "showLess" : "showAll")}
+        </button>
+      )}
+    </div>
+  );
+}

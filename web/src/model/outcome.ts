@@ -1,0 +1,42 @@
+/** What a card says of itself, out of how it stands in the latest run and in the plan of the next. */
+
+import { type DocNode, type Names } from "./document";
+import { type NodeSpec, outputsOf } from "./catalogue";
+import type { CardPlan, Reason } from "./cards";
+import type { NodeRun, NodeStatus } from "./runs";
+
+export type OutcomeKind = NodeStatus | "stale" | "perhaps" | "kept" | "pinned";
+
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Why it would run again, the weightiest first. */
+  readonly because: readonly Reason[];
+}
+
+/** Reasons that hold after each run, and are no news. */
+const ALWAYS = new Set(["too_cheap", "every_time"]);
+const ACTIVE: ReadonlySet<NodeStatus> = new Set(["queued", "running", "waiting", "failed"]);
+
+/** Return what a card says; null where there is nothing to say. */
+export function outcomeOf(run: NodeRun | undefined, plan: CardPlan | undefined, open: boolean): Outcome | null {
+  const because = plan?.because ?? [];
+  if (run && (open || ACTIVE.has(run.status))) return { kind: run.status, because };
+  const due = plan?.state === "run" || plan?.state === "may run";
+  const news = because.some(({ kind }) => !ALWAYS.has(kind));
+  if (due && (news || !run)) return { kind: plan.state === "run" ? "stale" : "perhaps", because };
+  if (plan?.state === "pinned") return { kind: "pinned", because };
+  if (run) return { kind: run.status, because };
+  return plan?.state === "cached" ? { kind: "kept", because } : null;
+}
+
+const DRAWN = /^(?:list\[)*(image|mask)\??\]*\??$/;
+
+/** Return the digest of the first picture among what a node gave, and whether it may be several. */
+export function pictureOf(
+  node: DocNode,
+  spec: NodeSpec | undefined,
+  digests: Names<string> | undefined,
+): string | null {
+  const drawn = outputsOf(node, spec).find(({ name, type }) => digests?.[name] && DRAWN.test(type));
+  return drawn ? digests![drawn.name]! : null;
+}

@@ -1,0 +1,64 @@
+/** What became of the selected node: how it stands, why it would run, what it said, and where it failed. */
+
+import type { ReactElement } from "react";
+
+import { useNodePlan, useNodeRun, useStudio } from "../canvas/hooks";
+import { useSay } from "../i18n";
+import { outcomeOf } from "../model/outcome";
+import { isOpen } from "../model/runs";
+import { useReasons } from "./reasons";
+
+export function NodeStory({ name }: { readonly name: string }): ReactElement | null {
+  const say = useSay();
+  const run = useNodeRun(name);
+  const plan = useNodePlan(name);
+  const open = useStudio((state) => isOpen(state.run));
+  const outcome = outcomeOf(run, plan, open);
+  const reasons = useReasons(outcome?.because ?? []);
+  if (!outcome) return null;
+  const changes = (outcome.because ?? []).filter(({ kind }) => kind === "setting").map(({ words }) => words);
+  return (
+    <section className="story" aria-label={say("story")}>
+      <h3>
+        {say(`state_${outcome.kind}`)}
+        {plan?.seconds != null && outcome.kind === "stale" && (
+          <small> {say("about", { time: say("seconds", { seconds: plan.seconds.toFixed(1) }) })}</small>
+        )}
+        {run?.seconds !== undefined && outcome.kind === "done" && (
+          <small> {say("seconds", { seconds: run.seconds.toFixed(2) })}</small>
+        )}
+      </h3>
+      {reasons.length > 0 && (
+        <ul>
+          {reasons.map((words, index) => (
+            <li key={words}>
+              {changes[index] ? `${words}: ${changes[index].replace(/^[^:]*: /, "").replace("->", "→")}` : words}
+            </li>
+          ))}
+        </ul>
+      )}
+      {run?.status === "skipped" && run.because && <p>{run.because}</p>}
+      {run?.logs?.map(({ level, message }) => (
+        <p key={message} className={`story-log story-${level}`}>
+          {message}
+        </p>
+      ))}
+      {Object.entries(run?.summaries ?? {}).map(([output, summary]) => (
+        <p key={output} className="story-summary">
+          <code>{output}</code> {summary}
+        </p>
+      ))}
+      {run?.status === "failed" && (
+        <div className="details-problem">
+          {run.errorType && <strong>{run.errorType}</strong>} <span>{run.message}</span>
+          {run.traceback && (
+            <details>
+              <summary>{say("traceback")}</summary>
+              <pre tabIndex={0}>{run.traceback}</pre>
+            </details>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,65 @@
+/** What is wrong with the workflow, and what a run would do: asked a moment after each change, never out of order. */
+
+import { checkWorkflow, planWorkflow, Refusal } from "../api/client";
+import { wordsOf } from "../api/socket";
+import { type Document } from "../model/document";
+import { documentOf, editor } from "../model/editor";
+import { hear } from "./events";
+import { notify } from "./notices";
+import { studio } from "./studio";
+import { workspace } from "./workspace";
+
+const PAUSE = 250;
+let asking = new AbortController();
+let timer = 0;
+
+/** Ask anew, a moment after the last change; an older answer never overtakes a newer one. */
+export function recheck(): void {
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => void ask(documentOf(editor.getState())), PAUSE);
+}
+
+async function ask(document: Document): Promise<void> {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  await Promise.all([check(document, signal), plan(document, signal)]);
+}
+
+async function check(document: Document, signal: AbortSignal): Promise<void> {
+  try {
+    const checked = await checkWorkflow(document, signal);
+    if (!signal.aborted) studio.setState({ checked });
+  } catch (error) {
+    tell(error, signal);
+  }
+}
+
+async function plan(document: Document, signal: AbortSignal): Promise<void> {
+  if (!Object.keys(document.nodes).length) {
+    studio.setState({ plan: null });
+    return;
+  }
+  try {
+    const found = await planWorkflow({ workflow: document, identity: workspace.getState().name ?? "" }, signal);
+    if (!signal.aborted) studio.setState({ plan: found });
+  } catch (error) {
+    if (signal.aborted) return;
+    studio.setState({ plan: null });
+    if (!(error instanceof Refusal && error.status === 422)) tell(error, signal); // nothing is in order: /check says it
+  }
+}
+
+function tell(error: unknown, signal: AbortSignal): void {
+  const lost = error instanceof Refusal && error.status === 0; // the bar says that the server is not there
+  if (!signal.aborted && !lost) notify("error", "failed", { why: wordsOf(error) });
+}
+
+editor.subscribe((state, before) => {
+  if (state.history.present !== before.history.present) recheck();
+});
+
+// what is cached is different after any run
+hear((events) => {
+  if (events.some(({ event }) => event === "run_finished")) recheck();
+});

@@ -1,0 +1,99 @@
+/** What runs and what waits on the server, whoever asked for it. */
+
+import { createStore } from "zustand/vanilla";
+
+import { cancelRun, listRuns, moveRun, readQueue, readRun, type Run } from "../api/client";
+import { type ServerEvent, wordsOf } from "../api/socket";
+import { advance, queued, type RunState } from "../model/runs";
+import { hear } from "./events";
+import { notify } from "./notices";
+
+export interface Line {
+  readonly running: readonly Run[];
+  readonly waiting: readonly Run[];
+  /** How the runs in the line stand, by id. */
+  readonly states: Readonly<Record<string, RunState>>;
+}
+
+export const line = createStore<Line>()(() => ({ running: [], waiting: [], states: {} }));
+
+const PAUSE = 150;
+/** Runs of which details are read; the rest of a very long line is counted alone. */
+const SHOWN = 200;
+let timer = 0;
+let asked = 0;
+
+/** Read the line again, soon. */
+export function refreshLine(): void {
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => void read(), PAUSE);
+}
+
+async function read(): Promise<void> {
+  const number = (asked += 1);
+  try {
+    const [order, waiting] = await Promise.all([readQueue(), listRuns({ status: "queued", limit: String(SHOWN) })]);
+    const known = new Map([...line.getState().running, ...waiting.runs].map((run) => [run.id, run]));
+    const find = async (id: string): Promise<Run> => known.get(id) ?? readRun(id);
+    const [now, next] = await Promise.all([
+      Promise.all(order.running.map(readRun)),
+      Promise.all(order.waiting.slice(0, SHOWN).map(find)),
+    ]);
+    if (number === asked) line.setState({ running: now, waiting: next });
+  } catch (error) {
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+}
+
+/** Put a waiting run before another one, or with null at the end. */
+export async function moveBefore(id: string, before: string | null): Promise<void> {
+  const { waiting } = line.getState();
+  const moved = waiting.find((run) => run.id === id);
+  if (!moved || id === before) return;
+  const rest = waiting.filter((run) => run.id !== id);
+  const at = before === null ? rest.length : rest.findIndex((run) => run.id === before);
+  if (at < 0 || waiting[at]?.id === id) return;
+  line.setState({ waiting: rest.toSpliced(at, 0, moved) }); // at once; what the server says follows
+  try {
+    if (before !== null) await moveRun(id, { before });
+    else await putLast(id, rest);
+  } catch (error) {
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+  refreshLine();
+}
+
+/** There is no word for the end: the run goes before the last one, and that before the run. */
+async function putLast(id: string, rest: readonly Run[]): Promise<void> {
+  const last = rest.at(-1);
+  if (!last) return;
+  await moveRun(id, { before: last.id });
+  await moveRun(last.id, { before: id });
+}
+
+/** Cancel runs. */
+export async function cancelAll(ids: readonly string[]): Promise<void> {
+  const told = await Promise.allSettled(ids.map(cancelRun));
+  const failed = told.find((one) => one.status === "rejected");
+  if (failed) notify("error", "failed", { why: wordsOf(failed.reason) });
+  refreshLine();
+}
+
+const TURNS = new Set(["run_queued", "run_started", "run_interrupted", "run_finished", "run_refused"]);
+const ENDS = new Set(["run_finished", "run_refused"]);
+
+hear((events) => {
+  const ofRuns = events.filter((event) => event.run !== undefined && event.event !== "node_preview");
+  if (!ofRuns.length) return;
+  line.setState(({ states }) => ({ states: ofRuns.reduce(after, states) }));
+  if (ofRuns.some(({ event }) => TURNS.has(event))) refreshLine();
+});
+
+function after(states: Line["states"], event: ServerEvent): Line["states"] {
+  const id = event.run!;
+  if (ENDS.has(event.event)) {
+    const { [id]: _, ...rest } = states;
+    return rest;
+  }
+  return { ...states, [id]: advance(states[id] ?? queued(id), event) };
+}

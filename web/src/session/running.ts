@@ -1,0 +1,155 @@
+/** The run that the canvas shows: put in line, followed as it goes, stopped, and found again when the page is opened. */
+
+import {
+  cancelRun,
+  listRuns,
+  planWorkflow,
+  readQueue,
+  readRun,
+  readRunEvents,
+  Refusal,
+  type Run,
+  submitRun,
+  type Submission,
+} from "../api/client";
+import { type ServerEvent, wordsOf } from "../api/socket";
+import type { Document } from "../model/document";
+import { documentOf, editor } from "../model/editor";
+import { advance, isOpen, queued } from "../model/runs";
+import { advanceSeeds } from "../model/seeds";
+import { hear } from "./events";
+import { notify } from "./notices";
+import { line } from "./queue";
+import { studio } from "./studio";
+import { workspace } from "./workspace";
+
+/** All tabs are one client: their runs come in the order in which they were put in line. */
+export const CLIENT = "editor";
+
+export type Asked = Pick<Partial<Submission>, "targets" | "force" | "sweep" | "parameters">;
+
+/** Put the open workflow in line, at its end or before all others. */
+export async function startRun(asked: Asked = {}, front = false): Promise<Run | null> {
+  const { catalogue } = studio.getState();
+  editor.getState().editDocument("seed", (one) => advanceSeeds(one, catalogue));
+  return submit(asked, front);
+}
+
+/** Put the open workflow in line as it stands; null, after saying why, where it cannot run. */
+export async function submit(asked: Asked = {}, front = false): Promise<Run | null> {
+  const document = documentOf(editor.getState());
+  const workflow = document as unknown as Record<string, unknown>;
+  const identity = workspace.getState().name ?? "";
+  try {
+    const priority = front ? await priorityOfFront() : 0;
+    const run = await submitRun({ workflow, identity, client: CLIENT, priority, ...asked });
+    reading = null;
+    studio.setState({ run: line.getState().states[run.id] ?? queued(run.id), result: null });
+    if (!asked.sweep) void expect(run.id, document, asked, identity);
+    return run;
+  } catch (error) {
+    refuse(error);
+    return null;
+  }
+}
+
+async function priorityOfFront(): Promise<number> {
+  const { waiting } = await readQueue();
+  if (!waiting.length) return 0;
+  const priorities = await Promise.all(waiting.slice(0, 1).map(async (id) => (await readRun(id)).priority));
+  return Math.min(1000, Math.max(0, ...priorities) + 1);
+}
+
+/** Learn from the plan which nodes wait for their turn. */
+async function expect(id: string, workflow: Document, { targets, force }: Asked, identity: string): Promise<void> {
+  try {
+    const plan = await planWorkflow({
+      workflow,
+      identity,
+      ...(targets ? { targets } : {}),
+      ...(force ? { force } : {}),
+    });
+    const expected = plan.nodes.flatMap(({ node, state }) => (state === "run" || state === "may run" ? [node] : []));
+    const { run } = studio.getState();
+    if (run?.id === id) studio.setState({ run: { ...run, expected } });
+  } catch {
+    return; // the plan tells of what waits alone; the run itself goes on, and says what fails
+  }
+}
+
+function refuse(error: unknown): void {
+  if (error instanceof Refusal && error.problems.length) {
+    studio.setState({ checked: { ok: false, nodes: null, problems: [...error.problems] } });
+    notify("error", "runRefused", { count: error.problems.length, first: error.message });
+  } else {
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+}
+
+/** Stop the shown run. */
+export async function stopRun(): Promise<void> {
+  const { run } = studio.getState();
+  if (!run || !isOpen(run)) return;
+  try {
+    await cancelRun(run.id);
+  } catch (error) {
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+}
+
+/** The run whose past is being read, and what it tells meanwhile. */
+let reading: string | null = null;
+let meanwhile: ServerEvent[] = [];
+
+/** Show a run of the open workflow, with all that it has told so far. */
+export async function follow(found: Run): Promise<void> {
+  const { id } = found;
+  reading = id;
+  meanwhile = [];
+  studio.setState({ run: { ...queued(id), status: found.status }, result: null });
+  const events = await readRunEvents(id);
+  if (reading !== id) return;
+  reading = null;
+  const last = events.at(-1)?.id ?? 0;
+  const state = [...events, ...meanwhile.filter((event) => (event.id ?? 0) > last)].reduce(advance, queued(id));
+  studio.setState({ run: state });
+  if (!isOpen(state)) await readResult(id);
+}
+
+/** Show the latest run of the open workflow, if it ever ran. */
+async function followLatest(): Promise<void> {
+  const { name } = workspace.getState();
+  if (name === null) return;
+  try {
+    const [latest] = (await listRuns({ identity: name, limit: "1" })).runs;
+    if (latest && workspace.getState().name === name && !studio.getState().run) await follow(latest);
+  } catch (error) {
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+}
+
+async function readResult(id: string): Promise<void> {
+  const result = await readRun(id);
+  if (studio.getState().run?.id === id) studio.setState({ result });
+}
+
+hear((events) => {
+  const { run } = studio.getState();
+  const about = events.filter((event) => run && event.run === run.id);
+  if (!run || !about.length) return;
+  if (reading === run.id) {
+    meanwhile.push(...about);
+    return;
+  }
+  studio.setState({ run: about.reduce(advance, run) });
+  if (about.some(({ event }) => event === "run_finished" || event === "run_refused")) void readResult(run.id);
+});
+
+workspace.subscribe((now, before) => {
+  if (now.name === before.name) return;
+  const copied = !before.own && now.own && editor.getState().history.past.length > 0;
+  if (copied) return; // an example that became one's own goes on
+  reading = null;
+  studio.setState({ run: null, result: null, checked: null, plan: null });
+  void followLatest();
+});

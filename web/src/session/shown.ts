@@ -1,0 +1,35 @@
+/** How the cards of the shown graph stand: in the run, and in the plan. Kept until one of them changes. */
+
+import { type CardPlan, type Cards, NO_CARDS, planCards, type PlannedNode, runCards } from "../model/cards";
+import type { Document, Names } from "../model/document";
+import { documentOf, editor, type EditorState, scopeOf } from "../model/editor";
+import type { NodeRun } from "../model/runs";
+import { type Studio, studio } from "./studio";
+
+type Make<T, R, S> = (document: Document, scope: string | null, source: S, before: Cards<T, R>) => Cards<T, R>;
+
+/** Return a reader of cards that makes them anew only when the graph or the source is another one. */
+function reader<T, R, S extends object>(make: Make<T, R, S>): (source: S | null) => Names<R> {
+  let made: Cards<T, R> = NO_CARDS as unknown as Cards<T, R>;
+  let of: readonly unknown[] = [];
+  return (source) => {
+    if (!source) return NO_CARDS.states;
+    const state: EditorState = editor.getState();
+    const now = [documentOf(state), scopeOf(state), source];
+    if (now.some((one, index) => one !== of[index])) {
+      made = make(documentOf(state), scopeOf(state), source, made);
+      of = now;
+    }
+    return made.states;
+  };
+}
+
+const readRuns = reader<NodeRun, NodeRun, NonNullable<Studio["run"]>>(runCards);
+const readPlans = reader<PlannedNode, CardPlan, readonly PlannedNode[]>(planCards);
+
+/** Return how each card stands in the shown run. */
+export const shownRuns = ({ run }: Pick<Studio, "run"> = studio.getState()): Names<NodeRun> => readRuns(run);
+
+/** Return what a run would do to each card. */
+export const shownPlans = ({ plan }: Pick<Studio, "plan"> = studio.getState()): Names<CardPlan> =>
+  readPlans(plan?.nodes ?? null);

@@ -27,8 +27,11 @@ export type Plan = Schemas["Planned"];
 export type Value = Schemas["ValueView"];
 export type Queue = Schemas["QueueView"];
 
-/** Which of a person's tabs this is; the server tells it with what the tab saved. */
-export const TAB = crypto.randomUUID().slice(0, 8);
+/**
+ * Which of a person's tabs this is; the server tells it with what the tab saved. (`randomUUID` is not there for pages
+ * that come without TLS from another machine.)
+ */
+export const TAB = [...crypto.getRandomValues(new Uint32Array(2))].map((part) => part.toString(36)).join("");
 
 /** An answer that is not the one asked for. `status` is 0 where the server cannot be reached. */
 export class Refusal extends Error {

@@ -7,18 +7,19 @@ import { Canvas } from "./canvas/Canvas";
 import { useWorkspace } from "./canvas/hooks";
 import { SidePanel } from "./panels/SidePanel";
 import { AppView } from "./panels/AppView";
+import { Broken } from "./panels/Broken";
 import { Library } from "./panels/Library";
 import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
 import { studio } from "./session/studio";
 import { openWorkflow } from "./session/workspace";
-import { notify } from "./session/notices";
-import { wordsOf } from "./api/socket";
 import { routeOf } from "./session/route";
 
 export function App(): ReactElement {
   const [route, setRoute] = useState(() => routeOf(location.hash));
   const open = useWorkspace((state) => state.name);
+  const opened = useWorkspace((state) => state.opened);
+  const [failure, setFailure] = useState<{ readonly name: string; readonly error: unknown } | null>(null);
   useEffect(() => {
     const onHash = () => setRoute(routeOf(location.hash));
     window.addEventListener("hashchange", onHash);
@@ -27,10 +28,11 @@ export function App(): ReactElement {
   useEffect(() => {
     if (route.view === "library" || route.name === open) return;
     const info = studio.getState().workflows.find(({ name }) => name === route.name);
-    openWorkflow(route.name, info?.own ?? true).catch((error: unknown) => {
-      notify("error", "failed", { why: wordsOf(error) });
-      location.hash = "";
-    });
+    const { name } = route;
+    openWorkflow(name, info?.own ?? true).then(
+      () => setFailure(null),
+      (error: unknown) => setFailure({ name, error }),
+    );
     // a copy takes a new name by itself; that is no reason to load anything
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [route]);
@@ -38,12 +40,14 @@ export function App(): ReactElement {
     <>
       <TopBar route={route} />
       <main>
-        {route.view === "library" || open === null ? (
+        {route.view === "library" ? (
           <Library />
-        ) : route.view === "app" ? (
+        ) : failure?.name === route.name ? (
+          <Broken {...failure} />
+        ) : open === null ? null : route.view === "app" ? (
           <AppView />
         ) : (
-          <ReactFlowProvider key={open}>
+          <ReactFlowProvider key={opened}>
             <Canvas />
             <SidePanel />
           </ReactFlowProvider>

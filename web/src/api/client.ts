@@ -93,8 +93,14 @@ export async function readWorkflow(name: string): Promise<{ document: Document; 
 }
 
 /** Save over the version `seen` (null: there is none yet); returns the new version's etag. */
-export async function saveWorkflow(name: string, document: Document, seen: string | null): Promise<string> {
+export async function saveWorkflow(
+  name: string,
+  document: Document,
+  seen: string | null,
+  how: { keepalive?: boolean } = {},
+): Promise<string> {
   const answer = await client.PUT("/api/workflows/{name}", {
+    ...how,
     params: { path: { name }, header: seen === null ? {} : { "If-Match": `"${seen}"` } },
     body: document as unknown as Record<string, unknown>,
   });

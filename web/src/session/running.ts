@@ -146,9 +146,7 @@ hear((events) => {
 });
 
 workspace.subscribe((now, before) => {
-  if (now.name === before.name) return;
-  const copied = !before.own && now.own && editor.getState().history.past.length > 0;
-  if (copied) return; // an example that became one's own goes on
+  if (now.opened === before.opened) return;
   reading = null;
   studio.setState({ run: null, result: null, checked: null, plan: null });
   void followLatest();

@@ -15,7 +15,7 @@ import {
 import { type Catalogue, NO_CATALOGUE } from "../model/catalogue";
 import type { RunState } from "../model/runs";
 import { hear, listenToServer } from "./events";
-import { meet } from "./workspace";
+import { loseFile, meet, reconnect } from "./workspace";
 
 export interface Studio {
   readonly catalogue: Catalogue;
@@ -47,7 +47,15 @@ export const studio = createStore<Studio>()(() => ({
 export async function startStudio(): Promise<() => void> {
   const [catalogue, workflows] = await Promise.all([fetchCatalogue(), listWorkflows()]);
   studio.setState({ catalogue, workflows });
-  return listenToServer((connected) => studio.setState({ connected }));
+  return listenToServer(onConnection);
+}
+
+function onConnection(connected: boolean): void {
+  const before = studio.getState().connected;
+  studio.setState({ connected });
+  if (!connected || before) return;
+  void reconnect();
+  void refreshWorkflows();
 }
 
 /** Read the list of workflows again. */
@@ -64,6 +72,8 @@ hear((events) => {
   const about = events.filter(({ event }) => event === "workflow_saved" || event === "workflow_deleted");
   if (about.length) void refreshWorkflows();
   for (const { event, client, name, etag } of about) {
-    if (client !== TAB && event === "workflow_saved") void meet(String(name), String(etag));
+    if (client === TAB) continue;
+    if (event === "workflow_saved") void meet(String(name), String(etag));
+    else void loseFile(String(name));
   }
 });

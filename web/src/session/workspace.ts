@@ -2,16 +2,20 @@
  * The open workflow and its file on the server: loading, saving as it changes, and meeting what other tabs save.
  *
  * Nothing typed is lost: a change lies in the browser's own store at once and on the server within a second. An example
- * becomes the person's own copy with the first change.
+ * becomes the person's own copy with the first change. Whatever is asked of the server is asked in turn, so that what is
+ * saved, read and renamed never overtakes each other.
  */
 
 import { createStore } from "zustand/vanilla";
 
-import { readWorkflow, Refusal, saveWorkflow } from "../api/client";
+import { deleteWorkflow, listWorkflows, readWorkflow, Refusal, saveWorkflow } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { type Document, EMPTY } from "../model/document";
 import { documentOf, editor } from "../model/editor";
 import { merge, same } from "../model/merge";
+import { freeName } from "../model/names";
+import { readDocument, type Reading } from "../model/reading";
+import { dropDraft, keepDraft, type LeftDraft, leftDrafts, stayAlive } from "./drafts";
 import { notify } from "./notices";
 
 export type Saving = "saved" | "changed" | "saving" | "offline" | "failed";
@@ -21,104 +25,271 @@ export interface Workspace {
   readonly own: boolean;
   readonly saving: Saving;
   readonly trouble: string;
+  /** Counts what was opened. A copy, or another name, is still the same one. */
+  readonly opened: number;
 }
 
-export const workspace = createStore<Workspace>()(() => ({ name: null, own: false, saving: "saved", trouble: "" }));
+export const workspace = createStore<Workspace>()(() => ({
+  name: null,
+  own: false,
+  saving: "saved",
+  trouble: "",
+  opened: 0,
+}));
 
-/** The version on the server that the document grew out of; no etag where there is none yet. */
-let base: { document: Document; etag: string | null } = { document: EMPTY, etag: null };
-let timer = 0;
-let pending: Promise<void> | null = null;
-
-const PAUSE = 600;
-const RETRY = 3000;
-const draftKey = (name: string): string => `graphgen-draft:${name}`;
-
-/** Open a saved workflow; what this browser had not saved of it is taken up again. */
-export async function openWorkflow(name: string, own: boolean): Promise<void> {
-  await flush();
-  const { document, etag } = await readWorkflow(name);
-  base = { document, etag: own ? etag : null };
-  editor.getState().open(document);
-  workspace.setState({ name, own, saving: "saved", trouble: "" });
-  const draft = own ? readDraft(name) : null;
-  if (draft && !same(draft.document, document)) {
-    const { value } = merge(draft.base, draft.document, document);
-    editor.getState().editDocument("restore", () => value);
-    notify("info", "draftRestored");
+/** What was read is no workflow that can be shown. It is left as it is. */
+export class Unreadable extends Error {
+  constructor(readonly reading: Exclude<Reading, { ok: true }> | { readonly reason: "noJson" }) {
+    super(reading.reason === "tooNew" ? `format ${reading.format}` : "no workflow");
   }
 }
 
-/** Begin a workflow under a new name; it is saved with the first change. */
-export async function newWorkflow(name: string, document: Document): Promise<void> {
+interface Base {
+  readonly document: Document;
+  readonly etag: string | null;
+}
+
+/** The version on the server that the document grew out of; no etag where there is none yet. */
+let base: Base = { document: EMPTY, etag: null };
+let timer = 0;
+let opening = 0;
+let turn: Promise<unknown> = Promise.resolve();
+/** Whether all that is not saved lies in the browser's store. */
+let isKept = true;
+let isSaving = false;
+
+const PAUSE = 600;
+const RETRY = 3000;
+const present = (): Document => documentOf(editor.getState());
+
+/** Do something once all that was asked for before is done. */
+function inTurn<T>(task: () => Promise<T>): Promise<T> {
+  const done = turn.then(task, task);
+  turn = done.catch(() => undefined);
+  return done;
+}
+
+/** Read a saved workflow. Throws `Unreadable` where the file is none that can be shown. */
+export async function readSaved(name: string): Promise<{ document: Document; etag: string }> {
+  const { document, etag } = await readWorkflow(name).catch((error: unknown) => {
+    throw error instanceof SyntaxError ? new Unreadable({ reason: "noJson" }) : error;
+  });
+  const reading = readDocument(document);
+  if (!reading.ok) throw new Unreadable(reading);
+  return { document: reading.document, etag };
+}
+
+/** Open a saved workflow; what this browser had not saved of it is taken up again. */
+export async function openWorkflow(name: string, own: boolean): Promise<void> {
+  const asked = (opening += 1);
   await flush();
+  const isWanted = () => asked === opening;
+  let read;
+  try {
+    read = await readSaved(name);
+  } catch (error) {
+    if (isWanted()) closeWorkflow();
+    throw error;
+  }
+  const drafts = own ? await leftDrafts(name) : [];
+  await flush();
+  if (!isWanted()) return;
+  show(name, own, { document: read.document, etag: own ? read.etag : null }, read.document);
+  takeUp(drafts);
+}
+
+/** Take up what was not saved of the document that has just been opened. */
+function takeUp(drafts: readonly LeftDraft[]): void {
+  const conflicts: string[] = [];
+  let value = base.document;
+  for (const draft of drafts) {
+    const merged = merge(draft.base, draft.document, value);
+    value = merged.value;
+    conflicts.push(...merged.conflicts);
+  }
+  if (!same(value, base.document)) {
+    editor.getState().editDocument("restore", () => value); // keeps a draft of this tab
+    if (conflicts.length) tellMerged(conflicts);
+    else notify("info", "draftRestored");
+  }
+  if (isKept) for (const draft of drafts) draft.drop();
+}
+
+/** Begin a workflow under a new name. */
+export async function newWorkflow(name: string, document: Document): Promise<void> {
+  opening += 1;
+  await flush();
+  show(name, true, { document: EMPTY, etag: null }, document);
+  workspace.setState({ saving: "changed" });
+  keep(name);
+  await flush();
+}
+
+/** Show nothing. */
+export function closeWorkflow(): void {
+  window.clearTimeout(timer);
   base = { document: EMPTY, etag: null };
+  workspace.setState(({ opened }) => ({ name: null, own: false, saving: "saved", trouble: "", opened: opened + 1 }));
+  editor.getState().open(EMPTY);
+}
+
+function show(name: string, own: boolean, saved: Base, document: Document): void {
+  base = saved;
+  workspace.setState(({ opened }) => ({ name, own, saving: "saved", trouble: "", opened: opened + 1 }));
   editor.getState().open(document);
-  workspace.setState({ name, own: true, saving: "changed", trouble: "" });
-  schedule(0);
 }
 
 /** Save what is not saved yet, now. */
-export async function flush(): Promise<void> {
-  window.clearTimeout(timer);
-  if (pending) await pending;
-  const { name, own } = workspace.getState();
-  if (name === null || !own || same(documentOf(editor.getState()), base.document)) return;
-  pending = save().finally(() => (pending = null));
-  await pending;
+export function flush(): Promise<void> {
+  return inTurn(saveChanged);
+}
+
+/** Give the open workflow's file another name. Throws a `Refusal` where that cannot be; nothing has happened then. */
+export function renameWorkflow(to: string): Promise<void> {
+  return inTurn(async () => {
+    await saveChanged();
+    const { name } = workspace.getState();
+    const [document, old] = [present(), base.etag];
+    const etag = await saveWorkflow(to, document, null);
+    if (name === null) return;
+    base = { document, etag };
+    dropDraft(name);
+    workspace.setState({ name: to });
+    settle();
+    if (old !== null) await deleteWorkflow(name, old);
+  });
 }
 
 /** Take in what another tab or program saved under the open name. */
 export async function meet(name: string, etag: string): Promise<void> {
-  const open = workspace.getState();
-  if (open.name !== name || !open.own || etag === base.etag) return;
-  if (pending) await pending;
-  const theirs = await readWorkflow(name);
-  if (theirs.etag === base.etag) return;
-  takeIn(theirs);
+  await inTurn(async () => {
+    const open = workspace.getState();
+    if (open.name === name && open.own && etag !== base.etag) await catchUp(name);
+  });
+}
+
+/** Bridge a time without connection: save what was changed here, and take in what was changed elsewhere. */
+export async function reconnect(): Promise<void> {
+  await inTurn(async () => {
+    await saveChanged();
+    const { name, own, saving } = workspace.getState();
+    if (name !== null && own && base.etag !== null && saving === "saved") await catchUp(name);
+  });
+}
+
+/** Somebody else deleted a workflow: if it is the open one, it stays here, and is saved again with the next change. */
+export async function loseFile(name: string): Promise<void> {
+  await inTurn(async () => {
+    const open = workspace.getState();
+    if (open.name !== name || !open.own || base.etag === null) return;
+    if ((await ownVersion(name)) !== null) return;
+    base = { ...base, etag: null };
+    notify("warning", "deletedElsewhere");
+  });
+}
+
+async function catchUp(name: string): Promise<void> {
+  try {
+    const theirs = await ownVersion(name);
+    if (theirs && theirs.etag !== base.etag) takeIn(theirs);
+    settle();
+  } catch (error) {
+    tell(error);
+  }
+}
+
+/** Return what the server has under a name of the person's own; null where it has nothing of theirs. */
+async function ownVersion(name: string): Promise<{ document: Document; etag: string } | null> {
+  const known = (await listWorkflows()).find((one) => one.name === name);
+  return known?.own ? readSaved(name) : null;
 }
 
 function takeIn(theirs: { document: Document; etag: string }): void {
   const before = base.document;
-  const { conflicts } = merge(before, documentOf(editor.getState()), theirs.document);
+  const mine = present();
+  const { value, conflicts } = merge(before, mine, theirs.document);
   base = theirs;
-  editor.getState().takeIn((document) => merge(before, document, theirs.document).value);
-  notify(conflicts.length ? "warning" : "info", conflicts.length ? "mergedWithConflicts" : "merged", {
-    places: conflicts.slice(0, 5).join(", "),
-  });
+  if (!same(value, mine)) {
+    editor.getState().takeIn((document) => merge(before, document, theirs.document).value);
+    if (!conflicts.length) notify("info", "merged");
+  }
+  if (conflicts.length) tellMerged(conflicts);
 }
 
-async function save(): Promise<void> {
-  const { name } = workspace.getState();
-  const document = documentOf(editor.getState());
-  if (name === null) return;
-  workspace.setState({ saving: "saving" });
+function tellMerged(conflicts: readonly string[]): void {
+  const places = conflicts.map(
+    (place) => place.replace(/^nodes\./, "").replaceAll(/\.(settings|inputs)\./g, ".") || "…",
+  );
+  notify("warning", "mergedWithConflicts", { places: [...new Set(places)].slice(0, 5).join(", ") });
+}
+
+async function saveChanged(): Promise<void> {
+  window.clearTimeout(timer);
+  const { name, own, saving } = workspace.getState();
+  const document = present();
+  if (name === null || !own || same(document, base.document)) return;
+  if (saving !== "offline") workspace.setState({ saving: "saving" });
+  isSaving = true;
   try {
-    const etag = await saveWorkflow(name, document, base.etag);
-    base = { document, etag };
-    const changed = documentOf(editor.getState()) !== document;
-    workspace.setState({ saving: changed ? "changed" : "saved", trouble: "" });
-    if (changed) schedule(PAUSE);
-    else localStorage.removeItem(draftKey(name));
+    base = { document, etag: await saveWorkflow(name, document, base.etag) };
+    settle();
   } catch (error) {
     await recover(name, error);
+  } finally {
+    isSaving = false;
+  }
+}
+
+/** Say whether all is saved; if not, save it soon. */
+function settle(): void {
+  const { name } = workspace.getState();
+  if (name === null) return;
+  if (same(present(), base.document)) {
+    window.clearTimeout(timer);
+    dropDraft(name);
+    isKept = true;
+    workspace.setState({ saving: "saved", trouble: "" });
+  } else {
+    workspace.setState({ saving: "changed", trouble: "" });
+    schedule(PAUSE);
   }
 }
 
 async function recover(name: string, error: unknown): Promise<void> {
   const status = error instanceof Refusal ? error.status : -1;
-  if (status === 412 || status === 428) {
-    try {
-      takeIn(await readWorkflow(name));
-    } catch {
-      base = { document: EMPTY, etag: null }; // it was deleted meanwhile; what is here is saved anew
-    }
-    schedule(0);
+  const isTaken = status === 428 || (status === 409 && base.etag === null);
+  if (status !== 412 && !isTaken) {
+    tell(error);
     return;
   }
-  const unreachable = status === 0 || status >= 500;
-  workspace.setState({ saving: unreachable ? "offline" : "failed", trouble: wordsOf(error) });
-  if (unreachable) schedule(RETRY);
+  try {
+    if (isTaken) await moveAside(name);
+    else {
+      const theirs = await ownVersion(name);
+      if (theirs) takeIn(theirs);
+      else base = { document: EMPTY, etag: null }; // it was deleted meanwhile; what is here is saved anew
+    }
+    settle();
+    if (!same(present(), base.document)) schedule(0);
+  } catch (again) {
+    tell(again);
+  }
+}
+
+/** Take a free name where what has never been saved met another workflow of its name. */
+async function moveAside(name: string): Promise<void> {
+  const taken = Object.fromEntries((await listWorkflows()).map((one) => [one.name, true]));
+  const next = freeName(name, { ...taken, [name]: true });
+  workspace.setState({ name: next });
+  keep(next);
+  dropDraft(name);
+}
+
+function tell(error: unknown): void {
+  const status = error instanceof Refusal ? error.status : -1;
+  const isPassing = status === 0 || status >= 500 || status === 408 || status === 429;
+  workspace.setState({ saving: isPassing ? "offline" : "failed", trouble: wordsOf(error) });
+  if (isPassing) schedule(RETRY);
 }
 
 function schedule(wait: number): void {
@@ -126,39 +297,44 @@ function schedule(wait: number): void {
   timer = window.setTimeout(() => void flush(), wait);
 }
 
-interface Draft {
-  readonly document: Document;
-  readonly base: Document;
-}
-
-function readDraft(name: string): Draft | null {
-  const text = localStorage.getItem(draftKey(name));
-  return text === null ? null : (JSON.parse(text) as Draft);
-}
-
-function keepDraft(name: string, document: Document): void {
-  try {
-    localStorage.setItem(draftKey(name), JSON.stringify({ document, base: base.document } satisfies Draft));
-  } catch {
-    notify("warning", "draftTooLarge"); // the browser's store is full; the server still gets it
-  }
+function keep(name: string): void {
+  const before = isKept;
+  isKept = keepDraft(name, { document: present(), base: base.document });
+  if (before && !isKept) notify("warning", "draftTooLarge"); // the server still gets it
 }
 
 /** Save whatever changes from now on; `copyName` names the copy of an example. */
 export function saveChanges(copyName: (name: string) => string): void {
+  stayAlive();
   editor.subscribe(({ history }, { history: before }) => {
-    if (history.present === before.present || history.present === base.document) return;
     const open = workspace.getState();
-    if (open.name === null || same(history.present, base.document)) return;
+    if (history.present === before.present || open.name === null) return;
+    if (same(history.present, base.document)) {
+      if (open.own && !isSaving) settle();
+      return;
+    }
     if (!open.own) {
       if (!history.past.length) return; // it has just been opened
       base = { document: EMPTY, etag: null };
       workspace.setState({ name: copyName(open.name), own: true });
       notify("info", "copied", { name: workspace.getState().name ?? "" });
     }
-    workspace.setState({ saving: "changed" });
-    keepDraft(workspace.getState().name!, history.present);
+    if (open.saving !== "offline") workspace.setState({ saving: "changed" });
+    keep(workspace.getState().name!);
     schedule(PAUSE);
   });
-  window.addEventListener("pagehide", () => void flush());
+  window.addEventListener("pagehide", leave);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") void flush();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (!isKept) event.preventDefault(); // the browser asks whether to stay
+  });
+}
+
+/** Send what is not saved yet as the page goes; its answer is not waited for. The draft stays, in case it is lost. */
+function leave(): void {
+  const { name, own } = workspace.getState();
+  if (name === null || !own || same(present(), base.document)) return;
+  void saveWorkflow(name, present(), base.etag, { keepalive: true }).catch(() => undefined);
 }

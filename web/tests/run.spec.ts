@@ -63,3 +63,137 @@ test("a change says what runs again and why", async ({ page, studio }) => {
   await card(page, "solid").locator(".node-header").click();
   await expect(page.getByRole("region", { name: "How it stands" })).toContainText("48 → 52");
 });
+
+test("the selection runs alone, everything again, and by itself after a change", async ({ page, studio }) => {
+  const solid = { type: "images.solid", settings: { width: 64, height: 31 } };
+  await studio.open(page, "parts", { ...ZONES, name: "Parts", nodes: { ...ZONES.nodes, solid } });
+  await card(page, "curves").locator(".node-header").click();
+  await page.keyboard.press("Alt+Enter");
+  await expect(card(page, "curves").locator(".outcome-line")).toContainText(/Done|Cached/, { timeout: 60_000 });
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("Will run");
+  await expect(page.locator("#run-estimate")).toContainText("to run");
+  await page.getByRole("button", { name: "Other ways to run" }).click();
+  await page.getByRole("menuitem", { name: "Run everything again" }).click();
+  await expect(card(page, "solid").locator(".outcome-line")).toContainText("Done", { timeout: 60_000 });
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("Done");
+  await page.getByRole("button", { name: "Other ways to run" }).click();
+  await page.getByRole("menuitemradio", { name: "Live: run after each change" }).click();
+  const height = card(page, "solid").getByLabel("Height", { exact: true });
+  await height.fill("77");
+  await height.press("Enter");
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("Done");
+  const picture = card(page, "solid").locator(".value-picture img");
+  await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalHeight)).toBe(77);
+});
+
+/** Runs for as long as the test needs it. */
+const slow = (height: number) => ({
+  graphgen: 1,
+  name: "Slow",
+  nodes: {
+    solid: { type: "images.solid", settings: { width: 16, height } },
+    again: {
+      type: "subgraph.bend",
+      loop: { times: 9000, carry: { image: "image" } },
+      inputs: { image: "solid.image" },
+    },
+    save: { type: "images.save", inputs: { image: "again.image" } },
+  },
+  subgraphs: {
+    bend: {
+      inputs: { image: { type: "image" } },
+      outputs: { image: { from: "bent.image" } },
+      nodes: {
+        bent: {
+          type: "images.curves",
+          inputs: { image: "inputs.image" },
+          settings: {
+            curve: [
+              [0, 0.001],
+              [1, 1],
+            ],
+          },
+        },
+      },
+    },
+  },
+});
+
+test("the queue shows what runs and what waits, is reordered and emptied", async ({ page, studio }) => {
+  const ids: string[] = [];
+  for (let number = 0; number < 5; number += 1) {
+    const asked = { workflow: slow(16 + number), identity: `slow ${number}`, client: "editor" };
+    ids.push((await (await studio.api("/api/runs", { json: asked })).json()).id);
+  }
+  const waiting = async () => (await (await studio.api("/api/queue")).json()).waiting as string[];
+  await studio.open(page, "line", ZONES);
+  await page.getByRole("tab", { name: /Queue/ }).click();
+  await expect(page.locator(".tab-badge")).toHaveText("5");
+  await expect(page.getByRole("progressbar", { name: "Progress of slow 0" })).toBeVisible();
+  const rows = page.getByRole("list", { name: "Waiting in line" }).getByRole("listitem");
+  await expect(rows).toHaveCount(3);
+  await rows.nth(0).getByRole("button", { name: "Move down" }).click();
+  await expect.poll(waiting).toEqual([ids[3], ids[2], ids[4]]);
+  await rows.nth(2).getByRole("button", { name: "Move up" }).press("Alt+ArrowUp");
+  await expect.poll(waiting).toEqual([ids[3], ids[4], ids[2]]);
+  await rows.nth(2).dragTo(rows.nth(0));
+  await expect.poll(waiting).toEqual([ids[2], ids[3], ids[4]]);
+  await expect(rows.nth(0)).toContainText("slow 2");
+  await rows
+    .nth(1)
+    .getByRole("button", { name: /^Cancel slow 3/ })
+    .click();
+  await expect(rows).toHaveCount(2);
+  await page.locator(".react-flow__pane").click({ position: { x: 10, y: 10 } });
+  await page.keyboard.press("Control+Shift+Enter");
+  await expect(rows.nth(0)).toContainText("this workflow");
+  await page.getByRole("button", { name: "Cancel all" }).click();
+  await expect(page.getByText("Nothing runs and nothing waits", { exact: false })).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator(".tab-badge")).toHaveCount(0);
+});
+
+const plain = (color: string, width: number) => ({
+  graphgen: 1,
+  name: "Plain colours",
+  parameters: { color: { sets: ["solid.color"] }, width: { sets: ["solid.width"] } },
+  nodes: {
+    solid: { type: "images.solid", settings: { width, height: 40, color } },
+    save: { type: "images.save", inputs: { image: "solid.image" } },
+  },
+  view: { nodes: { solid: { x: 0, y: 0 }, save: { x: 320, y: 0 } } },
+});
+
+test("the history shows pictures, gives their values back, opens and compares them", async ({ page, studio }) => {
+  await studio.open(page, "plain", plain("#336699", 60));
+  await page.getByRole("tab", { name: "History" }).click();
+  await expect(page.getByText("What you run appears here", { exact: false })).toBeVisible();
+  for (const [color, width] of [
+    ["#cc3344", 61],
+    ["#33aa66", 62],
+    ["#3355cc", 63],
+  ] as const) {
+    await studio.api("/api/runs", { json: { workflow: plain(color, width), identity: "plain", client: "editor" } });
+  }
+  const thumbs = page.locator(".thumb button");
+  await expect(thumbs).toHaveCount(3, { timeout: 60_000 });
+  await page.getByLabel("Find by words, names or values").fill("33AA66");
+  await expect(thumbs).toHaveCount(1);
+  await thumbs.first().click();
+  const large = page.getByRole("dialog", { name: /Plain colours #/ });
+  await expect(large).toContainText("#33aa66");
+  await large.getByRole("button", { name: "Use these values" }).click();
+  await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("62");
+  await page.getByLabel("Find by words, names or values").fill("");
+  await expect(thumbs).toHaveCount(3);
+  await page.locator(".thumb input").nth(0).check();
+  await page.locator(".thumb input").nth(2).check();
+  await page.getByRole("button", { name: "Compare" }).click();
+  const line = page.getByLabel("Where one picture ends and the other begins");
+  await line.press("ArrowRight");
+  await expect(line).toHaveValue("51");
+  await page.keyboard.press("Escape");
+  await thumbs.nth(2).click();
+  await large.getByRole("button", { name: "Open its workflow" }).click();
+  await expect(page).toHaveURL(/#\/w\/plain2$|#\/w\/plain.+$/);
+  await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("61");
+});

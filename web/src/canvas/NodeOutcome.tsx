@@ -2,6 +2,7 @@
 
 import { type ReactElement, useState } from "react";
 
+import { useDuration } from "../panels/duration";
 import { useReasons } from "../panels/reasons";
 import { useSay } from "../i18n";
 import { type Outcome, outcomeOf, pictureOf } from "../model/outcome";
@@ -57,12 +58,12 @@ const SIGNS: Readonly<Record<Outcome["kind"], IconName>> = {
 
 function StateLine({ outcome, run }: { readonly outcome: Outcome; readonly run: NodeRun | undefined }): ReactElement {
   const say = useSay();
+  const durationOf = useDuration();
   const reasons = useReasons(outcome.because);
   const { kind } = outcome;
   const share = run?.total ? (run.done ?? 0) / run.total : null;
   const why = kind === "skipped" ? (run?.because ?? "") : kind === "stale" || kind === "perhaps" ? reasons[0] : "";
-  const seconds =
-    kind === "done" && run?.seconds !== undefined ? say("seconds", { seconds: shortly(run.seconds) }) : "";
+  const seconds = kind === "done" && run?.seconds !== undefined ? durationOf(run.seconds) : "";
   return (
     <p className={`outcome-line outcome-${kind}`} title={[...reasons, run?.because].filter(Boolean).join("\n")}>
       <Icon name={SIGNS[kind]} />
@@ -76,10 +77,6 @@ function StateLine({ outcome, run }: { readonly outcome: Outcome; readonly run: 
       {(why || seconds) && <span className="outcome-why">{why || seconds}</span>}
     </p>
   );
-}
-
-function shortly(seconds: number): string {
-  return seconds < 10 ? seconds.toFixed(seconds < 0.1 ? 2 : 1) : String(Math.round(seconds));
 }
 
 /** Of a long message the beginning; the panel at the side has the traceback too. */

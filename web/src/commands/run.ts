@@ -1,8 +1,24 @@
+import { documentOf, editor, scopeOf } from "../model/editor";
+import { isOpen } from "../model/runs";
+import { runNames } from "../model/targets";
+import { toggleLive } from "../session/live";
+import { notify } from "../session/notices";
 import { startRun, stopRun } from "../session/running";
 import { studio } from "../session/studio";
 import type { Command } from "./command";
 
-const isBusy = (): boolean => ["queued", "running"].includes(studio.getState().run?.status ?? "");
+function chosen(): string[] {
+  const state = editor.getState();
+  return [...runNames(documentOf(state), scopeOf(state), state.selected)];
+}
+
+function runChosen(again: boolean): void {
+  const targets = chosen();
+  if (!targets.length) notify("warning", "nothingToRun");
+  else void startRun(again ? { targets, force: targets } : { targets });
+}
+
+const isChosen = (): boolean => editor.getState().selected.size > 0;
 
 export const runCommands: readonly Command[] = [
   {
@@ -14,12 +30,38 @@ export const runCommands: readonly Command[] = [
     run: () => void startRun(),
   },
   {
+    id: "runHere",
+    label: "runHere",
+    group: "run",
+    keys: ["Alt+Enter"],
+    isEnabled: isChosen,
+    run: () => runChosen(false),
+  },
+  {
+    id: "runAgainHere",
+    label: "runAgainHere",
+    group: "run",
+    keys: ["Alt+Shift+Enter"],
+    isEnabled: isChosen,
+    run: () => runChosen(true),
+  },
+  {
+    id: "runFront",
+    label: "runFront",
+    group: "run",
+    keys: ["Mod+Shift+Enter"],
+    whileTyping: true,
+    run: () => void startRun({}, true),
+  },
+  { id: "runAllAgain", label: "runAllAgain", group: "run", run: () => void startRun({ force: "all" }) },
+  { id: "live", label: "liveMode", group: "run", run: toggleLive },
+  {
     id: "stop",
     label: "stop",
     group: "run",
     keys: ["Mod+Alt+Enter"],
     whileTyping: true,
-    isEnabled: isBusy,
+    isEnabled: () => isOpen(studio.getState().run),
     run: () => void stopRun(),
   },
 ];

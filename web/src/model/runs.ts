@@ -141,6 +141,38 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
   }
 }
 
+/** How far a run is: how many of its nodes are over, and what it works on. */
+export interface Progress {
+  readonly over: number;
+  readonly total: number;
+  readonly share: number;
+  readonly at: string;
+}
+
+/** An item of a map or a turn of a loop: they are not among the nodes that a run counts. */
+const REPEATED = /\/\d+(\/|$)/;
+
+/** Return how far a run is. */
+export function progressOf(run: RunState): Progress {
+  const counted = Object.entries(run.nodes).filter(([name]) => !REPEATED.test(name));
+  const over = counted.filter(([, { status }]) => status !== "running" && status !== "waiting").length;
+  const working = Object.entries(run.nodes).filter(([, { status }]) => status === "running");
+  const [name, node] = working.find(([one, { total }]) => total && !REPEATED.test(one)) ?? working.at(-1) ?? [];
+  const part = node?.total ? (node.done ?? 0) / node.total : 0;
+  const total = Math.max(run.total, over, 1);
+  const step = node?.total ? ` ${node.done ?? 0}/${node.total}` : "";
+  return { over, total, share: Math.min((over + part) / total, 1), at: name ? name + step : "" };
+}
+
+/** Estimate the seconds that are left of a run; null where nothing is known yet. */
+export function secondsLeft(run: RunState, now: number): number | null {
+  if (run.started === null) return null;
+  const spent = Math.max(0, now - run.started);
+  if (run.seconds > spent) return run.seconds - spent;
+  const { share } = progressOf(run);
+  return share > 0.05 && share < 1 ? spent / share - spent : null;
+}
+
 /** Tell whether a run waits or is at work. */
 export function isOpen(run: RunState | null): boolean {
   return run?.status === "queued" || run?.status === "running";

@@ -6,6 +6,7 @@ import { useNodePlan, useNodeRun, useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { outcomeOf } from "../model/outcome";
 import { isOpen } from "../model/runs";
+import { useDuration } from "./duration";
 import { useReasons } from "./reasons";
 
 export function NodeStory({ name }: { readonly name: string }): ReactElement | null {
@@ -13,6 +14,7 @@ export function NodeStory({ name }: { readonly name: string }): ReactElement | n
   const run = useNodeRun(name);
   const plan = useNodePlan(name);
   const open = useStudio((state) => isOpen(state.run));
+  const durationOf = useDuration();
   const outcome = outcomeOf(run, plan, open);
   const reasons = useReasons(outcome?.because ?? []);
   if (!outcome) return null;
@@ -22,11 +24,9 @@ export function NodeStory({ name }: { readonly name: string }): ReactElement | n
       <h3>
         {say(`state_${outcome.kind}`)}
         {plan?.seconds != null && outcome.kind === "stale" && (
-          <small> {say("about", { time: say("seconds", { seconds: plan.seconds.toFixed(1) }) })}</small>
+          <small> {say("about", { time: durationOf(plan.seconds) })}</small>
         )}
-        {run?.seconds !== undefined && outcome.kind === "done" && (
-          <small> {say("seconds", { seconds: run.seconds.toFixed(2) })}</small>
-        )}
+        {run?.seconds !== undefined && outcome.kind === "done" && <small> {durationOf(run.seconds)}</small>}
       </h3>
       {reasons.length > 0 && (
         <ul>

@@ -5,19 +5,25 @@ import { type ReactElement, useState } from "react";
 import { useSay } from "../i18n";
 import type { MessageKey } from "../i18n/en";
 import { Icon, type IconName } from "../widgets/icons";
+import { Gallery } from "./Gallery";
 import { Inspector } from "./Inspector";
 import { Parameters } from "./Parameters";
+import { QueueBadge, QueuePanel } from "./QueuePanel";
 
 interface Tab {
   readonly id: string;
   readonly label: MessageKey;
   readonly icon: IconName;
   readonly Content: () => ReactElement;
+  /** A number on the tab, where there is one to tell. */
+  readonly Badge?: () => ReactElement | null;
 }
 
 const TABS: readonly Tab[] = [
   { id: "inspector", label: "inspector", icon: "node", Content: Inspector },
   { id: "parameters", label: "parameters", icon: "parameter", Content: Parameters },
+  { id: "queue", label: "queue", icon: "queue", Content: QueuePanel, Badge: QueueBadge },
+  { id: "history", label: "history", icon: "pictures", Content: Gallery },
 ];
 const KEY = "graphgen-tab";
 /** Below this width nothing is open at first: the graph comes before all that is about it. */
@@ -44,7 +50,7 @@ export function SidePanel(): ReactElement {
         </div>
       )}
       <div className="side-tabs" role="tablist" aria-orientation="vertical" aria-label={say("sidePanel")}>
-        {TABS.map(({ id, label, icon }) => (
+        {TABS.map(({ id, label, icon, Badge }) => (
           <button
             key={id}
             type="button"
@@ -56,6 +62,7 @@ export function SidePanel(): ReactElement {
           >
             <Icon name={icon} />
             <span>{say(label)}</span>
+            {Badge && <Badge />}
           </button>
         ))}
       </div>

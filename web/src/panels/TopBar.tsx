@@ -9,6 +9,7 @@ import { editor } from "../model/editor";
 import { hashOf, type Route } from "../session/route";
 import { Icon, type IconName } from "../widgets/icons";
 import { MainMenu } from "./MainMenu";
+import { RunActions } from "./RunActions";
 
 export function TopBar({ route }: { readonly route: Route }): ReactElement {
   const say = useSay();
@@ -115,7 +116,6 @@ function ViewSwitch({ view, name }: { readonly view: "graph" | "app"; readonly n
 }
 
 function Actions(): ReactElement {
-  const status = useStudio((state) => state.run?.status);
   const canUndo = useEditor((state) => state.history.past.length > 0);
   const canRedo = useEditor((state) => state.history.future.length > 0);
   const say = useSay();
@@ -135,16 +135,7 @@ function Actions(): ReactElement {
     <>
       {sign("undo", canUndo)}
       {sign("redo", canRedo)}
-      {(status === "queued" || status === "running") && (
-        <button type="button" onClick={() => perform(commandNamed("stop"))}>
-          <Icon name="stop" filled />
-          <span>{say("stop")}</span>
-        </button>
-      )}
-      <button type="button" className="primary" onClick={() => perform(commandNamed("run"))}>
-        <Icon name="play" filled />
-        <span>{say("run")}</span>
-      </button>
+      <RunActions />
     </>
   );
 }

@@ -2,9 +2,9 @@
 
 import { createStore } from "zustand/vanilla";
 
-import { cancelRun, listRuns, moveRun, readQueue, readRun, type Run } from "../api/client";
+import { cancelRun, listRuns, moveRun, readQueue, readRun, readRunEvents, type Run } from "../api/client";
 import { type ServerEvent, wordsOf } from "../api/socket";
-import { advance, queued, type RunState } from "../model/runs";
+import { advance, isOpen, queued, type RunState } from "../model/runs";
 import { hear } from "./events";
 import { notify } from "./notices";
 
@@ -39,10 +39,20 @@ async function read(): Promise<void> {
       Promise.all(order.running.map(readRun)),
       Promise.all(order.waiting.slice(0, SHOWN).map(find)),
     ]);
-    if (number === asked) line.setState({ running: now, waiting: next });
+    if (number !== asked) return;
+    line.setState({ running: now, waiting: next });
+    await Promise.all(order.running.map(catchUp));
   } catch (error) {
     notify("error", "failed", { why: wordsOf(error) });
   }
+}
+
+/** Read the past of a run that was at work before this page listened. */
+async function catchUp(id: string): Promise<void> {
+  if (line.getState().states[id]?.started != null) return;
+  const events = await readRunEvents(id);
+  const state = events.reduce(advance, queued(id));
+  if (isOpen(state)) line.setState(({ states }) => ({ states: { ...states, [id]: state } }));
 }
 
 /** Put a waiting run before another one, or with null at the end. */
@@ -89,10 +99,21 @@ hear((events) => {
   if (ofRuns.some(({ event }) => TURNS.has(event))) refreshLine();
 });
 
+/** Runs that ended lately: one may be over before the answer is here that it was put in line. */
+const over = new Map<string, RunState>();
+const REMEMBERED = 20;
+
+/** Return how a run stands, as far as this page has heard of it. */
+export function stateOf(id: string): RunState {
+  return over.get(id) ?? line.getState().states[id] ?? queued(id);
+}
+
 function after(states: Line["states"], event: ServerEvent): Line["states"] {
   const id = event.run!;
   if (ENDS.has(event.event)) {
-    const { [id]: _, ...rest } = states;
+    const { [id]: last, ...rest } = states;
+    over.set(id, advance(last ?? queued(id), event));
+    for (const old of [...over.keys()].slice(0, -REMEMBERED)) over.delete(old);
     return rest;
   }
   return { ...states, [id]: advance(states[id] ?? queued(id), event) };

@@ -19,7 +19,7 @@ import { advance, isOpen, queued } from "../model/runs";
 import { advanceSeeds } from "../model/seeds";
 import { hear } from "./events";
 import { notify } from "./notices";
-import { line } from "./queue";
+import { stateOf } from "./queue";
 import { studio } from "./studio";
 import { workspace } from "./workspace";
 
@@ -44,7 +44,9 @@ export async function submit(asked: Asked = {}, front = false): Promise<Run | nu
     const priority = front ? await priorityOfFront() : 0;
     const run = await submitRun({ workflow, identity, client: CLIENT, priority, ...asked });
     reading = null;
-    studio.setState({ run: line.getState().states[run.id] ?? queued(run.id), result: null });
+    const state = stateOf(run.id);
+    studio.setState({ run: state, result: null });
+    if (!isOpen(state)) void readResult(run.id);
     if (!asked.sweep) void expect(run.id, document, asked, identity);
     return run;
   } catch (error) {

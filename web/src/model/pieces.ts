@@ -1,0 +1,93 @@
+/** What runs gave, picture by picture: what a gallery shows. */
+
+import type { Json, Names } from "./document";
+
+/** The parts of a run that are needed here. */
+export interface FinishedRun {
+  readonly id: string;
+  readonly number: number;
+  readonly identity: string;
+  readonly name: string;
+  readonly ended: number | null;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly files: readonly GivenFile[];
+  readonly outputs: Readonly<Record<string, { readonly digest: string; readonly summary: string }>>;
+  readonly variations: readonly {
+    readonly variation: number;
+    readonly parameters: Readonly<Record<string, unknown>>;
+    readonly files: readonly GivenFile[];
+  }[];
+}
+
+interface GivenFile {
+  readonly name: string;
+  readonly digest: string;
+  readonly media_type: string;
+  readonly url: string;
+  readonly thumbnail: string | null;
+}
+
+/** A picture that a run gave. */
+export interface Piece {
+  readonly key: string;
+  readonly run: string;
+  readonly number: number;
+  /** The workflow it is of, as people call it. */
+  readonly title: string;
+  readonly identity: string;
+  readonly ended: number;
+  readonly name: string;
+  readonly thumbnail: string;
+  /** The whole picture, and where it can be downloaded; null where it was never saved as a file. */
+  readonly url: string;
+  readonly file: string | null;
+  /** Values that were given with the run, or by a sweep: they come before what its workflow says. */
+  readonly given: Names<Json>;
+}
+
+/** List the pictures of a run: its files, else what its outputs show. */
+export function piecesOf(run: FinishedRun): readonly Piece[] {
+  const found = run.variations.length
+    ? run.variations.flatMap(({ variation, parameters, files }) =>
+        files.map((file) => piece(run, file, `${variation}`, { ...run.parameters, ...parameters })),
+      )
+    : run.files.map((file) => piece(run, file, "", run.parameters));
+  const shown = found.filter((one) => one !== null);
+  return shown.length ? shown : Object.entries(run.outputs).map(([name, { digest }]) => drawn(run, name, digest));
+}
+
+function head(run: FinishedRun, given: Readonly<Record<string, unknown>>) {
+  return {
+    run: run.id,
+    number: run.number,
+    title: run.name || run.identity,
+    identity: run.identity,
+    ended: run.ended ?? 0,
+    given: given as Names<Json>,
+  };
+}
+
+function piece(
+  run: FinishedRun,
+  file: GivenFile,
+  part: string,
+  given: Readonly<Record<string, unknown>>,
+): Piece | null {
+  if (!file.thumbnail) return null;
+  const { name, url, digest } = file;
+  const thumbnail = `${file.thumbnail}?size=256`;
+  return { ...head(run, given), key: `${run.id}/${part}/${digest}`, name, thumbnail, url, file: url };
+}
+
+/** What was never saved is drawn by the cache, for as long as it has it. */
+function drawn(run: FinishedRun, name: string, digest: string): Piece {
+  const at = `/api/values/${digest}/picture`;
+  return {
+    ...head(run, run.parameters),
+    key: `${run.id}/${name}`,
+    name,
+    thumbnail: `${at}?size=256`,
+    url: `${at}?size=2048`,
+    file: null,
+  };
+}

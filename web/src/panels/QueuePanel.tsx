@@ -1,0 +1,190 @@
+/** The line: what runs, with its progress and the time left, and what waits, in order, to be moved or cancelled. */
+
+import { type DragEvent, type KeyboardEvent, type ReactElement, useEffect, useState } from "react";
+import { useStore } from "zustand";
+
+import type { Run } from "../api/client";
+import { useWorkspace } from "../canvas/hooks";
+import { useSay } from "../i18n";
+import { progressOf, queued, secondsLeft } from "../model/runs";
+import { cancelAll, line, moveBefore, refreshLine } from "../session/queue";
+import { CLIENT } from "../session/running";
+import { Icon } from "../widgets/icons";
+import { useDuration } from "./duration";
+
+export function QueuePanel(): ReactElement {
+  const say = useSay();
+  const { running, waiting } = useStore(line);
+  useEffect(refreshLine, []);
+  const all = [...running, ...waiting].map(({ id }) => id);
+  return (
+    <section className="queue" aria-label={say("queue")}>
+      <header className="panel-head">
+        <h2>{say("queue")}</h2>
+        {all.length > 1 && (
+          <button type="button" onClick={() => void cancelAll(all)}>
+            {say("cancelAll")}
+          </button>
+        )}
+      </header>
+      {!all.length && <p className="side-empty">{say("queueEmpty")}</p>}
+      {running.length > 0 && (
+        <ul className="queue-list" aria-label={say("running")}>
+          {running.map((run) => (
+            <AtWork key={run.id} run={run} />
+          ))}
+        </ul>
+      )}
+      {waiting.length > 0 && (
+        <>
+          <h3>{say("inLineCount", { count: waiting.length })}</h3>
+          <ol className="queue-list" aria-label={say("inLine")}>
+            {waiting.map((run, index) => (
+              <InLine key={run.id} run={run} index={index} waiting={waiting} />
+            ))}
+          </ol>
+          <p className="queue-hint">{say("queueHint")}</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** How many runs are at work or wait. */
+export function QueueBadge(): ReactElement | null {
+  const say = useSay();
+  const count = useStore(line, ({ running, waiting }) => running.length + waiting.length);
+  useEffect(refreshLine, []);
+  return count ? (
+    <span className="tab-badge" aria-label={say("runsInLine", { count })}>
+      {count}
+    </span>
+  ) : null;
+}
+
+function Title({ run }: { readonly run: Run }): ReactElement {
+  const say = useSay();
+  const open = useWorkspace((state) => state.name);
+  const whose = run.client === CLIENT ? "" : run.client || say("anotherProgram");
+  return (
+    <span className="queue-title">
+      <strong>{run.identity || run.name || run.id}</strong>
+      <small>
+        {[
+          `#${run.number}`,
+          run.identity === open && open !== null ? say("thisWorkflow") : "",
+          run.sweep ? say("sweepWord") : "",
+          whose,
+        ]
+          .filter(Boolean)
+          .join(" · ")}
+      </small>
+    </span>
+  );
+}
+
+function AtWork({ run }: { readonly run: Run }): ReactElement {
+  const say = useSay();
+  const durationOf = useDuration();
+  const state = useStore(line, ({ states }) => states[run.id]) ?? queued(run.id);
+  const now = useNow();
+  const { share, at, over, total } = progressOf(state);
+  const left = secondsLeft(state, now);
+  const words = [
+    at || `${over}/${total}`,
+    left === null ? "" : say("timeLeft", { time: durationOf(Math.max(1, left)) }),
+  ];
+  return (
+    <li className="queue-run">
+      <Title run={run} />
+      <Cancel run={run} />
+      <progress max={1} value={share} aria-label={say("progressOf", { name: run.identity || run.name })} />
+      <small className="queue-at">{words.filter(Boolean).join(" · ")}</small>
+    </li>
+  );
+}
+
+interface InLineProps {
+  readonly run: Run;
+  readonly index: number;
+  readonly waiting: readonly Run[];
+}
+
+function InLine({ run, index, waiting }: InLineProps): ReactElement {
+  const say = useSay();
+  const [over, setOver] = useState(false);
+  const up = () => void moveBefore(run.id, waiting[index - 1]?.id ?? null);
+  const down = () => void moveBefore(run.id, waiting[index + 2]?.id ?? null);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "ArrowUp" && index > 0) up();
+    if (event.key === "ArrowDown" && index < waiting.length - 1) down();
+  };
+  const onDrop = (event: DragEvent) => {
+    event.preventDefault();
+    setOver(false);
+    const id = event.dataTransfer.getData(DRAGGED);
+    const from = waiting.findIndex((one) => one.id === id);
+    if (from >= 0) void moveBefore(id, from < index ? (waiting[index + 1]?.id ?? null) : run.id);
+  };
+  return (
+    <li
+      className={over ? "queue-run queue-over" : "queue-run"}
+      draggable
+      onDragStart={({ dataTransfer }) => dataTransfer.setData(DRAGGED, run.id)}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes(DRAGGED)) return;
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={onDrop}
+      onKeyDown={onKeyDown}
+    >
+      <Icon name="grip" />
+      <Title run={run} />
+      <button type="button" className="plain" aria-label={say("moveUp")} disabled={index === 0} onClick={up}>
+        <Icon name="up" />
+      </button>
+      <button
+        type="button"
+        className="plain"
+        aria-label={say("moveDown")}
+        disabled={index === waiting.length - 1}
+        onClick={down}
+      >
+        <Icon name="down" />
+      </button>
+      <Cancel run={run} />
+    </li>
+  );
+}
+
+const DRAGGED = "application/x-graphgen-run";
+
+function Cancel({ run }: { readonly run: Run }): ReactElement {
+  const say = useSay();
+  return (
+    <button
+      type="button"
+      className="plain"
+      aria-label={say("cancelRun", { name: `${run.identity || run.name} #${run.number}` })}
+      title={say("cancel")}
+      onClick={() => void cancelAll([run.id])}
+    >
+      <Icon name="close" />
+    </button>
+  );
+}
+
+/** The time now, in seconds since 1970, each second anew. */
+function useNow(): number {
+  const [now, setNow] = useState(() => Date.now() / 1000);
+  useEffect(() => {
+    const timer = window.setInterval(() => setNow(Date.now() / 1000), 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return now;
+}

@@ -1,0 +1,82 @@
+/** What runs the workflow: the button, what it will take, the other ways to run, and what stops it. */
+
+import type { ReactElement } from "react";
+
+import { useStudio } from "../canvas/hooks";
+import { commandNamed, perform } from "../commands";
+import { useSay } from "../i18n";
+import { isOpen } from "../model/runs";
+import { Icon } from "../widgets/icons";
+import { Menu, type MenuItem } from "../widgets/Menu";
+import { useDuration } from "./duration";
+
+const WAYS = ["runHere", "runAgainHere", "runFront", "runAllAgain", "live"] as const;
+
+export function RunActions(): ReactElement {
+  const say = useSay();
+  const open = useStudio((state) => isOpen(state.run));
+  const live = useStudio((state) => state.live);
+  const item = (id: (typeof WAYS)[number]): MenuItem => {
+    const command = commandNamed(id);
+    return {
+      id,
+      label: say(command.label),
+      chord: command.keys?.[0],
+      disabled: !(command.isEnabled?.() ?? true),
+      ...(id === "live" ? { checked: live } : {}),
+      run: () => perform(command),
+    };
+  };
+  return (
+    <>
+      {live && (
+        <button type="button" className="run-live" aria-pressed="true" onClick={() => perform(commandNamed("live"))}>
+          {say("live")}
+        </button>
+      )}
+      <Estimate />
+      {open && (
+        <button type="button" onClick={() => perform(commandNamed("stop"))}>
+          <Icon name="stop" filled />
+          <span>{say("stop")}</span>
+        </button>
+      )}
+      <div className="run-split">
+        <button
+          type="button"
+          className="primary"
+          aria-label={say("run")}
+          aria-describedby="run-estimate"
+          onClick={() => perform(commandNamed("run"))}
+        >
+          <Icon name="play" filled />
+          <span>{say("run")}</span>
+        </button>
+        <Menu label={say("waysToRun")} className="run-ways" sections={() => [{ id: "ways", items: WAYS.map(item) }]}>
+          <Icon name="down" />
+        </Menu>
+      </div>
+    </>
+  );
+}
+
+/** How much a run would do: as many nodes, about as long. */
+function Estimate(): ReactElement {
+  const say = useSay();
+  const durationOf = useDuration();
+  const plan = useStudio((state) => state.plan);
+  let words = "";
+  if (plan && !plan.problems.length) {
+    const known = plan.seconds >= 1 ? say("about", { time: durationOf(plan.seconds) }) : "";
+    const count = plan.to_run
+      ? say(plan.to_run === 1 ? "oneToRun" : "manyToRun", { count: plan.to_run })
+      : say("allCached");
+    words = [count, plan.to_run ? known : ""].filter(Boolean).join(" · ");
+  }
+  return (
+    <span id="run-estimate" className="run-estimate" title={plan?.unknown.length ? say("unknownTimes") : undefined}>
+      {words}
+      {plan?.to_run && plan.unknown.length && plan.seconds >= 1 ? "+" : ""}
+    </span>
+  );
+}

@@ -1,0 +1,124 @@
+/** The pictures of past runs, page by page, the latest first. */
+
+import { createStore } from "zustand/vanilla";
+
+import { listRuns, readRunWorkflow, runAgain } from "../api/client";
+import { wordsOf } from "../api/socket";
+import { type Document, type Json, type Names } from "../model/document";
+import { documentOf, editor } from "../model/editor";
+import { freeName } from "../model/names";
+import { fields, setParameter } from "../model/parameters";
+import { type Piece, piecesOf } from "../model/pieces";
+import { hear } from "./events";
+import { notify } from "./notices";
+import { hashOf } from "./route";
+import { follow } from "./running";
+import { studio } from "./studio";
+import { newWorkflow, workspace } from "./workspace";
+
+export interface GalleryState {
+  readonly pieces: readonly Piece[];
+  readonly find: string;
+  /** Whether only the open workflow's are shown. */
+  readonly mine: boolean;
+  /** Where the next page begins; null where there is none. */
+  readonly next: string | null;
+  readonly loading: boolean;
+}
+
+const EMPTY: GalleryState = { pieces: [], find: "", mine: true, next: null, loading: false };
+export const gallery = createStore<GalleryState>()(() => EMPTY);
+
+const PAGE = "40";
+/** How many pictures a page has at least, if there are as many: runs need not give any. */
+const ENOUGH = 12;
+let asked = 0;
+
+/** Show the first page, of what is wanted. */
+export async function loadGallery(wanted: Partial<Pick<GalleryState, "find" | "mine">> = {}): Promise<void> {
+  gallery.setState(wanted);
+  await load(true);
+}
+
+/** Show the next page too. */
+export const loadMore = (): Promise<void> => load(false);
+
+async function load(fresh: boolean): Promise<void> {
+  const number = (asked += 1);
+  gallery.setState({ loading: true });
+  try {
+    const { find, mine } = gallery.getState();
+    const { name } = workspace.getState();
+    let before = fresh ? null : gallery.getState().next;
+    const found: Piece[] = [];
+    do {
+      const page = await listRuns({
+        status: "done",
+        limit: PAGE,
+        ...(before === null ? {} : { before }),
+        ...(find ? { find } : {}),
+        ...(mine && name !== null ? { identity: name } : {}),
+      });
+      found.push(...page.runs.flatMap(piecesOf));
+      before = page.next === null ? null : String(page.next);
+    } while (before !== null && found.length < ENOUGH);
+    if (number !== asked) return;
+    gallery.setState(({ pieces }) => ({ pieces: fresh ? found : [...pieces, ...found], next: before, loading: false }));
+  } catch (error) {
+    if (number === asked) gallery.setState({ loading: false });
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+}
+
+/** Read what made a picture: its workflow with the values it was run with. */
+export async function recipeOf({ run, given }: Pick<Piece, "run" | "given">): Promise<Document> {
+  return withValues(await readRunWorkflow(run), given);
+}
+
+/** Return a document whose parameters have values; names that are no parameters are passed over. */
+export function withValues(document: Document, values: Names<Json>): Document {
+  const { catalogue } = studio.getState();
+  return fields(catalogue, document, document)
+    .filter(({ name }) => name in values)
+    .reduce((one, field) => setParameter(one, field, values[field.name]!), document);
+}
+
+/** Give the open workflow's parameters the values that a picture was made with. */
+export function takeRecipe(recipe: Document): void {
+  const { catalogue } = studio.getState();
+  const values = Object.fromEntries(
+    fields(catalogue, recipe, recipe).map(({ name, value, schema }) => [name, value ?? schema.default]),
+  );
+  const known = Object.entries(values).filter((one): one is [string, Json] => one[1] !== undefined);
+  editor.getState().editDocument("values", (one) => withValues(one, Object.fromEntries(known)));
+}
+
+/** Open a document as a new workflow of one's own. */
+export async function openAsNew(document: Document, wanted: string): Promise<void> {
+  const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
+  const name = freeName(wanted || "workflow", taken);
+  await newWorkflow(name, document);
+  location.hash = hashOf("graph", name);
+}
+
+/** Run what made a picture once more. */
+export async function runOnceMore(id: string): Promise<void> {
+  try {
+    const run = await runAgain(id);
+    if (run.identity === workspace.getState().name && documentOf(editor.getState())) await follow(run);
+    notify("info", "inLineAgain", { number: run.number });
+  } catch (error) {
+    notify("error", "failed", { why: wordsOf(error) });
+  }
+}
+
+hear((events) => {
+  const shown = gallery.getState();
+  if (shown !== EMPTY && events.some(({ event, status }) => event === "run_finished" && status === "done")) {
+    void load(true);
+  }
+});
+
+workspace.subscribe(({ name }, before) => {
+  if (name !== before.name) gallery.setState({ ...EMPTY, mine: gallery.getState().mine });
+});

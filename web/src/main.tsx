@@ -9,6 +9,7 @@ import "./styles/panels.css";
 import "./styles/widgets.css";
 import "./styles/app.css";
 import "./styles/run.css";
+import "./styles/build.css";
 
 import { App } from "./App";
 import { listenForKeys } from "./commands";

@@ -3,35 +3,46 @@
 import {
   applyNodeChanges,
   Background,
-  type Connection,
   type EdgeChange,
-  type FinalConnectionState,
-  MiniMap,
+  type EdgeMouseHandler,
   type NodeChange,
-  type OnNodeDrag,
+  type NodeMouseHandler,
   ReactFlow,
-  useReactFlow,
+  SelectionMode,
   useStore,
 } from "@xyflow/react";
-import { type ReactElement, useCallback, useEffect, useMemo, useState } from "react";
+import { type MouseEvent, type ReactElement, useCallback, useEffect, useMemo, useState } from "react";
 
-import { isTyping } from "../commands/command";
+import { addPoint, tellChosen } from "../commands/build";
+import type { About } from "../commands/command";
+import { removeChosen } from "../commands/edit";
+import { enterChosen } from "../commands/subgraph";
+import { Dialogs } from "../dialogs/Dialogs";
 import { useSay } from "../i18n";
-import { labelOf } from "../model/catalogue";
-import type { Point } from "../model/document";
-import { connect, disconnect, move, removeNodes } from "../model/edits";
-import { documentOf, editor, shownGraph } from "../model/editor";
-import { studio } from "../session/studio";
-import { notify } from "../session/notices";
-import { verdict } from "./connecting";
+import { type Point, subgraphName } from "../model/document";
+import { editor } from "../model/editor";
+import { Breadcrumb } from "./Breadcrumb";
+import { chooseWires } from "./chosen";
+import { listenToClipboard } from "./clipboard";
+import { ContextMenu } from "./ContextMenu";
+import { EndCard } from "./EndCard";
 import { type CanvasNode, canvasEdges, canvasNodes, type WireEdge } from "./flow";
+import { GroupFrame, NoteCard } from "./Frames";
+import { stopsOf } from "./geometry";
 import { GraphNodeCard } from "./GraphNodeCard";
-import { useDocument, useEditor, useGraph, useStudio } from "./hooks";
-import { Palette, type PaletteRequest } from "./Palette";
+import { useDocument, useEditor, useGraph, useStage, useStudio } from "./hooks";
+import { Overview } from "./Overview";
+import { Palette } from "./Palette";
+import { askForNode, focusCanvas, onCanvas, pointAt, stage } from "./stage";
+import { useDrag } from "./useDrag";
+import { FIT, useScopeView } from "./useScopeView";
+import { useWires } from "./useWires";
+import { WireHint } from "./WireHint";
 import { WireLine } from "./WireLine";
 
-const NODE_TYPES = { graph: GraphNodeCard };
+const NODE_TYPES = { graph: GraphNodeCard, group_frame: GroupFrame, note: NoteCard, end: EndCard };
 const EDGE_TYPES = { wire: WireLine };
+const KINDS: Readonly<Record<string, About>> = { graph: "node", group_frame: "group", note: "note", end: "end" };
 /** Below this zoom nodes show their outlines and titles alone. */
 const FAR = 0.35;
 
@@ -39,14 +50,21 @@ export function Canvas(): ReactElement {
   const catalogue = useStudio((state) => state.catalogue);
   const document = useDocument();
   const graph = useGraph();
+  const inside = useEditor((state) => state.path.length > 0);
   const selected = useEditor((state) => state.selected);
+  const chosenWires = useStage((state) => state.wires);
+  const palette = useStage((state) => state.palette);
+  const menu = useStage((state) => state.menu);
+  const isDrawing = useStage((state) => state.drawn !== null);
   const say = useSay();
-  const flow = useReactFlow<CanvasNode, WireEdge>();
-  const [asked, setAsked] = useState<PaletteRequest | null>(null);
   const far = useStore((state) => state.transform[2] < FAR);
 
-  const drawn = useMemo(() => canvasNodes(catalogue, document, graph), [catalogue, document, graph]);
-  const edges = useMemo(() => canvasEdges(catalogue, document, graph), [catalogue, document, graph]);
+  const drawn = useMemo(() => canvasNodes(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
+  const wires = useMemo(() => canvasEdges(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
+  const edges = useMemo(
+    () => (chosenWires.size ? wires.map((one) => (chosenWires.has(one.id) ? { ...one, selected: true } : one)) : wires),
+    [wires, chosenWires],
+  );
   // What is being dragged lives here until it is let go; then the document has it.
   const [nodes, setNodes] = useState<CanvasNode[]>(drawn);
   const [shown, setShown] = useState({ drawn, selected });
@@ -54,109 +72,91 @@ export function Canvas(): ReactElement {
     setShown({ drawn, selected });
     setNodes(taken(nodes, drawn, selected));
   }
-
   const onNodesChange = useCallback((changes: NodeChange<CanvasNode>[]) => {
     setNodes((before) => applyNodeChanges(changes, before));
     const chosen = changes.filter((change) => change.type === "select");
-    if (chosen.length) {
-      const after = new Set(editor.getState().selected);
-      for (const { id, selected: on } of chosen) on ? after.add(id) : after.delete(id);
-      editor.getState().select(after);
-    }
+    if (!chosen.length) return;
+    const after = new Set(editor.getState().selected);
+    for (const { id, selected: on } of chosen) on ? after.add(id) : after.delete(id);
+    editor.getState().select(after);
   }, []);
 
-  const onNodeDragStop: OnNodeDrag<CanvasNode> = useCallback((_event, _node, dragged) => {
-    const places = Object.fromEntries(dragged.map(({ id, position }) => [id, rounded(position)]));
-    editor.getState().edit("move", (one) => move(one, places));
-  }, []);
-
-  const onConnect = useCallback((connection: Connection) => {
-    const ends = endsOf(connection);
-    const state = editor.getState();
-    const judged = verdict(studio.getState().catalogue, documentOf(state), shownGraph(state), ends.from, ends.into);
-    if (!judged.ok) return;
-    state.edit("connect", (one) =>
-      connect(one, `${ends.from.node}.${ends.from.output}`, ends.into.node, ends.into.input, judged.many),
-    );
-  }, []);
-
-  const isValid = useCallback((connection: Connection | WireEdge) => {
-    const state = editor.getState();
-    const ends = endsOf(connection);
-    return verdict(studio.getState().catalogue, documentOf(state), shownGraph(state), ends.from, ends.into).ok;
-  }, []);
-
-  const onConnectEnd = useCallback(
-    (event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
-      if (state.isValid || !state.fromHandle || !state.fromNode) return;
-      const at = pointOf(event);
-      if (state.toHandle) {
-        refuse(state);
-        return;
-      }
-      const [side, socket] = splitHandle(state.fromHandle.id);
-      setAsked({ at, place: flow.screenToFlowPosition(at), wire: { node: state.fromNode.id, side, socket } });
-    },
-    [flow],
-  );
-
-  const onDelete = useCallback(({ nodes: gone, edges: cut }: { nodes: CanvasNode[]; edges: WireEdge[] }) => {
-    editor.getState().edit("delete", (one) =>
-      removeNodes(
-        disconnect(
-          one,
-          cut.flatMap(({ data }) => (data ? [data.wire] : [])),
-        ),
-        gone.map(({ id }) => id),
-      ),
-    );
-  }, []);
-
+  const wiring = useWires();
+  const dragging = useDrag(setNodes);
+  useScopeView();
+  useEffect(() => listenToClipboard(() => removeChosen(false)), []);
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (isTyping(event.target) || event.key !== "Tab" || event.shiftKey) return;
-      event.preventDefault();
-      const at = { x: window.innerWidth / 2, y: window.innerHeight / 3 };
-      setAsked({ at, place: flow.screenToFlowPosition(at), wire: null });
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, [flow]);
+    focusCanvas();
+    return () => stage.setState({ flow: null, dialog: null, palette: null, menu: null });
+  }, []);
 
   return (
-    <div className={far ? "canvas canvas-far" : "canvas"} data-testid="canvas">
+    <div
+      className={["canvas", far && "canvas-far", isDrawing && "canvas-drawing"].filter(Boolean).join(" ")}
+      data-testid="canvas"
+      tabIndex={0}
+      role="application"
+      aria-label={say("canvas")}
+      aria-describedby="canvas-help"
+      onPointerMove={(event) => pointAt({ x: event.clientX, y: event.clientY })}
+      onPointerLeave={() => pointAt(null)}
+      onContextMenu={openMenu}
+    >
+      <p id="canvas-help" className="sr-only">
+        {say("canvasHelp")}
+      </p>
+      <p className="sr-only" role="status">
+        {tellChosen()}
+      </p>
       <ReactFlow<CanvasNode, WireEdge>
         nodes={nodes}
         edges={edges}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
+        onInit={(flow) => {
+          stage.setState({ flow });
+          if (flow.getNodes().length) void flow.fitView(FIT);
+        }}
         onNodesChange={onNodesChange}
-        onEdgesChange={ignoreEdges}
-        onNodeDragStop={onNodeDragStop}
-        onConnect={onConnect}
-        onConnectEnd={onConnectEnd}
-        isValidConnection={isValid}
-        onDelete={onDelete}
-        deleteKeyCode={["Delete", "Backspace"]}
+        onEdgesChange={onEdgesChange}
+        {...wiring}
+        {...dragging}
+        onNodeDoubleClick={enterOnDouble}
+        onNodeContextMenu={chooseNode}
+        onEdgeContextMenu={chooseEdge}
+        onEdgeDoubleClick={addPointThere}
+        deleteKeyCode={null}
+        disableKeyboardA11y
+        nodesFocusable={false}
+        edgesFocusable={false}
+        selectionMode={SelectionMode.Partial}
+        multiSelectionKeyCode={["Control", "Meta", "Shift"]}
+        connectionRadius={24}
+        reconnectRadius={12}
         onlyRenderVisibleElements
         minZoom={0.05}
         maxZoom={2.5}
-        fitView
         proOptions={{ hideAttribution: true }}
         zoomOnDoubleClick={false}
-        onPaneClick={() => setAsked(null)}
-        onDoubleClick={(event) => {
-          if (!(event.target as Element).classList.contains("react-flow__pane")) return;
-          const at = { x: event.clientX, y: event.clientY };
-          setAsked({ at, place: flow.screenToFlowPosition(at), wire: null });
+        onPaneClick={() => {
+          stage.setState({ palette: null });
+          focusCanvas();
         }}
-        aria-label={say("canvas")}
+        onDoubleClick={(event) => {
+          if ((event.target as Element).classList.contains("react-flow__pane")) {
+            askForNode({ x: event.clientX, y: event.clientY });
+          }
+        }}
       >
         <Background gap={24} />
-        <MiniMap pannable zoomable />
+        <Overview />
+        <WireHint />
       </ReactFlow>
-      {asked && <Palette request={asked} onClose={() => setAsked(null)} />}
+      <Breadcrumb />
+      {palette && <Palette request={palette} onClose={() => stage.setState({ palette: null })} />}
+      {menu && <ContextMenu at={menu.at} about={menu.about} />}
       {!Object.keys(graph.nodes).length && <p className="canvas-hint">{say("emptyCanvas")}</p>}
+      <Dialogs />
     </div>
   );
 }
@@ -176,52 +176,58 @@ function taken(
   });
 }
 
-function ignoreEdges(_changes: EdgeChange<WireEdge>[]): void {
-  // wires are chosen and removed through the document; React Flow's own bookkeeping of them is not needed
+function onEdgesChange(changes: EdgeChange<WireEdge>[]): void {
+  const chosen = changes.filter((change) => change.type === "select");
+  if (!chosen.length) return;
+  const after = new Set(stage.getState().wires);
+  for (const { id, selected: on } of chosen) on ? after.add(id) : after.delete(id);
+  stage.setState({ wires: after });
 }
 
-function endsOf({
-  source,
-  target,
-  sourceHandle,
-  targetHandle,
-}: Pick<Connection, "source" | "target"> & { sourceHandle?: string | null; targetHandle?: string | null }) {
-  return {
-    from: { node: source, output: splitHandle(sourceHandle)[1] },
-    into: { node: target, input: splitHandle(targetHandle)[1] },
-  };
-}
+const enterOnDouble: NodeMouseHandler<CanvasNode> = (event, node) => {
+  if (node.type !== "graph" || (event.target as Element).closest("input, textarea, select, button")) return;
+  if (subgraphName(node.data.node.type) !== null) enterChosen();
+};
 
-function splitHandle(id: string | null | undefined): readonly ["in" | "out", string] {
-  const text = id ?? "";
-  return [text.startsWith("in:") ? "in" : "out", text.slice(text.indexOf(":") + 1)];
-}
+const chooseNode: NodeMouseHandler<CanvasNode> = (_event, { id }) => {
+  if (!editor.getState().selected.has(id)) editor.getState().select([id]);
+};
 
-/** Say why a wire that was let go over a socket cannot be. */
-function refuse({ fromNode, fromHandle, toNode, toHandle }: FinalConnectionState): void {
-  if (!fromNode || !fromHandle || !toNode || !toHandle) return;
-  const state = editor.getState();
-  const [one, other] = [
-    { node: fromNode.id, socket: splitHandle(fromHandle.id)[1] },
-    { node: toNode.id, socket: splitHandle(toHandle.id)[1] },
-  ];
-  const [from, into] = fromHandle.type === "source" ? [one, other] : [other, one];
-  const judged = verdict(
-    studio.getState().catalogue,
-    documentOf(state),
-    shownGraph(state),
-    { node: from.node, output: from.socket },
-    { node: into.node, input: into.socket },
+const chooseEdge: EdgeMouseHandler<WireEdge> = (event, edge) => {
+  if (event.shiftKey) addPointThere(event, edge);
+  if (!stage.getState().wires.has(edge.id)) chooseWires([edge.id]);
+};
+
+const addPointThere: EdgeMouseHandler<WireEdge> = (event, edge) => {
+  const nodes = new Map(
+    stage
+      .getState()
+      .flow?.getNodes()
+      .map((node) => [node.id, node]),
   );
-  if (judged.ok || judged.reason === "gone") return;
-  notify("warning", judged.reason, { from: labelOf(judged.from), into: labelOf(judged.into) });
-}
+  const stops = stopsOf(edge, nodes);
+  if (stops.length > 1) addPoint(edge.id, stops, onCanvas({ x: event.clientX, y: event.clientY }));
+};
 
-function rounded({ x, y }: Point): Point {
-  return { x: Math.round(x), y: Math.round(y) };
-}
-
-function pointOf(event: MouseEvent | TouchEvent): Point {
-  const { clientX: x, clientY: y } = "changedTouches" in event ? event.changedTouches[0]! : event;
-  return { x, y };
+/** Open the menu of what lies under the pointer, or, asked for by a key, of what is chosen. */
+function openMenu(event: MouseEvent): void {
+  const target = event.target as Element;
+  if (target.closest("input, textarea, select, dialog, .context-menu, .palette")) return;
+  event.preventDefault();
+  if (event.shiftKey && target.closest(".react-flow__edge")) return; // that has put a point there
+  const { flow, wires } = stage.getState();
+  const { selected } = editor.getState();
+  const node = flow?.getNode(target.closest<HTMLElement>(".react-flow__node")?.dataset.id ?? "");
+  const byKey = target.classList.contains("canvas");
+  const [only] = selected;
+  const first = byKey && only !== undefined ? flow?.getNode(only) : undefined;
+  let about: About = "canvas";
+  let at: Point = { x: event.clientX, y: event.clientY };
+  if (node) about = KINDS[node.type] ?? "node";
+  else if (target.closest(".react-flow__edge")) about = "wire";
+  else if (target.closest(".react-flow__nodesselection") || (byKey && selected.size > 1)) about = "node";
+  else if (first) about = KINDS[first.type] ?? "node";
+  else if (byKey && wires.size) about = "wire";
+  if (first && flow) at = flow.flowToScreenPosition({ x: first.position.x + 24, y: first.position.y + 24 });
+  stage.setState({ menu: { at, about } });
 }

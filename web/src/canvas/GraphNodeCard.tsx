@@ -1,17 +1,19 @@
 /** A node on the canvas: its head, its sockets and settings, what it shows, and what is wrong with it. */
 
-import { Handle, type NodeProps, Position } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { memo, type ReactElement } from "react";
 
-import { labelOf, type InputSpec, type OutputSpec, settingType } from "../model/catalogue";
+import { labelOf, settingType } from "../model/catalogue";
 import { changeNodeView } from "../model/edits";
 import { editor } from "../model/editor";
 import { useSay } from "../i18n";
 import { NodeSetting } from "../widgets/NodeSetting";
-import { colorOf } from "./colors";
-import { type GraphNode, inHandle, outHandle } from "./flow";
+import type { GraphNode } from "./flow";
 import { useNodeRun, useProblems } from "./hooks";
 import type { Row } from "./layout";
+import { NodeHead } from "./NodeHead";
+import { CollapsedSockets, InSocket, OutSocket, Socket } from "./Sockets";
+import { WidthHandle } from "./WidthHandle";
 import { NodeOutcome } from "./NodeOutcome";
 
 export const GraphNodeCard = memo(function GraphNodeCard({ id, data, selected }: NodeProps<GraphNode>): ReactElement {
@@ -30,10 +32,8 @@ export const GraphNodeCard = memo(function GraphNodeCard({ id, data, selected }:
   ];
   return (
     <section className={classes.filter(Boolean).join(" ")} aria-label={`${title} (${id})`}>
-      <header className="node-header" style={view?.color ? { background: view.color } : undefined}>
-        <span className="node-title">{title}</span>
-        <span className="node-name">{id}</span>
-      </header>
+      <NodeHead id={id} title={title} data={data} />
+      {selected && <WidthHandle id={id} />}
       {!layout.rows.length && <CollapsedSockets data={data} />}
       {layout.rows.map((row) => (
         <NodeRow key={rowKey(row)} id={id} data={data} row={row} problems={problems} />
@@ -112,70 +112,5 @@ function NodeRow({ id, data, row, problems }: RowProps): ReactElement {
         />
       )}
     </div>
-  );
-}
-
-function InSocket({
-  input,
-  problem,
-}: {
-  readonly input: InputSpec;
-  readonly problem: string | undefined;
-}): ReactElement {
-  return (
-    <span className={`socket-in${problem ? " socket-wrong" : ""}`} title={problem ?? describe(input)}>
-      <Socket side="in" name={input.name} type={input.type} many={input.many} />
-      <span className="socket-label">
-        {labelOf(input.name)}
-        {input.required && <span aria-hidden="true"> *</span>}
-      </span>
-    </span>
-  );
-}
-
-function OutSocket({ output }: { readonly output: OutputSpec }): ReactElement {
-  return (
-    <span className="socket-out" title={describe(output)}>
-      <span className="socket-label">{labelOf(output.name)}</span>
-      <Socket side="out" name={output.name} type={output.type} />
-    </span>
-  );
-}
-
-function describe({ type, description }: { readonly type: string; readonly description: string }): string {
-  return description ? `${type}: ${description}` : type;
-}
-
-interface SocketProps {
-  readonly side: "in" | "out";
-  readonly name: string;
-  readonly type: string;
-  readonly many?: boolean;
-  readonly small?: boolean;
-}
-
-function Socket({ side, name, type, many, small }: SocketProps): ReactElement {
-  const shape = [many && "socket-many", type.startsWith("list[") && "socket-list", small && "socket-small"];
-  return (
-    <Handle
-      id={side === "in" ? inHandle(name) : outHandle(name)}
-      type={side === "in" ? "target" : "source"}
-      position={side === "in" ? Position.Left : Position.Right}
-      className={["socket", ...shape.filter(Boolean)].join(" ")}
-      style={{ "--socket": colorOf(type) } as React.CSSProperties}
-    />
-  );
-}
-
-function CollapsedSockets({ data }: { readonly data: GraphNode["data"] }): ReactElement {
-  return (
-    <>
-      {Object.keys(data.node.inputs ?? {}).map((name) => (
-        <Socket key={name} side="in" name={name} type="any" small />
-      ))}
-      {data.spec?.outputs.map(({ name, type }) => (
-        <Socket key={name} side="out" name={name} type={type} small />
-      ))}
-    </>
   );
 }

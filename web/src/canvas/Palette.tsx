@@ -3,23 +3,19 @@
 import { type KeyboardEvent, type ReactElement, useEffect, useId, useMemo, useRef, useState } from "react";
 
 import { useSay } from "../i18n";
-import { outputsOf, specOf, subgraphSpecs } from "../model/catalogue";
-import type { Point } from "../model/document";
-import { addNode, connect } from "../model/edits";
-import { documentOf, editor, shownGraph } from "../model/editor";
+import { rounded } from "../model/arrange";
+import { subgraphSpecs } from "../model/catalogue";
+import { INPUTS, type Point, subgraphName } from "../model/document";
+import { addNode } from "../model/edits";
+import { documentOf, editor, scopeOf, shownGraph } from "../model/editor";
 import { freeName } from "../model/names";
 import { type Found, type LooseEnd, search, socketFor } from "../model/search";
+import { holds } from "../model/subgraphs";
+import { givenAt, takenAt, wire } from "../model/wiring";
 import { studio } from "../session/studio";
-import { takes } from "./flow";
-import { useDocument, useStudio } from "./hooks";
-
-export interface PaletteRequest {
-  /** Where on the screen. */
-  readonly at: Point;
-  /** Where on the canvas. */
-  readonly place: Point;
-  readonly wire: { readonly node: string; readonly side: "in" | "out"; readonly socket: string } | null;
-}
+import { useDocument, useEditor, useStudio } from "./hooks";
+import { HEADER, SOCKET, WIDTH } from "./layout";
+import { focusCanvas, type PaletteRequest } from "./stage";
 
 interface PaletteProps {
   readonly request: PaletteRequest;
@@ -33,6 +29,7 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
   const list = useId();
   const catalogue = useStudio((state) => state.catalogue);
   const document = useDocument();
+  const scope = useEditor(scopeOf);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const chosen = useRef<HTMLLIElement>(null);
@@ -41,16 +38,27 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
     const specs = [...Object.values(subgraphSpecs(catalogue, document)), ...Object.values(catalogue.nodes)];
     return search(catalogue, specs, text, end).slice(0, MOST);
   }, [catalogue, document, text, end]);
-  useEffect(() => chosen.current?.scrollIntoView({ block: "nearest" }), [at]);
+  // a subgraph cannot hold itself; it is shown all the same, with the reason
+  const isRefused = ({ spec: { id } }: Found): boolean => {
+    const inner = subgraphName(id);
+    return scope !== null && inner !== null && holds(document, inner, scope);
+  };
+  useEffect(() => {
+    void chosen.current?.scrollIntoView({ block: "nearest" });
+  }, [at]);
 
   const take = (one: Found | undefined) => {
-    if (!one) return;
+    if (!one || isRefused(one)) return;
     put(request, one);
     onClose();
+    focusCanvas();
   };
   const onKey = (event: KeyboardEvent) => {
-    if (event.key === "Escape") onClose();
-    else if (event.key === "Enter") take(found[at]);
+    if (event.nativeEvent.isComposing) return;
+    if (event.key === "Escape" || event.key === "Tab") {
+      onClose();
+      focusCanvas();
+    } else if (event.key === "Enter") take(found[at]);
     else if (event.key === "ArrowDown") setAt(Math.min(at + 1, found.length - 1));
     else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
     else return;
@@ -91,13 +99,14 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
             ref={index === at ? chosen : null}
             role="option"
             aria-selected={index === at}
+            aria-disabled={isRefused(one)}
             onPointerDown={(event) => {
               event.preventDefault();
               take(one);
             }}
           >
             <strong>{one.spec.title}</strong> <small>{one.spec.id}</small>
-            <span>{one.spec.description.split("\n")[0]}</span>
+            <span>{isRefused(one) ? say("wouldHoldItself") : one.spec.description.split("\n")[0]}</span>
           </li>
         ))}
       </ul>
@@ -106,39 +115,38 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
   );
 }
 
-function looseEnd({ wire }: PaletteRequest): LooseEnd | null {
-  if (!wire) return null;
+function looseEnd({ wire: loose }: PaletteRequest): LooseEnd | null {
+  if (!loose) return null;
   const state = editor.getState();
   const { catalogue } = studio.getState();
-  const node = shownGraph(state).nodes[wire.node];
-  if (!node) return null;
-  const spec = specOf(catalogue, documentOf(state), node.type);
+  const [document, graph] = [documentOf(state), shownGraph(state)];
   const type =
-    wire.side === "out"
-      ? outputsOf(node, spec).find(({ name }) => name === wire.socket)?.type
-      : takes(node, spec, wire.socket)?.type;
-  return type === undefined ? null : { side: wire.side, type };
+    loose.side === "out"
+      ? givenAt(catalogue, document, graph, loose)
+      : (takenAt(catalogue, document, graph, loose)?.type ?? null);
+  return type === null ? null : { side: loose.side, type };
 }
 
-function put({ place, wire }: PaletteRequest, { spec }: Found): void {
+/** Put the first socket of a node where the wire was let go. */
+function beside({ x, y }: Point, loose: PaletteRequest["wire"]): Point {
+  if (!loose) return { x, y };
+  return { x: loose.side === "in" ? x - WIDTH : x, y: y - HEADER - SOCKET / 2 };
+}
+
+function put(request: PaletteRequest, { spec }: Found): void {
+  const { place, wire: loose } = request;
   const state = editor.getState();
   const { catalogue } = studio.getState();
-  const graph = shownGraph(state);
-  const name = freeName(spec.id.split(".").at(-1)!, { ...graph.nodes, inputs: 1 });
-  const end = wire && looseEnd({ at: place, place, wire });
+  const name = freeName(spec.id.split(".").at(-1)!, { ...shownGraph(state).nodes, [INPUTS]: true });
+  const end = looseEnd(request);
   const socket = end && socketFor(catalogue, spec, end);
+  const many = loose && takenAt(catalogue, documentOf(state), shownGraph(state), loose)?.many;
+  const version = subgraphName(spec.id) === null ? { version: spec.version } : {};
   state.edit("add", (one) => {
-    const added = addNode(
-      one,
-      name,
-      { type: spec.id, version: spec.version },
-      { x: Math.round(place.x), y: Math.round(place.y) },
-    );
-    if (!wire || !socket) return added;
-    if (wire.side === "out") return connect(added, `${wire.node}.${wire.socket}`, name, socket.name, socket.many);
-    const target = one.nodes[wire.node]!;
-    const many = takes(target, specOf(catalogue, documentOf(state), target.type), wire.socket)?.many ?? false;
-    return connect(added, `${name}.${socket.name}`, wire.node, wire.socket, many);
+    const added = addNode(one, name, { type: spec.id, ...version }, rounded(beside(place, loose)));
+    if (!loose || !socket) return added;
+    const there = { node: name, socket: socket.name };
+    return loose.side === "out" ? wire(added, loose, there, socket.many) : wire(added, there, loose, many ?? false);
   });
   state.select([name]);
 }

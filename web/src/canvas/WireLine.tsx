@@ -1,23 +1,38 @@
-/** A wire: a curve in its type's colour, led through its points. */
+/** A wire: a curve in its type's colour, led through its points, which can be dragged and taken away. */
 
-import { BaseEdge, type EdgeProps, getBezierPath } from "@xyflow/react";
+import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from "@xyflow/react";
 import { memo, type ReactElement } from "react";
 
 import type { Point } from "../model/document";
 import { colorOf } from "./colors";
 import type { WireEdge } from "./flow";
+import { useStage } from "./hooks";
+import { WirePoint } from "./WirePoint";
 
 export const WireLine = memo(function WireLine(props: EdgeProps<WireEdge>): ReactElement {
-  const { sourceX, sourceY, targetX, targetY, data, selected } = props;
-  const stops = [{ x: sourceX, y: sourceY }, ...(data?.points ?? []), { x: targetX, y: targetY }];
+  const { id, sourceX, sourceY, targetX, targetY, data, selected } = props;
+  const spliced = useStage((state) => state.spliced === id);
+  const points = data?.points ?? [];
+  const stops = [{ x: sourceX, y: sourceY }, ...points, { x: targetX, y: targetY }];
+  const color = colorOf(data?.type ?? "any");
+  const classes = ["wire", selected && "wire-selected", spliced && "wire-spliced"];
   return (
-    <BaseEdge
-      id={props.id}
-      path={pathThrough(stops, props)}
-      interactionWidth={16}
-      className={selected ? "wire wire-selected" : "wire"}
-      style={{ stroke: colorOf(data?.type ?? "any") }}
-    />
+    <>
+      <BaseEdge
+        id={id}
+        path={pathThrough(stops, props)}
+        interactionWidth={16}
+        className={classes.filter(Boolean).join(" ")}
+        style={{ stroke: color }}
+      />
+      {points.length > 0 && (
+        <EdgeLabelRenderer>
+          {points.map((_, index) => (
+            <WirePoint key={index} wire={id} points={points} index={index} color={color} />
+          ))}
+        </EdgeLabelRenderer>
+      )}
+    </>
   );
 });
 

@@ -1,5 +1,7 @@
 /** The colour of each socket type: chosen for the common ones, from the name for all others. */
 
+import type { CSSProperties } from "react";
+
 import { colorName } from "../model/types";
 
 const CHOSEN: Readonly<Record<string, number>> = {
@@ -38,4 +40,12 @@ export function hueOf(type: string): number | null {
 export function colorOf(type: string): string {
   const hue = hueOf(type);
   return hue === null ? "var(--socket-any)" : `hsl(${hue} var(--socket-saturation) var(--socket-lightness))`;
+}
+
+/** The hues that a person may give to nodes and groups. */
+export const HUES = [0, 30, 55, 130, 185, 215, 265, 320] as const;
+
+/** Return the style that tints a node's head or a group, given its hue as it stands in the file. */
+export function tint(color: string | undefined): CSSProperties | undefined {
+  return color === undefined ? undefined : ({ "--hue": color } as CSSProperties);
 }

@@ -4,7 +4,7 @@
 
 import { type Edge, type Node, Position } from "@xyflow/react";
 
-import { type Catalogue, inputsOf, type NodeSpec, outputsOf, settingType, specOf } from "../model/catalogue";
+import { type Catalogue, type NodeSpec, outputsOf, specOf } from "../model/catalogue";
 import {
   type DocNode,
   type Document,
@@ -13,12 +13,13 @@ import {
   type NodeView,
   type NoteView,
   type Point,
-  splitReference,
+  type Subgraph,
   type Wire,
   wireKey,
-  wires,
 } from "../model/document";
-import { layOut, type NodeLayout, WIDTH } from "./layout";
+import { around } from "../model/arrange";
+import { endOf, givenAt, INPUTS_END, NEW, OUTPUTS_END, shownWires } from "../model/wiring";
+import { END_WIDTH, endHeight, HEADER, layOut, type NodeLayout, SOCKET, WIDTH } from "./layout";
 
 export type GraphNodeData = {
   readonly node: DocNode;
@@ -26,10 +27,13 @@ export type GraphNodeData = {
   readonly view: NodeView | undefined;
   readonly layout: NodeLayout;
 };
+export type EndSocket = { readonly name: string; readonly type: string };
 export type GraphNode = Node<GraphNodeData, "graph">;
 export type GroupNode = Node<{ readonly group: GroupView }, "group_frame">;
 export type NoteNode = Node<{ readonly note: NoteView }, "note">;
-export type CanvasNode = GraphNode | GroupNode | NoteNode;
+/** What comes into a subgraph, or what a graph gives: its sockets stand on the canvas like those of a node. */
+export type EndNode = Node<{ readonly side: "inputs" | "outputs"; readonly sockets: readonly EndSocket[] }, "end">;
+export type CanvasNode = GraphNode | GroupNode | NoteNode | EndNode;
 export type WireData = { readonly wire: Wire; readonly type: string; readonly points: readonly Point[] };
 export type WireEdge = Edge<WireData, "wire">;
 
@@ -37,11 +41,17 @@ export type WireEdge = Edge<WireData, "wire">;
 export const inHandle = (name: string): string => `in:${name}`;
 export const outHandle = (name: string): string => `out:${name}`;
 
+/** Return the side and the name of a socket, given its id on the canvas. */
+export function splitHandle(id: string | null | undefined): readonly ["in" | "out", string] {
+  const text = id ?? "";
+  return [text.startsWith("in:") ? "in" : "out", text.slice(text.indexOf(":") + 1)];
+}
+
 const HANDLE = 12;
 const places = new WeakMap<DocNode, { spec: NodeSpec | undefined; view: NodeView | undefined; made: GraphNode }>();
 
-/** Return the nodes of a graph as the canvas draws them. */
-export function canvasNodes(catalogue: Catalogue, document: Document, graph: Graph): CanvasNode[] {
+/** Return the nodes of a graph as the canvas draws them; `inside` a subgraph with both of its ends. */
+export function canvasNodes(catalogue: Catalogue, document: Document, graph: Graph, inside: boolean): CanvasNode[] {
   const found: CanvasNode[] = [];
   for (const group of graph.view?.groups ?? []) found.push(groupNode(group));
   for (const note of graph.view?.notes ?? []) found.push(noteNode(note));
@@ -58,7 +68,62 @@ export function canvasNodes(catalogue: Catalogue, document: Document, graph: Gra
       found.push(made);
     }
   }
+  const box = around(found.filter(({ type }) => type === "graph").map(boxOf)) ?? { x: 0, y: 0, width: 0, height: 0 };
+  if (inside) {
+    const inputs = Object.entries((graph as Subgraph).inputs ?? {}).map(([name, { type }]) => ({ name, type }));
+    found.push(endNode("inputs", inputs, graph.view?.inputs ?? { x: box.x - END_WIDTH - 90, y: box.y }));
+  }
+  if (inside || Object.keys(graph.outputs ?? {}).length) {
+    const outputs = Object.entries(graph.outputs ?? {}).map(([name, { from }]) => ({
+      name,
+      type: givenAt(catalogue, document, graph, endOf(graph, from)) ?? "any",
+    }));
+    const [first] = Object.values(graph.outputs ?? {});
+    const source = found.find(({ id }) => first && id === endOf(graph, first.from).node);
+    const place = { x: box.x + box.width + 90, y: source?.position.y ?? box.y };
+    found.push(endNode("outputs", outputs, graph.view?.outputs ?? place));
+  }
   return found;
+}
+
+/** Return where a node lies and how large it is, as far as that is known without the browser. */
+export function boxOf(node: CanvasNode) {
+  const { width, height } = node.measured ?? {};
+  return {
+    ...node.position,
+    width: width ?? node.width ?? WIDTH,
+    height: height ?? node.height ?? HEADER,
+  };
+}
+
+const ends = new Map<string, EndNode>();
+
+function endNode(side: "inputs" | "outputs", sockets: readonly EndSocket[], position: Point): EndNode {
+  const id = side === "inputs" ? INPUTS_END : OUTPUTS_END;
+  const known = ends.get(id);
+  const key = JSON.stringify([sockets, position]);
+  if (known && JSON.stringify([known.data.sockets, known.position]) === key) return known;
+  const rows = [...sockets.map(({ name }) => name), NEW];
+  const made: EndNode = {
+    id,
+    type: "end",
+    position: { x: position.x, y: position.y },
+    data: { side, sockets },
+    width: END_WIDTH,
+    measured: { width: END_WIDTH, height: endHeight(rows.length) },
+    handles: rows.map((name, index) => ({
+      id: side === "inputs" ? outHandle(name) : inHandle(name),
+      type: side === "inputs" ? ("source" as const) : ("target" as const),
+      position: side === "inputs" ? Position.Right : Position.Left,
+      x: (side === "inputs" ? END_WIDTH : 0) - HANDLE / 2,
+      y: HEADER + SOCKET * (index + 0.5) - HANDLE / 2,
+      width: HANDLE,
+      height: HANDLE,
+    })),
+    dragHandle: ".node-header",
+  };
+  ends.set(id, made);
+  return made;
 }
 
 function graphNode(
@@ -76,7 +141,7 @@ function graphNode(
     position: view ? { x: view.x, y: view.y } : { x: (unplaced % 8) * (WIDTH + 40), y: Math.floor(unplaced / 8) * 260 },
     data: { node, spec, view, layout },
     width,
-    initialHeight: layout.height,
+    measured: { width, height: layout.height },
     handles: handlesOf(node, spec, layout, width),
     dragHandle: ".node-header",
   };
@@ -135,37 +200,36 @@ function noteNode(note: NoteView): NoteNode {
   return { id, type: "note", position: { x, y }, data: { note }, width, height, dragHandle: ".note-grip" };
 }
 
+let drawnWires: ReadonlyMap<string, WireEdge> = new Map();
+
 /** Return the wires of a graph as the canvas draws them. */
-export function canvasEdges(catalogue: Catalogue, document: Document, graph: Graph): WireEdge[] {
-  return wires(graph).flatMap((wire) => {
-    const [source, output] = splitReference(wire.from);
-    const node = graph.nodes[source];
-    if (!node) return [];
-    const spec = specOf(catalogue, document, node.type);
-    const type = outputsOf(node, spec).find(({ name }) => name === output)?.type ?? "any";
+export function canvasEdges(catalogue: Catalogue, document: Document, graph: Graph, inside: boolean): WireEdge[] {
+  const drawn = new Map<string, WireEdge>();
+  for (const wire of shownWires(graph)) {
+    const end = endOf(graph, wire.from);
+    if (end.node === INPUTS_END ? !inside : !graph.nodes[end.node]) continue;
+    const type = givenAt(catalogue, document, graph, end) ?? "any";
     const id = wireKey(wire);
-    return [
-      {
-        id,
-        type: "wire" as const,
-        source,
-        sourceHandle: outHandle(output),
-        target: wire.node,
-        targetHandle: inHandle(wire.input),
-        data: { wire, type, points: graph.view?.wires?.[id] ?? [] },
-      },
-    ];
-  });
+    const points = graph.view?.wires?.[id] ?? NO_POINTS;
+    const known = drawnWires.get(id);
+    const isSame = known?.data?.wire.from === wire.from && known.data.type === type && known.data.points === points;
+    drawn.set(
+      id,
+      isSame
+        ? known
+        : {
+            id,
+            type: "wire",
+            source: end.node,
+            sourceHandle: outHandle(end.socket),
+            target: wire.node,
+            targetHandle: inHandle(wire.input),
+            data: { wire, type, points },
+          },
+    );
+  }
+  drawnWires = drawn;
+  return [...drawn.values()];
 }
 
-/** Return the type and the manner of what a node takes under a name, be it an input or a setting. */
-export function takes(
-  node: DocNode,
-  spec: NodeSpec | undefined,
-  name: string,
-): { readonly type: string; readonly many: boolean } | null {
-  const input = inputsOf(node, spec).find((one) => one.name === name);
-  if (input) return { type: input.type, many: input.many };
-  const schema = spec?.settings.properties?.[name];
-  return schema && spec?.wireable.includes(name) ? { type: settingType(schema), many: false } : null;
-}
+const NO_POINTS: readonly Point[] = [];

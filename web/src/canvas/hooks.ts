@@ -11,10 +11,12 @@ import { type Problem } from "../api/client";
 import { shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
+import { stage, type Stage } from "./stage";
 
 export const useEditor = <T>(read: (state: EditorState) => T): T => useStore(editor, read);
 export const useStudio = <T>(read: (state: Studio) => T): T => useStore(studio, read);
 export const useWorkspace = <T>(read: (state: Workspace) => T): T => useStore(workspace, read);
+export const useStage = <T>(read: (state: Stage) => T): T => useStore(stage, read);
 export const useGraph = (): Graph => useEditor(shownGraph);
 export const useDocument = (): Document => useEditor(documentOf);
 export const useScope = (): Scope => useEditor(scopeOf);

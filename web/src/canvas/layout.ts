@@ -16,6 +16,9 @@ import type { DocNode, NodeView } from "../model/document";
 export const WIDTH = 248;
 export const HEADER = 32;
 export const SOCKET = 24;
+/** The ends of a graph: what comes in, what it gives. */
+export const END_WIDTH = 176;
+export const endHeight = (rows: number): number => HEADER + SOCKET * rows + 8;
 export const FIELD = 32;
 export const LINE = 18;
 /** Settings that are shown without asking. */

@@ -8,6 +8,7 @@ import { createStore } from "zustand/vanilla";
 
 import type { Point } from "../model/document";
 import { editor, scopeOf } from "../model/editor";
+import type { About } from "../commands/command";
 import type { CanvasNode, WireEdge } from "./flow";
 
 /** The end of a wire that is being drawn: of which node, on which side, its socket and type. */
@@ -28,13 +29,13 @@ export interface PaletteRequest {
   readonly wire: { readonly node: string; readonly side: "in" | "out"; readonly socket: string } | null;
 }
 
-export type StageDialog = "commands" | "shortcuts" | "rename" | "subgraphs";
+export type StageDialog = "commands" | "shortcuts" | "rename" | "face" | "subgraphs";
 
 export interface Stage {
   readonly flow: ReactFlowInstance<CanvasNode, WireEdge> | null;
   readonly palette: PaletteRequest | null;
   /** Where the menu of what can be done to the selection is open. */
-  readonly menu: Point | null;
+  readonly menu: { readonly at: Point; readonly about: About } | null;
   readonly dialog: StageDialog | null;
   /** The chosen wires, by their keys. */
   readonly wires: ReadonlySet<string>;

@@ -1,5 +1,25 @@
-import { editor } from "../model/editor";
+import { chosenIds, chosenNodes, chosenWires } from "../canvas/chosen";
+import { stage } from "../canvas/stage";
+import { documentOf, editor, shownGraph } from "../model/editor";
+import { removeFrames, removeNodes } from "../model/edits";
+import { passing, unwire } from "../model/wiring";
+import { studio } from "../session/studio";
 import type { Command } from "./command";
+
+const isAnythingChosen = (): boolean => chosenIds().size > 0 || stage.getState().wires.size > 0;
+
+/** Take away what is chosen; with `heal`, wires are led past the nodes that go. */
+export function removeChosen(heal: boolean): void {
+  const state = editor.getState();
+  const { catalogue } = studio.getState();
+  const [names, ids, cut] = [chosenNodes(), chosenIds(), chosenWires()];
+  const document = documentOf(state);
+  state.edit(heal ? "heal" : "delete", (graph) =>
+    removeFrames(removeNodes(unwire(graph, cut), names, heal ? passing(catalogue, document, graph) : undefined), ids),
+  );
+  state.select([]);
+  stage.setState({ wires: new Set() });
+}
 
 export const editCommands: readonly Command[] = [
   {
@@ -7,6 +27,7 @@ export const editCommands: readonly Command[] = [
     label: "undo",
     group: "edit",
     keys: ["Mod+z"],
+    menu: ["main"],
     isEnabled: () => editor.getState().history.past.length > 0,
     run: () => editor.getState().undo(),
   },
@@ -15,7 +36,52 @@ export const editCommands: readonly Command[] = [
     label: "redo",
     group: "edit",
     keys: ["Mod+Shift+z", "Mod+y"],
+    menu: ["main"],
     isEnabled: () => editor.getState().history.future.length > 0,
     run: () => editor.getState().redo(),
+  },
+  {
+    id: "selectAll",
+    label: "selectAll",
+    group: "edit",
+    keys: ["Mod+a"],
+    menu: ["main", "canvas"],
+    run: () => {
+      const graph = shownGraph(editor.getState());
+      const frames = [...(graph.view?.groups ?? []), ...(graph.view?.notes ?? [])].map(({ id }) => id);
+      editor.getState().select([...Object.keys(graph.nodes), ...frames]);
+    },
+  },
+  {
+    id: "selectNone",
+    label: "selectNone",
+    group: "edit",
+    keys: ["Escape"],
+    onCanvas: true,
+    isEnabled: isAnythingChosen,
+    run: () => {
+      editor.getState().select([]);
+      stage.setState({ wires: new Set() });
+    },
+  },
+  {
+    id: "delete",
+    label: "deleteChosen",
+    group: "edit",
+    keys: ["Delete", "Backspace"],
+    onCanvas: true,
+    menu: ["node", "wire", "group", "note"],
+    isEnabled: isAnythingChosen,
+    run: () => removeChosen(false),
+  },
+  {
+    id: "heal",
+    label: "deleteAndHeal",
+    group: "edit",
+    keys: ["Mod+Delete", "Mod+Backspace"],
+    onCanvas: true,
+    menu: ["node"],
+    isEnabled: () => chosenNodes().length > 0,
+    run: () => removeChosen(true),
   },
 ];

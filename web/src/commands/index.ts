@@ -1,16 +1,39 @@
 /** All commands, and the one listener that carries them out by their keys. */
 
-import { chordOf, type Command, isTyping } from "./command";
+import { arrangeCommands } from "./arrange";
+import { buildCommands } from "./build";
+import { clipboardCommands } from "./clipboard";
+import { chordOf, type Command, isOnCanvas, isTyping } from "./command";
 import { editCommands } from "./edit";
 import { runCommands } from "./run";
+import { subgraphCommands } from "./subgraph";
+import { viewCommands } from "./view";
+import { walkCommands } from "./walk";
 
-export const commands: readonly Command[] = [...editCommands, ...runCommands];
+export const commands: readonly Command[] = [
+  ...editCommands,
+  ...clipboardCommands,
+  ...buildCommands,
+  ...subgraphCommands,
+  ...arrangeCommands,
+  ...viewCommands,
+  ...walkCommands,
+  ...runCommands,
+];
 
-const byKey = new Map(commands.flatMap((command) => (command.keys ?? []).map((chord) => [chord, command] as const)));
+const byKey = new Map<string, Command[]>();
+for (const command of commands) {
+  for (const chord of command.keys ?? []) byKey.set(chord, [...(byKey.get(chord) ?? []), command]);
+}
+
+/** Tell whether a command can be carried out now. */
+export function isEnabled(command: Command): boolean {
+  return command.isEnabled?.() ?? true;
+}
 
 /** Carry a command out, if it can be now. */
 export function perform(command: Command): void {
-  if (command.isEnabled?.() ?? true) command.run();
+  if (isEnabled(command)) command.run();
 }
 
 /** Return a command by its id. */
@@ -20,12 +43,20 @@ export function commandNamed(id: string): Command {
   return found;
 }
 
-/** Listen for keys, from now on. */
+/** Listen for keys, from now on. Of several commands with one key, the first that can be carried out is. */
 export function listenForKeys(): void {
   window.addEventListener("keydown", (event) => {
-    const command = byKey.get(chordOf(event));
-    if (!command || event.defaultPrevented || (isTyping(event.target) && !command.whileTyping)) return;
+    if (event.defaultPrevented || event.isComposing) return;
+    const fitting = (byKey.get(chordOf(event)) ?? []).filter(
+      (command) =>
+        !command.native &&
+        (command.whileTyping || !isTyping(event.target)) &&
+        (!command.onCanvas || isOnCanvas(event.target)),
+    );
+    if (!fitting.length) return;
+    const command = fitting.find(isEnabled);
+    if (!command && fitting.every(({ onCanvas }) => onCanvas)) return;
     event.preventDefault();
-    perform(command);
+    if (command) perform(command);
   });
 }

@@ -71,7 +71,7 @@ test("deleting cuts the wires, deleting and healing closes the gap over several 
 test("a node is put into a wire, and the wire's other users are left alone", () => {
   const wire = { from: "softer.image", node: "saved", input: "image", index: 0, many: false };
   const added: Document = { ...chain, nodes: { ...chain.nodes, new: { type: "images.blur" } } };
-  const spliced = splice(added, wire, "new", "image", "image");
+  const spliced = splice(added, wire, "new", { input: "image", output: "image", many: false });
   expect(spliced.nodes.saved!.inputs).toEqual({ image: "new.image" });
   expect(spliced.nodes.new!.inputs).toEqual({ image: "softer.image" });
   expect(spliced.outputs).toEqual({ picture: { from: "softer.image" } });

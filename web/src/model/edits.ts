@@ -187,11 +187,19 @@ export function renameNode<G extends Graph>(graph: G, before: string, after: str
   return mapTargets(changed as G, renamed);
 }
 
-/** Put a node into a wire: the wire goes into `input` of the node, and on from its `output`. */
-export function splice<G extends Graph>(graph: G, wire: Wire, name: string, input: string, output: string): G {
+/** The sockets of a node through which a wire can be led. */
+export interface Passage {
+  readonly input: string;
+  readonly output: string;
+  /** Whether that input takes any number of wires. */
+  readonly many: boolean;
+}
+
+/** Put a node into a wire: the wire goes into an input of the node, and on from an output of it. */
+export function splice<G extends Graph>(graph: G, wire: Wire, name: string, way: Passage): G {
   const key = wireKey(wire);
-  const led = keepWires(graph, (one) => (wireKey(one) === key ? `${name}.${output}` : one.from));
-  return connect(led, wire.from, name, input, false);
+  const led = keepWires(graph, (one) => (wireKey(one) === key ? `${name}.${way.output}` : one.from));
+  return connect(led, wire.from, name, way.input, way.many);
 }
 
 // --- places ------------------------------------------------------------------------------------------------------

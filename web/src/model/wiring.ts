@@ -14,7 +14,8 @@ import {
   type Wire,
   wires,
 } from "./document";
-import { connect, disconnect, keepWires, mapOutputs, putOutput, upstream } from "./edits";
+import { connect, disconnect, type Passage, putOutput, upstream } from "./edits";
+import { freeName } from "./names";
 import { judge } from "./types";
 
 export const INPUTS_END = ":inputs";
@@ -79,6 +80,40 @@ export function verdict(catalogue: Catalogue, document: Document, graph: Graph, 
   return { ok: true, many: taken.many, through: fit.conversion?.node ?? null };
 }
 
+/** Return the nodes that a wire drawn from a node would close a circle with. */
+export function closedTo(graph: Graph, node: string, side: "in" | "out"): ReadonlySet<string> {
+  if (side === "out") return upstream(graph, [node]);
+  const after = new Map<string, string[]>();
+  for (const { from, node: into } of wires(graph)) {
+    const [source] = splitReference(from);
+    after.set(source, [...(after.get(source) ?? []), into]);
+  }
+  const found = new Set<string>();
+  const open = [node];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (found.has(name)) continue;
+    found.add(name);
+    open.push(...(after.get(name) ?? []));
+  }
+  return found;
+}
+
+/** Make the socket that a wire to the empty one of an end asks for: an input of type `taken`, or an output. */
+export function openEnds<G extends Graph>(
+  graph: G,
+  from: End,
+  into: End,
+  taken: string,
+): { readonly graph: G; readonly from: End; readonly into: End } {
+  if (from.node === INPUTS_END && from.socket === NEW) {
+    const { inputs, parameters } = graph as Subgraph;
+    const socket = freeName(into.socket, { ...inputs, ...parameters });
+    return { graph: { ...graph, inputs: { ...inputs, [socket]: { type: taken } } }, from: { ...from, socket }, into };
+  }
+  if (into.node !== OUTPUTS_END || into.socket !== NEW) return { graph, from, into };
+  return { graph, from, into: { ...into, socket: freeName(from.socket, graph.outputs ?? {}) } };
+}
+
 /** Return how the file writes where a wire comes from. */
 export function referenceOf({ node, socket }: End): string {
   return `${node === INPUTS_END ? INPUTS : node}.${socket}`;
@@ -118,13 +153,6 @@ export function unwire<G extends Graph>(graph: G, gone: readonly Wire[]): G {
   return changed;
 }
 
-/** Lead what came from one output from another one. */
-export function reroot<G extends Graph>(graph: G, before: string, after: string): G {
-  const source = (from: string): string => (from === before ? after : from);
-  const led = keepWires(graph, ({ from }) => source(from));
-  return led.outputs ? { ...led, outputs: mapOutputs(led.outputs, source) } : led;
-}
-
 /**
  * Return which input of a node passes for which output: where a wire of type `given` can be led through it into what
  * takes `taken`. Null where it cannot.
@@ -135,7 +163,7 @@ export function passage(
   spec: NodeSpec | undefined,
   given: string,
   taken: string,
-): { readonly input: string; readonly output: string; readonly many: boolean } | null {
+): Passage | null {
   const into = inputsOf(node, spec);
   const out = outputsOf(node, spec);
   for (const exact of [true, false]) {

@@ -34,7 +34,10 @@ export function MainMenu({ groups }: MainMenuProps): ReactElement {
   });
   const sections = (): readonly MenuSection[] => [
     ...groups
-      .map((group) => ({ id: group, items: commands.filter((one) => one.group === group).map(item) }))
+      .map((group) => ({
+        id: group,
+        items: commands.filter((one) => one.group === group && one.menu?.includes("main")).map(item),
+      }))
       .filter(({ items }) => items.length),
     {
       id: "theme",

@@ -2,9 +2,7 @@
 
 import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useId, useRef, useState } from "react";
 
-import { chordLabel } from "../commands/command";
-
-const IS_MAC = /Mac|iPhone|iPad/.test(navigator.userAgent);
+import { Keys } from "./Keys";
 
 export interface MenuItem {
   readonly id: string;
@@ -114,7 +112,7 @@ function MenuList({ label, sections, onClose }: MenuListProps): ReactElement {
               }}
             >
               <span>{item.label}</span>
-              {item.chord && <kbd>{chordLabel(item.chord, IS_MAC)}</kbd>}
+              {item.chord && <Keys chord={item.chord} />}
             </button>
           ))}
         </div>

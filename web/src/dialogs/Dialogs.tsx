@@ -1,0 +1,29 @@
+import type { ReactElement } from "react";
+
+import { useStage } from "../canvas/hooks";
+import { focusCanvas, stage, type StageDialog } from "../canvas/stage";
+import { CommandPalette } from "./CommandPalette";
+import { FaceDialog } from "./FaceDialog";
+import { RenameDialog } from "./RenameDialog";
+import { Shortcuts } from "./Shortcuts";
+import { SubgraphsDialog } from "./SubgraphsDialog";
+
+const DIALOGS: Readonly<Record<StageDialog, (props: { onClose(): void }) => ReactElement | null>> = {
+  commands: CommandPalette,
+  shortcuts: Shortcuts,
+  rename: RenameDialog,
+  face: FaceDialog,
+  subgraphs: SubgraphsDialog,
+};
+
+/** The dialog that is open above the canvas, if one is. */
+export function Dialogs(): ReactElement | null {
+  const dialog = useStage((state) => state.dialog);
+  if (!dialog) return null;
+  const Content = DIALOGS[dialog];
+  const close = () => {
+    stage.setState({ dialog: null });
+    window.setTimeout(focusCanvas); // what a dialog covers cannot have the keyboard
+  };
+  return <Content onClose={close} />;
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measure import Measurement, table
 
-GROUPS = ("overhead", "steering", "again", "handover", "sweep", "server", "picture", "sampling", "loading")
+GROUPS = ("overhead", "steering", "again", "handover", "sweep", "server", "picture", "sampling", "loading", "editor")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -36,7 +37,14 @@ def _group(name: str) -> Callable[[], Iterator[Measurement]]:
 
 
 def _machine() -> Mapping[str, str]:
-    return {"system": platform.platform(), "processor": platform.machine(), "python": platform.python_version()}
+    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
+    return {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": str(os.cpu_count()),
+        "load": load,
+        "python": platform.python_version(),
+    }
 
 
 if __name__ == "__main__":

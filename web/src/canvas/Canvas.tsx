@@ -26,6 +26,8 @@ import { chooseWires } from "./chosen";
 import { listenToClipboard } from "./clipboard";
 import { ContextMenu } from "./ContextMenu";
 import { EndCard } from "./EndCard";
+import { distanceAt, FarContext } from "./far";
+import { FarWires } from "./FarWires";
 import { type CanvasNode, canvasEdges, canvasNodes, type WireEdge } from "./flow";
 import { GroupFrame, NoteCard } from "./Frames";
 import { stopsOf } from "./geometry";
@@ -43,8 +45,7 @@ import { WireLine } from "./WireLine";
 const NODE_TYPES = { graph: GraphNodeCard, group_frame: GroupFrame, note: NoteCard, end: EndCard };
 const EDGE_TYPES = { wire: WireLine };
 const KINDS: Readonly<Record<string, About>> = { graph: "node", group_frame: "group", note: "note", end: "end" };
-/** Below this zoom nodes show their outlines and titles alone. */
-const FAR = 0.35;
+const NO_WIRES: WireEdge[] = [];
 
 export function Canvas(): ReactElement {
   const catalogue = useStudio((state) => state.catalogue);
@@ -57,7 +58,8 @@ export function Canvas(): ReactElement {
   const menu = useStage((state) => state.menu);
   const isDrawing = useStage((state) => state.drawn !== null);
   const say = useSay();
-  const far = useStore((state) => state.transform[2] < FAR);
+  const distance = useStore((state) => distanceAt(state.transform[2]));
+  const isFar = distance !== "near";
 
   const drawn = useMemo(() => canvasNodes(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
   const wires = useMemo(() => canvasEdges(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
@@ -67,10 +69,12 @@ export function Canvas(): ReactElement {
   );
   // What is being dragged lives here until it is let go; then the document has it.
   const [nodes, setNodes] = useState<CanvasNode[]>(drawn);
-  const [shown, setShown] = useState({ drawn, selected });
-  if (shown.drawn !== drawn || shown.selected !== selected) {
-    setShown({ drawn, selected });
-    setNodes(taken(nodes, drawn, selected));
+  const [shown, setShown] = useState({ drawn, selected, isFar });
+  if (shown.drawn !== drawn || shown.selected !== selected || shown.isFar !== isFar) {
+    setShown({ drawn, selected, isFar });
+    const now = taken(nodes, drawn, selected);
+    // React Flow looks for sockets where outlines have none, and believes its eyes until it is given a node anew
+    setNodes(shown.isFar === isFar ? now : now.map((node) => ({ ...node })));
   }
   const onNodesChange = useCallback((changes: NodeChange<CanvasNode>[]) => {
     setNodes((before) => applyNodeChanges(changes, before));
@@ -92,7 +96,7 @@ export function Canvas(): ReactElement {
 
   return (
     <div
-      className={["canvas", far && "canvas-far", isDrawing && "canvas-drawing"].filter(Boolean).join(" ")}
+      className={["canvas", `canvas-${distance}`, isDrawing && "canvas-drawing"].filter(Boolean).join(" ")}
       data-testid="canvas"
       tabIndex={0}
       role="application"
@@ -108,50 +112,53 @@ export function Canvas(): ReactElement {
       <p className="sr-only" role="status">
         {tellChosen()}
       </p>
-      <ReactFlow<CanvasNode, WireEdge>
-        nodes={nodes}
-        edges={edges}
-        nodeTypes={NODE_TYPES}
-        edgeTypes={EDGE_TYPES}
-        onInit={(flow) => {
-          stage.setState({ flow });
-          if (flow.getNodes().length) void flow.fitView(FIT);
-        }}
-        onNodesChange={onNodesChange}
-        onEdgesChange={onEdgesChange}
-        {...wiring}
-        {...dragging}
-        onNodeDoubleClick={enterOnDouble}
-        onNodeContextMenu={chooseNode}
-        onEdgeContextMenu={chooseEdge}
-        onEdgeDoubleClick={addPointThere}
-        deleteKeyCode={null}
-        disableKeyboardA11y
-        nodesFocusable={false}
-        edgesFocusable={false}
-        selectionMode={SelectionMode.Partial}
-        multiSelectionKeyCode={["Control", "Meta", "Shift"]}
-        connectionRadius={24}
-        reconnectRadius={12}
-        onlyRenderVisibleElements
-        minZoom={0.05}
-        maxZoom={2.5}
-        proOptions={{ hideAttribution: true }}
-        zoomOnDoubleClick={false}
-        onPaneClick={() => {
-          stage.setState({ palette: null });
-          focusCanvas();
-        }}
-        onDoubleClick={(event) => {
-          if ((event.target as Element).classList.contains("react-flow__pane")) {
-            askForNode({ x: event.clientX, y: event.clientY });
-          }
-        }}
-      >
-        <Background gap={24} />
-        <Overview />
-        <WireHint />
-      </ReactFlow>
+      <FarContext value={isFar}>
+        <ReactFlow<CanvasNode, WireEdge>
+          nodes={nodes}
+          edges={isFar ? NO_WIRES : edges}
+          nodeTypes={NODE_TYPES}
+          edgeTypes={EDGE_TYPES}
+          onInit={(flow) => {
+            stage.setState({ flow });
+            if (flow.getNodes().length) void flow.fitView(FIT);
+          }}
+          onNodesChange={onNodesChange}
+          onEdgesChange={onEdgesChange}
+          {...wiring}
+          {...dragging}
+          onNodeDoubleClick={enterOnDouble}
+          onNodeContextMenu={chooseNode}
+          onEdgeContextMenu={chooseEdge}
+          onEdgeDoubleClick={addPointThere}
+          deleteKeyCode={null}
+          disableKeyboardA11y
+          nodesFocusable={false}
+          edgesFocusable={false}
+          selectionMode={SelectionMode.Partial}
+          multiSelectionKeyCode={["Control", "Meta", "Shift"]}
+          connectionRadius={24}
+          reconnectRadius={12}
+          onlyRenderVisibleElements
+          minZoom={0.05}
+          maxZoom={2.5}
+          proOptions={{ hideAttribution: true }}
+          zoomOnDoubleClick={false}
+          onPaneClick={() => {
+            stage.setState({ palette: null });
+            focusCanvas();
+          }}
+          onDoubleClick={(event) => {
+            if ((event.target as Element).classList.contains("react-flow__pane")) {
+              askForNode({ x: event.clientX, y: event.clientY });
+            }
+          }}
+        >
+          <Background gap={24} />
+          {isFar && <FarWires nodes={nodes} edges={edges} />}
+          <Overview />
+          <WireHint />
+        </ReactFlow>
+      </FarContext>
       <Breadcrumb />
       {palette && <Palette request={palette} onClose={() => stage.setState({ palette: null })} />}
       {menu && <ContextMenu at={menu.at} about={menu.about} />}

@@ -8,6 +8,8 @@ import { changeNodeView } from "../model/edits";
 import { editor } from "../model/editor";
 import { useSay } from "../i18n";
 import { NodeSetting } from "../widgets/NodeSetting";
+import { useIsFar } from "./far";
+import { FarCard } from "./FarCard";
 import type { GraphNode } from "./flow";
 import { useNodeRun, useProblems } from "./hooks";
 import type { Row } from "./layout";
@@ -16,7 +18,9 @@ import { CollapsedSockets, InSocket, OutSocket, Socket } from "./Sockets";
 import { WidthHandle } from "./WidthHandle";
 import { NodeOutcome } from "./NodeOutcome";
 
-export const GraphNodeCard = memo(function GraphNodeCard({ id, data, selected }: NodeProps<GraphNode>): ReactElement {
+export const GraphNodeCard = memo(function GraphNodeCard(props: NodeProps<GraphNode>): ReactElement {
+  const { id, data, selected, height } = props;
+  const isFar = useIsFar();
   const { node, spec, view, layout } = data;
   const run = useNodeRun(id);
   const problems = useProblems(id);
@@ -30,8 +34,10 @@ export const GraphNodeCard = memo(function GraphNodeCard({ id, data, selected }:
     problems.length && "node-wrong",
     selected && "node-selected",
   ];
+  const [name, label] = [classes.filter(Boolean).join(" "), `${title} (${id})`];
+  if (isFar) return <FarCard title={title} label={label} classes={name} data={data} height={height} />;
   return (
-    <section className={classes.filter(Boolean).join(" ")} aria-label={`${title} (${id})`}>
+    <section className={name} aria-label={label}>
       <NodeHead id={id} title={title} data={data} />
       {selected && <WidthHandle id={id} />}
       {!layout.rows.length && <CollapsedSockets data={data} />}

@@ -1,11 +1,11 @@
 /** A wire: a curve in its type's colour, led through its points, which can be dragged and taken away. */
 
-import { BaseEdge, EdgeLabelRenderer, type EdgeProps, getBezierPath } from "@xyflow/react";
+import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from "@xyflow/react";
 import { memo, type ReactElement } from "react";
 
-import type { Point } from "../model/document";
 import { colorOf } from "./colors";
 import type { WireEdge } from "./flow";
+import { pathThrough } from "./geometry";
 import { useStage } from "./hooks";
 import { WirePoint } from "./WirePoint";
 
@@ -20,7 +20,7 @@ export const WireLine = memo(function WireLine(props: EdgeProps<WireEdge>): Reac
     <>
       <BaseEdge
         id={id}
-        path={pathThrough(stops, props)}
+        path={pathThrough(stops)}
         interactionWidth={16}
         className={classes.filter(Boolean).join(" ")}
         style={{ stroke: color }}
@@ -35,21 +35,3 @@ export const WireLine = memo(function WireLine(props: EdgeProps<WireEdge>): Reac
     </>
   );
 });
-
-function pathThrough(stops: readonly Point[], { sourcePosition, targetPosition }: EdgeProps): string {
-  return stops
-    .slice(1)
-    .map((stop, index) => {
-      const from = stops[index]!;
-      const [path] = getBezierPath({
-        sourceX: from.x,
-        sourceY: from.y,
-        targetX: stop.x,
-        targetY: stop.y,
-        sourcePosition,
-        targetPosition,
-      });
-      return path;
-    })
-    .join(" ");
-}

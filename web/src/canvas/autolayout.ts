@@ -11,7 +11,7 @@ import { editor, shownGraph } from "../model/editor";
 import { move, putGroup } from "../model/edits";
 import { INPUTS_END, OUTPUTS_END } from "../model/wiring";
 import { notify } from "../session/notices";
-import { boxOf, type CanvasNode, type WireEdge } from "./flow";
+import { boxOf, type CanvasNode, shownEdges, type WireEdge } from "./flow";
 import { stage } from "./stage";
 import { FIT } from "./useScopeView";
 
@@ -51,7 +51,7 @@ export async function layOutGraph(names: ReadonlySet<string> | null): Promise<vo
   if (!corner) return;
   try {
     engine ??= start();
-    const laid = await (await engine).layout(elkGraph(nodes, flow.getEdges()));
+    const laid = await (await engine).layout(elkGraph(nodes, shownEdges()));
     if (shownGraph(editor.getState()).nodes !== before.nodes) return; // something else was done meanwhile
     put(laid, corner);
     if (!names) window.setTimeout(() => void flow.fitView({ ...FIT, duration: 200 }), 60);

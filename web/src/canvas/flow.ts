@@ -232,4 +232,7 @@ export function canvasEdges(catalogue: Catalogue, document: Document, graph: Gra
   return [...drawn.values()];
 }
 
+/** Return the wires as they were made last: all of them, also where the canvas shows them as one drawing. */
+export const shownEdges = (): readonly WireEdge[] => [...drawnWires.values()];
+
 const NO_POINTS: readonly Point[] = [];

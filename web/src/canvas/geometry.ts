@@ -1,5 +1,7 @@
 /** The course of wires over the canvas: where their ends lie, curves between their points, what lies near them. */
 
+import { getBezierPath, Position } from "@xyflow/react";
+
 import type { Rect } from "../model/arrange";
 import type { Point } from "../model/document";
 import type { CanvasNode, WireEdge } from "./flow";
@@ -19,6 +21,23 @@ export function stopsOf(edge: WireEdge, nodes: ReadonlyMap<string, CanvasNode>):
   const from = socketAt(nodes.get(edge.source), edge.sourceHandle);
   const into = socketAt(nodes.get(edge.target), edge.targetHandle);
   return from && into ? [from, ...(edge.data?.points ?? []), into] : [];
+}
+
+/** Draw a wire through its stops, as the path of an SVG. */
+export function pathThrough(stops: readonly Point[]): string {
+  let path = "";
+  for (let part = 0; part + 1 < stops.length; part += 1) {
+    const [from, to] = [stops[part]!, stops[part + 1]!];
+    path += getBezierPath({
+      sourceX: from.x,
+      sourceY: from.y,
+      sourcePosition: Position.Right,
+      targetX: to.x,
+      targetY: to.y,
+      targetPosition: Position.Left,
+    })[0];
+  }
+  return path;
 }
 
 /** How far the handles of a curve lie from its ends, as for React Flow's own curves. */

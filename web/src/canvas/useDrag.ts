@@ -11,7 +11,7 @@ import { documentOf, editor, shownGraph } from "../model/editor";
 import { endOf, givenAt, OUTPUTS_END, passage, takenAt, verdict } from "../model/wiring";
 import { studio } from "../session/studio";
 import { withMembers } from "./chosen";
-import { boxOf, type CanvasNode } from "./flow";
+import { boxOf, type CanvasNode, shownEdges } from "./flow";
 import { passesOver, stopsOf } from "./geometry";
 import { stage } from "./stage";
 
@@ -96,7 +96,7 @@ function wireUnder(dragged: CanvasNode): Splice | null {
   const spec = specOf(catalogue, document, node.type);
   const nodes = new Map(flow.getNodes().map((one) => [one.id, one]));
   const rect: Rect = boxOf(dragged);
-  for (const edge of flow.getEdges()) {
+  for (const edge of shownEdges()) {
     const wire = edge.data?.wire;
     if (!wire || wire.node === OUTPUTS_END || !passesOver(stopsOf(edge, nodes), rect)) continue;
     const [from, to] = [endOf(graph, wire.from), { node: wire.node, socket: wire.input }];

@@ -1,4 +1,5 @@
 import { chosenIds, chosenNode, chosenNodes, chosenWires, chooseWires, rectsOf } from "../canvas/chosen";
+import { shownEdges } from "../canvas/flow";
 import { stopsOf, middleOf, nearestPart } from "../canvas/geometry";
 import { askForNode, onCanvas, placeForNew, stage } from "../canvas/stage";
 import { around, rounded } from "../model/arrange";
@@ -203,7 +204,7 @@ export const buildCommands: readonly Command[] = [
     isEnabled: isNodeChosen,
     run: () => {
       const names = new Set(chosenNodes());
-      const edges = stage.getState().flow?.getEdges() ?? [];
+      const edges = shownEdges();
       chooseWires(edges.filter(({ source, target }) => names.has(source) || names.has(target)).map(({ id }) => id));
     },
   },

@@ -1,0 +1,131 @@
+/** What is measured of a page: when it is drawn, how many frames it shows in motion, how long it takes to answer a key. */
+
+import type { CDPSession, Page } from "@playwright/test";
+
+/** A place on the screen. */
+export interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+declare global {
+  interface Window {
+    meter: {
+      /** When a card was added last, and how many there are. */
+      drawn: { at: number; cards: number };
+      /** Times of frames in which the canvas had moved. */
+      frames: number[];
+      /** How long the latest key or press took until what it did was drawn. */
+      answered: number | null;
+    };
+  }
+}
+
+/** Put the meters into a page, before anything of it is loaded. */
+export async function install(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    window.meter = { drawn: { at: 0, cards: 0 }, frames: [], answered: null };
+    let seen = "";
+    const watch = (): void => {
+      const { drawn, frames } = window.meter;
+      const cards = document.getElementsByClassName("react-flow__node").length;
+      if (cards !== drawn.cards) window.meter.drawn = { at: performance.now(), cards };
+      const dragged = document.querySelector<HTMLElement>(".react-flow__node.dragging") ?? null;
+      const moving = dragged ?? document.querySelector<HTMLElement>(".react-flow__viewport");
+      if (moving && moving.style.transform !== seen) {
+        seen = moving.style.transform;
+        frames.push(performance.now());
+      }
+      requestAnimationFrame(watch);
+    };
+    requestAnimationFrame(watch);
+    const answer = (event: Event): void => {
+      window.meter.answered = null;
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => (window.meter.answered = performance.now() - event.timeStamp);
+      requestAnimationFrame(() => channel.port2.postMessage(null)); // it comes after the frame
+    };
+    window.addEventListener("keydown", answer, true);
+    window.addEventListener("pointerdown", answer, true);
+  });
+}
+
+/** Wait until no more cards come, and return how many there are and since when, in milliseconds of the page's own clock. */
+export async function settled(page: Page): Promise<{ at: number; cards: number }> {
+  await page.waitForFunction(() => {
+    const { drawn } = window.meter;
+    return drawn.cards > 0 && performance.now() - drawn.at > 1500;
+  });
+  return page.evaluate(() => window.meter.drawn);
+}
+
+/** How often the mouse is moved: more often than any screen shows it. */
+const EVERY = 8;
+
+/** Press the mouse, move it to and fro for so long, and return the frames a second in which the canvas had moved. */
+export async function framesWhileDragging(page: Page, from: Place, reach: number, seconds: number): Promise<number> {
+  const cdp = await page.context().newCDPSession(page);
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 3, from.y + 3);
+  await page.evaluate(() => (window.meter.frames = []));
+  const sent = await swing(cdp, from, reach, seconds);
+  const frames = await page.evaluate(() => window.meter.frames);
+  await page.mouse.up();
+  await cdp.detach();
+  const span = (frames.at(-1) ?? 0) - (frames[0] ?? 0);
+  if (frames.length < 2 || !sent) throw new Error("nothing moved");
+  return ((frames.length - 1) / span) * 1000;
+}
+
+async function swing(cdp: CDPSession, from: Place, reach: number, seconds: number): Promise<number> {
+  const began = Date.now();
+  const sent: Promise<unknown>[] = [];
+  while (Date.now() - began < seconds * 1000) {
+    const turn = (Date.now() - began) / 1000;
+    const [x, y] = [from.x + reach * Math.sin(turn * 3), from.y + reach * 0.6 * Math.sin(turn * 4.1)];
+    sent.push(cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, button: "left", buttons: 1 }));
+    await new Promise((done) => setTimeout(done, EVERY));
+  }
+  await Promise.all(sent);
+  return sent.length;
+}
+
+/** Do something with a key or a press, and return how long the page took to draw what came of it, in milliseconds. */
+export async function answerTo(page: Page, act: () => Promise<void>): Promise<number> {
+  await page.evaluate(() => (window.meter.answered = null));
+  await act();
+  await page.waitForFunction(() => window.meter.answered !== null);
+  return page.evaluate(() => window.meter.answered!);
+}
+
+/** Zoom in the middle of the canvas by the wheel. */
+export async function zoomTo(page: Page, wanted: number): Promise<void> {
+  const now = await page
+    .locator(".react-flow__viewport")
+    .evaluate((one) => new DOMMatrix(getComputedStyle(one).transform).a);
+  const box = (await page.getByTestId("canvas").boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.wheel(0, -Math.log2(wanted / now) / 0.002);
+  await settled(page);
+}
+
+/** Return a place near the middle of the canvas where nothing lies. */
+export async function emptyPlace(page: Page): Promise<Place> {
+  return page.evaluate(() => {
+    const box = document.querySelector(".react-flow__pane")!.getBoundingClientRect();
+    const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    for (let far = 0; far < box.width / 2; far += 1.5) {
+      for (let angle = 0; angle < 6.28; angle += 0.1) {
+        const place = { x: middle.x + far * Math.cos(angle), y: middle.y + far * Math.sin(angle) };
+        if (document.elementFromPoint(place.x, place.y)?.classList.contains("react-flow__pane")) return place;
+      }
+    }
+    throw new Error("the canvas is full");
+  });
+}
+
+/** The middle one of some figures. */
+export function median(figures: readonly number[]): number {
+  return [...figures].sort((one, other) => one - other)[Math.floor(figures.length / 2)]!;
+}

@@ -13,6 +13,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from time import time
@@ -24,7 +25,7 @@ from graphgen.errors import WorkflowError
 from graphgen.jsontypes import digest
 from graphgen.server.problems import Trouble, missing, wrong_workflow
 from graphgen.server.route import Service
-from graphgen.server.shapes import VersionView, WorkflowView
+from graphgen.server.shapes import DeletedView, VersionView, WorkflowView
 from graphgen.strictjson import read_json
 
 KEPT = 200
@@ -172,6 +173,18 @@ def versions(connection: sqlite3.Connection, name: str) -> list[VersionView]:
     return [
         {"version": version, "saved": saved, "etag": etag}
         for version, saved, etag in connection.execute(question, (name,))
+    ]
+
+
+def deleted(connection: sqlite3.Connection, own: Path) -> list[DeletedView]:
+    """List the workflows of which versions are kept, but no file, the latest first; at most 100."""
+    question = (
+        "SELECT name, MAX(version), saved, document FROM versions GROUP BY name ORDER BY saved DESC"  # of the latest
+    )
+    gone = (row for row in connection.execute(question) if not (own / f"{row[0]}.json").is_file())
+    return [
+        {"name": name, "title": str(_loosely(text.encode()).get("name") or name), "version": number, "saved": saved}
+        for name, number, saved, text in islice(gone, 100)
     ]
 
 

@@ -301,6 +301,21 @@ class WorkflowsList(TypedDict):
     workflows: list[WorkflowView]
 
 
+class DeletedView(TypedDict):
+    """A workflow that was deleted: what it was called, and the latest version that is kept of it."""
+
+    name: str
+    title: str
+    version: int
+    saved: float
+
+
+class DeletedList(TypedDict):
+    """The deleted workflows that can be restored."""
+
+    workflows: list[DeletedView]
+
+
 class VersionView(TypedDict):
     """A version of a workflow."""
 

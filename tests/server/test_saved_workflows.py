@@ -195,3 +195,16 @@ def test_runs_are_listed_by_what_their_workflow_goes_by(client: Client) -> None:
     told = client.submit(SUM, identity="another")["id"]
     assert [run["id"] for run in client.get("/api/runs?identity=mine").json["runs"]] == [saved]
     assert [run["id"] for run in client.get("/api/runs?identity=another").json["runs"]] == [told]
+
+
+def test_deleted_workflows_are_listed_and_come_back(client: Client) -> None:
+    first = put(client, "sum", SUM).json["etag"]
+    second = put(client, "sum", {**SUM, "name": "A better sum"}, first).json["etag"]
+    put(client, "other", SUM)
+    assert client.get("/api/deleted-workflows").json == {"workflows": []}
+    client.call("DELETE", "/api/workflows/sum", If_Match=f'"{second}"')
+    (gone,) = client.get("/api/deleted-workflows").json["workflows"]
+    assert (gone["name"], gone["title"], gone["version"]) == ("sum", "A better sum", 2)
+    assert client.call("POST", f"/api/workflows/sum/versions/{gone['version']}/restore").status == 200
+    assert client.get("/api/workflows/sum").json["name"] == "A better sum"
+    assert client.get("/api/deleted-workflows").json == {"workflows": []}

@@ -9,6 +9,7 @@ import { SidePanel } from "./panels/SidePanel";
 import { AppView } from "./panels/AppView";
 import { Broken } from "./panels/Broken";
 import { Library } from "./panels/Library";
+import { LibraryDialogs } from "./panels/LibraryDialogs";
 import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
 import { studio } from "./session/studio";
@@ -53,6 +54,7 @@ export function App(): ReactElement {
           </ReactFlowProvider>
         )}
       </main>
+      <LibraryDialogs />
       <Notices />
     </>
   );

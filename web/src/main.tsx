@@ -6,6 +6,7 @@ import "./styles/theme.css";
 import "./styles/page.css";
 import "./styles/canvas.css";
 import "./styles/panels.css";
+import "./styles/library.css";
 import "./styles/widgets.css";
 import "./styles/app.css";
 import "./styles/run.css";

@@ -13,7 +13,7 @@ from graphgen.server.asking import read_document
 from graphgen.server.library import library_of
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.shapes import Saved, VersionsList, WorkflowsList
+from graphgen.server.shapes import DeletedList, Saved, VersionsList, WorkflowsList
 from graphgen.server.views import run_view
 from graphgen.strictjson import read_json
 
@@ -75,6 +75,13 @@ async def versions(request: web.Request) -> web.StreamResponse:
     """List the versions of a workflow that were saved, also of one that was deleted."""
     service, name = request.app[SERVICE], request.match_info["name"]
     return web.json_response({"versions": await service.read(partial(library.versions, name=name))})
+
+
+async def deleted(request: web.Request) -> web.StreamResponse:
+    """List the workflows that were deleted; restoring the version named brings one back."""
+    service = request.app[SERVICE]
+    act = partial(library.deleted, own=library_of(service).own)
+    return web.json_response({"workflows": await service.read(act)})
 
 
 async def version(request: web.Request) -> web.StreamResponse:
@@ -142,6 +149,7 @@ _MATCH = {
 }
 ROUTES = [
     Route("GET", "/api/workflows", listed, {200: WorkflowsList}),
+    Route("GET", "/api/deleted-workflows", deleted, {200: DeletedList}),
     Route(
         "GET",
         "/api/workflows/{name}",

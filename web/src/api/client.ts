@@ -23,6 +23,7 @@ export type Upload = Schemas["UploadView"];
 export type Model = Schemas["ModelView"];
 export type System = Schemas["System"];
 export type Version = Schemas["VersionView"];
+export type DeletedWorkflow = Schemas["DeletedView"];
 export type Plan = Schemas["Planned"];
 export type Value = Schemas["ValueView"];
 export type Queue = Schemas["QueueView"];
@@ -111,6 +112,15 @@ export async function deleteWorkflow(name: string, seen: string): Promise<void> 
   given(
     await client.DELETE("/api/workflows/{name}", { params: { path: { name }, header: { "If-Match": `"${seen}"` } } }),
   );
+}
+
+export const listDeleted = async (): Promise<readonly DeletedWorkflow[]> =>
+  given(await client.GET("/api/deleted-workflows")).workflows;
+
+/** Bring a version back, of a workflow that was deleted. */
+export async function restoreVersion(name: string, version: number): Promise<void> {
+  const path = { name, version: `${version}` };
+  given(await client.POST("/api/workflows/{name}/versions/{version}/restore", { params: { path } }));
 }
 
 export const listVersions = async (name: string): Promise<readonly Version[]> =>

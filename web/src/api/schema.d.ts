@@ -356,6 +356,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deleted-workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the workflows that were deleted; restoring the version named brings one back
+         * @description List the workflows that were deleted; restoring the version named brings one back.
+         */
+        get: operations["workflows_deleted"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflows/{name}": {
         parameters: {
             query?: never;
@@ -944,6 +964,28 @@ export interface components {
              * @default false
              */
             facts?: boolean;
+        };
+        /**
+         * DeletedList
+         * @description The deleted workflows that can be restored.
+         */
+        DeletedList: {
+            /** Workflows */
+            workflows: components["schemas"]["DeletedView"][];
+        };
+        /**
+         * DeletedView
+         * @description A workflow that was deleted: what it was called, and the latest version that is kept of it.
+         */
+        DeletedView: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Version */
+            version: number;
+            /** Saved */
+            saved: number;
         };
         /**
          * EventsPage
@@ -2288,6 +2330,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkflowsList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    workflows_deleted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedList"];
                 };
             };
             /** @description What went wrong */

@@ -5,12 +5,14 @@ import { buildCommands } from "./build";
 import { clipboardCommands } from "./clipboard";
 import { chordOf, type Command, isOnCanvas, isTyping } from "./command";
 import { editCommands } from "./edit";
+import { fileCommands } from "./file";
 import { runCommands } from "./run";
 import { subgraphCommands } from "./subgraph";
 import { viewCommands } from "./view";
 import { walkCommands } from "./walk";
 
 export const commands: readonly Command[] = [
+  ...fileCommands,
   ...editCommands,
   ...clipboardCommands,
   ...buildCommands,

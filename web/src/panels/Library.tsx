@@ -1,47 +1,136 @@
-import type { ReactElement } from "react";
+/** All workflows: the person's own, the examples, and those that were deleted. */
 
+import { type DragEvent, type ReactElement, useEffect, useMemo, useState } from "react";
+import { useStore } from "zustand";
+
+import type { WorkflowInfo } from "../api/client";
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { EMPTY } from "../model/document";
-import { freeName } from "../model/names";
-import { hashOf } from "../session/route";
-import { studio } from "../session/studio";
-import { newWorkflow } from "../session/workspace";
+import { beginWorkflow, bringBack, chooseFiles, importFiles, library, lookForDeleted } from "../session/library";
+import { draftedNames } from "../session/drafts";
+import { Icon } from "../widgets/icons";
+import { useWhen } from "./times";
+import { WorkflowCard } from "./WorkflowCard";
 
-/** All workflows: the person's own, and the examples. */
+const SORTS = ["changed", "title"] as const;
+type Sort = (typeof SORTS)[number];
+
 export function Library(): ReactElement {
   const say = useSay();
   const workflows = useStudio((state) => state.workflows);
-  const create = async () => {
-    const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
-    const name = freeName(say("untitled"), taken);
-    await newWorkflow(name, { ...EMPTY, name });
-    location.hash = hashOf("graph", name);
+  const [text, setText] = useState("");
+  const [sort, setSort] = useState<Sort>("changed");
+  const [isOver, setOver] = useState(false);
+  const found = useMemo(() => workflows.filter((one) => matches(one, text)), [workflows, text]);
+  const own = found.filter((one) => one.own).sort(sort === "title" ? byTitle : (a, b) => b.changed - a.changed);
+  const examples = found.filter((one) => !one.own).sort(byTitle);
+  const onDrag = (event: DragEvent) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    setOver(event.type === "dragover");
+    if (event.type === "drop") void importFiles([...event.dataTransfer.files]);
   };
-  const shelf = (own: boolean) => (
-    <ul className="shelf">
-      {workflows
-        .filter((one) => one.own === own)
-        .map(({ name, title, description }) => (
+  return (
+    <div
+      className={isOver ? "library library-over" : "library"}
+      onDragOver={onDrag}
+      onDragLeave={onDrag}
+      onDrop={onDrag}
+    >
+      <div className="library-head">
+        <h1>{say("library")}</h1>
+        <label className="library-search">
+          <Icon name="search" />
+          <input
+            type="search"
+            value={text}
+            placeholder={say("searchWorkflows")}
+            aria-label={say("searchWorkflows")}
+            onChange={({ target }) => setText(target.value)}
+          />
+        </label>
+        <select value={sort} aria-label={say("sortBy")} onChange={({ target }) => setSort(target.value as Sort)}>
+          {SORTS.map((one) => (
+            <option key={one} value={one}>
+              {say(`sort_${one}`)}
+            </option>
+          ))}
+        </select>
+        <span className="top-gap" />
+        <button type="button" className="with-icon" onClick={chooseFiles}>
+          <Icon name="import" />
+          {say("importFile")}
+        </button>
+        <button type="button" className="primary with-icon" onClick={() => void beginWorkflow()}>
+          <Icon name="add" />
+          {say("newWorkflow")}
+        </button>
+      </div>
+      {text && !found.length && <p className="library-empty">{say("noneFound", { text })}</p>}
+      {(own.length > 0 || !text) && <Shelf id="own" title={say("own")} list={own} empty={say("ownEmpty")} />}
+      {examples.length > 0 && <Shelf id="examples" title={say("examples")} list={examples} empty="" />}
+      <Deleted />
+      {isOver && <p className="library-drop">{say("dropToImport")}</p>}
+    </div>
+  );
+}
+
+function matches({ name, title, description }: WorkflowInfo, text: string): boolean {
+  const about = `${name} ${title} ${description}`.toLocaleLowerCase();
+  return text
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .every((word) => about.includes(word));
+}
+
+function byTitle(one: WorkflowInfo, other: WorkflowInfo): number {
+  return one.title.localeCompare(other.title);
+}
+
+interface ShelfProps {
+  readonly id: string;
+  readonly title: string;
+  readonly list: readonly WorkflowInfo[];
+  readonly empty: string;
+}
+
+function Shelf({ id, title, list, empty }: ShelfProps): ReactElement {
+  const drafted = draftedNames();
+  return (
+    <section aria-labelledby={`shelf-${id}`}>
+      <h2 id={`shelf-${id}`}>{title}</h2>
+      {!list.length && <p className="library-empty">{empty}</p>}
+      <ul className="shelf">
+        {list.map((info) => (
+          <WorkflowCard key={info.name} info={info} drafted={info.own && drafted.has(info.name)} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Deleted(): ReactElement | null {
+  const say = useSay();
+  const when = useWhen();
+  const deleted = useStore(library, (state) => state.deleted);
+  useEffect(() => void lookForDeleted(), []);
+  if (!deleted.length) return null;
+  return (
+    <details className="library-deleted">
+      <summary>
+        {say("deletedWorkflows")} ({deleted.length})
+      </summary>
+      <ul>
+        {deleted.map(({ name, title, saved }) => (
           <li key={name}>
-            <a href={hashOf("graph", name)}>
-              <strong>{title}</strong>
-              <span>{description}</span>
-            </a>
+            <strong>{title}</strong>
+            <span>{when(saved)}</span>
+            <button type="button" aria-label={`${say("bringBack")}: ${title}`} onClick={() => void bringBack(name)}>
+              {say("bringBack")}
+            </button>
           </li>
         ))}
-    </ul>
-  );
-  return (
-    <div className="library">
-      <h1>{say("library")}</h1>
-      <button type="button" onClick={() => void create()}>
-        {say("newWorkflow")}
-      </button>
-      <h2>{say("own")}</h2>
-      {shelf(true)}
-      <h2>{say("examples")}</h2>
-      {shelf(false)}
-    </div>
+      </ul>
+    </details>
   );
 }

@@ -3,7 +3,7 @@
 import type { ReactElement } from "react";
 import { useStore } from "zustand";
 
-import { commands, perform } from "../commands";
+import { commandNamed, commands, isEnabled, perform } from "../commands";
 import type { Command } from "../commands/command";
 import { type Language, language, setLanguage, useSay } from "../i18n";
 import { preferences, setTheme, THEMES } from "../session/preferences";
@@ -16,12 +16,18 @@ const LANGUAGES: readonly (readonly [Language, string])[] = [
   ["ko", "한국어"],
 ];
 
+/** What stands in it beside the file's commands, where a workflow is shown. */
+const MORE = [
+  ["undo", "redo"],
+  ["commands", "shortcuts", "minimap"],
+] as const;
+
 interface MainMenuProps {
-  /** Which commands stand in it, by their groups. */
-  readonly groups: readonly Command["group"][];
+  /** Whether a workflow is shown, and not the library. */
+  readonly shown: boolean;
 }
 
-export function MainMenu({ groups }: MainMenuProps): ReactElement {
+export function MainMenu({ shown }: MainMenuProps): ReactElement {
   const say = useSay();
   const code = useStore(language, (state) => state.code);
   const theme = useStore(preferences, (state) => state.theme);
@@ -29,16 +35,12 @@ export function MainMenu({ groups }: MainMenuProps): ReactElement {
     id: command.id,
     label: say(command.label),
     chord: command.keys?.[0],
-    disabled: !(command.isEnabled?.() ?? true),
+    disabled: !isEnabled(command),
     run: () => perform(command),
   });
   const sections = (): readonly MenuSection[] => [
-    ...groups
-      .map((group) => ({
-        id: group,
-        items: commands.filter((one) => one.group === group && one.menu?.includes("main")).map(item),
-      }))
-      .filter(({ items }) => items.length),
+    { id: "file", items: commands.filter((one) => one.group === "file" && (shown || !one.isEnabled)).map(item) },
+    ...(shown ? MORE.map((ids) => ({ id: ids.join(), items: ids.map((id) => item(commandNamed(id))) })) : []),
     {
       id: "theme",
       title: say("theme"),

@@ -9,6 +9,13 @@ export interface Notice {
   readonly level: "info" | "warning" | "error";
   readonly key: MessageKey;
   readonly values: Readonly<Record<string, string | number>>;
+  /** What can be done about it. */
+  readonly action: Action | null;
+}
+
+export interface Action {
+  readonly key: MessageKey;
+  run(): void;
 }
 
 export const notices = createStore<{ readonly list: readonly Notice[] }>()(() => ({ list: [] }));
@@ -16,10 +23,15 @@ export const notices = createStore<{ readonly list: readonly Notice[] }>()(() =>
 let last = 0;
 
 /** Show a notice; errors stay until they are closed. */
-export function notify(level: Notice["level"], key: MessageKey, values: Notice["values"] = {}): void {
+export function notify(
+  level: Notice["level"],
+  key: MessageKey,
+  values: Notice["values"] = {},
+  action: Action | null = null,
+): void {
   const id = (last += 1);
-  notices.setState(({ list }) => ({ list: [...list.slice(-4), { id, level, key, values }] }));
-  if (level !== "error") window.setTimeout(() => dismiss(id), 6000);
+  notices.setState(({ list }) => ({ list: [...list.slice(-4), { id, level, key, values, action }] }));
+  if (level !== "error") window.setTimeout(() => dismiss(id), action ? 20_000 : 6000);
 }
 
 /** Close a notice. */

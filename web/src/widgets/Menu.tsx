@@ -1,6 +1,15 @@
 /** A button with a menu under it: sections of what can be done or chosen, walked by the arrow keys. */
 
-import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 
 import { Keys } from "./Keys";
 
@@ -68,6 +77,9 @@ export function Menu({ label, className, children, sections }: MenuProps): React
   );
 }
 
+/** How near a menu comes to the edge of the page. */
+const EDGE = 4;
+
 interface MenuListProps {
   readonly label: string;
   readonly sections: readonly MenuSection[];
@@ -77,7 +89,13 @@ interface MenuListProps {
 function MenuList({ label, sections, onClose }: MenuListProps): ReactElement {
   const box = useRef<HTMLDivElement>(null);
   const titles = useId();
-  useEffect(() => box.current?.querySelector<HTMLElement>("button:not(:disabled)")?.focus(), []);
+  useLayoutEffect(() => {
+    const list = box.current!;
+    const { left, right, bottom } = list.getBoundingClientRect();
+    const [x, y] = [Math.max(EDGE - left, 0) || Math.min(innerWidth - EDGE - right, 0), innerHeight - EDGE - bottom];
+    list.style.translate = `${x}px ${Math.min(y, 0)}px`;
+    list.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
+  }, []);
   const onKey = (event: KeyboardEvent) => {
     const items = [...box.current!.querySelectorAll<HTMLElement>("button:not(:disabled)")];
     const at = items.indexOf(document.activeElement as HTMLElement);

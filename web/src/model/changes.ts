@@ -1,0 +1,59 @@
+/** What changed between two documents, node by node, for people to read. */
+
+import type { DocNode, Document, Graph } from "./document";
+import { same } from "./merge";
+
+export interface Change {
+  readonly kind: "added" | "removed" | "changed";
+  /** The node, with the subgraphs that it lies in before it: `refine/sample`; empty for the workflow itself. */
+  readonly node: string;
+  /** What of it: its settings, sockets and the like by name. Empty where all of it is new or gone. */
+  readonly parts: readonly string[];
+}
+
+/** List what was done to get from one document to another. */
+export function changesBetween(before: Document, after: Document): readonly Change[] {
+  const found = graphChanges(before, after, "");
+  const names = new Set([...Object.keys(before.subgraphs ?? {}), ...Object.keys(after.subgraphs ?? {})]);
+  for (const name of names) {
+    const [old, now] = [before.subgraphs?.[name], after.subgraphs?.[name]];
+    if (old && now) found.push(...graphChanges(old, now, `${name}/`));
+    else found.push({ kind: now ? "added" : "removed", node: name, parts: [] });
+  }
+  return found;
+}
+
+/** What of a graph is told beside its nodes. */
+const FACE = ["name", "description", "parameters", "outputs", "inputs", "view"] as const;
+
+function graphChanges(before: Graph, after: Graph, within: string): Change[] {
+  const found: Change[] = [];
+  const face = FACE.filter((key) => !same(keysOf(before)[key], keysOf(after)[key]));
+  if (face.length) found.push({ kind: "changed", node: within.slice(0, -1), parts: face });
+  for (const name of new Set([...Object.keys(before.nodes), ...Object.keys(after.nodes)])) {
+    const [old, now] = [before.nodes[name], after.nodes[name]];
+    const node = within + name;
+    if (!old || !now) found.push({ kind: now ? "added" : "removed", node, parts: [] });
+    else if (!same(old, now)) found.push({ kind: "changed", node, parts: partsChanged(keysOf(old), keysOf(now)) });
+  }
+  return found;
+}
+
+type Keys = Readonly<Record<string, unknown>>;
+const keysOf = (value: Graph | DocNode): Keys => value as unknown as Keys;
+
+/** Name settings and inputs by themselves, anything else of a node by its key. */
+function partsChanged(old: Keys, now: Keys): readonly string[] {
+  const parts: string[] = [];
+  for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
+    if (same(old[key], now[key])) continue;
+    if (key !== "settings" && key !== "inputs") {
+      parts.push(key);
+      continue;
+    }
+    const [one, other] = [(old[key] ?? {}) as Keys, (now[key] ?? {}) as Keys];
+    const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+    parts.push(...[...names].filter((name) => !same(one[name], other[name])));
+  }
+  return parts;
+}

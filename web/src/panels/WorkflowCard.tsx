@@ -1,0 +1,62 @@
+import type { ReactElement } from "react";
+
+import type { WorkflowInfo } from "../api/client";
+import { useSay } from "../i18n";
+import { duplicateWorkflow, exportWorkflow, library, removeWorkflow } from "../session/library";
+import { hashOf } from "../session/route";
+import { Icon } from "../widgets/icons";
+import { Menu, type MenuSection } from "../widgets/Menu";
+import { useWhen } from "./times";
+
+interface WorkflowCardProps {
+  readonly info: WorkflowInfo;
+  /** Whether this browser has changes that the server may not have. */
+  readonly drafted: boolean;
+}
+
+/** A workflow among others: what it gives, what it is, and what can be done with its file. */
+export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement {
+  const say = useSay();
+  const when = useWhen();
+  const { name, title, description, own, thumbnail, changed } = info;
+  const ask = (kind: "details" | "history") => library.setState({ asked: { kind, name } });
+  const sections = (): readonly MenuSection[] => [
+    {
+      id: "use",
+      items: [
+        { id: "app", label: say("openAsApp"), run: () => (location.hash = hashOf("app", name)) },
+        { id: "duplicate", label: say("duplicateWorkflow"), run: () => void duplicateWorkflow(name) },
+        { id: "export", label: say("exportFile"), run: () => void exportWorkflow(name) },
+      ],
+    },
+    ...(own
+      ? [
+          {
+            id: "file",
+            items: [
+              { id: "details", label: say("details"), run: () => ask("details") },
+              { id: "history", label: say("earlierVersions"), run: () => ask("history") },
+              { id: "delete", label: say("deleteWorkflow"), run: () => void removeWorkflow(name) },
+            ],
+          },
+        ]
+      : []),
+  ];
+  return (
+    <li className="card">
+      <a href={hashOf("graph", name)}>
+        <span className="card-picture">
+          {thumbnail ? <img src={thumbnail} alt="" loading="lazy" /> : <Icon name="graph" />}
+        </span>
+        <strong>{title}</strong>
+        <span className="card-about">{description}</span>
+      </a>
+      <div className="card-foot">
+        <small>{drafted ? say("onlyHere") : own ? when(changed) : ""}</small>
+        <Menu label={say("moreAbout", { name: title })} sections={sections}>
+          <Icon name="more" />
+        </Menu>
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,184 @@
+/** What is done with workflows as files: begun, copied, renamed, deleted and brought back, sent out and taken in. */
+
+import { createStore } from "zustand/vanilla";
+
+import {
+  type DeletedWorkflow,
+  deleteWorkflow,
+  listDeleted,
+  readWorkflow,
+  Refusal,
+  restoreVersion,
+  saveWorkflow,
+} from "../api/client";
+import { wordsOf } from "../api/socket";
+import { language, say } from "../i18n";
+import { type Document, EMPTY } from "../model/document";
+import { documentOf, editor } from "../model/editor";
+import { same } from "../model/merge";
+import { freeName } from "../model/names";
+import { readDocument } from "../model/reading";
+import { notify } from "./notices";
+import { hashOf } from "./route";
+import { refreshWorkflows, studio } from "./studio";
+import { closeWorkflow, flush, newWorkflow, readSaved, renameWorkflow, workspace } from "./workspace";
+
+/** What is asked about a workflow, in a dialog; and the workflows that were deleted, once they were looked for. */
+export interface Library {
+  readonly asked: { readonly kind: "details" | "history"; readonly name: string } | null;
+  readonly deleted: readonly DeletedWorkflow[];
+}
+
+export const library = createStore<Library>()(() => ({ asked: null, deleted: [] }));
+
+const words = () => language.getState().code;
+
+/** Return a name for a file that is not taken: the one wanted, or one like it. */
+export function nameForFile(wanted: string): string {
+  const clean = wanted
+    .normalize("NFC")
+    .replaceAll(/[^\p{L}\p{N}_ .,()+-]+/gu, " ")
+    .replaceAll(/^[^\p{L}\p{N}]+|[ .]+$/gu, "")
+    .slice(0, 90);
+  const taken = Object.fromEntries(studio.getState().workflows.map(({ name }) => [name, true]));
+  return freeName(clean || say(words(), "untitled"), taken);
+}
+
+/** Do something the server may refuse; says so then. */
+async function attempt(task: () => Promise<void>): Promise<boolean> {
+  try {
+    await task();
+    return true;
+  } catch (error) {
+    notify("error", "failed", { why: wordsOf(error) });
+    return false;
+  }
+}
+
+/** Begin an empty workflow, or one that is like another document, and show it. */
+export async function beginWorkflow(document: Document = EMPTY, wanted = ""): Promise<void> {
+  const name = nameForFile(wanted);
+  await newWorkflow(name, { ...document, name: document.name || name });
+  location.hash = hashOf("graph", name);
+}
+
+/** Begin a workflow that is like a saved one. */
+export const duplicateWorkflow = (name: string): Promise<boolean> =>
+  attempt(async () => {
+    if (workspace.getState().name === name) await flush();
+    const { document } = await readSaved(name);
+    const copy = say(words(), "copyOf", { name });
+    const title = document.name && say(words(), "copyOf", { name: document.name });
+    await beginWorkflow({ ...document, ...(title ? { name: title } : {}) }, copy);
+  });
+
+/** Delete a workflow; for a while, it can be taken back. */
+export const removeWorkflow = (name: string): Promise<boolean> =>
+  attempt(async () => {
+    const isOpen = workspace.getState().name === name;
+    if (isOpen) await flush();
+    const { document, etag } = await readWorkflow(name);
+    await deleteWorkflow(name, etag);
+    if (isOpen) {
+      closeWorkflow();
+      location.hash = "#/";
+    }
+    await Promise.all([refreshWorkflows(), lookForDeleted()]);
+    const title = (document as Partial<Document>).name || name;
+    notify("info", "deleted", { name: title }, { key: "takeBack", run: () => void bringBack(name) });
+  });
+
+/** Bring a deleted workflow back as it was last. */
+export const bringBack = (name: string): Promise<boolean> =>
+  attempt(async () => {
+    await lookForDeleted();
+    const gone = library.getState().deleted.find((one) => one.name === name);
+    if (!gone) throw new Refusal(404, say(words(), "nothingKept", { name }));
+    await restoreVersion(name, gone.version);
+    await Promise.all([refreshWorkflows(), lookForDeleted()]);
+  });
+
+/** Read which deleted workflows can be brought back. */
+export async function lookForDeleted(): Promise<void> {
+  library.setState({ deleted: await listDeleted() });
+}
+
+export interface Details {
+  readonly title: string;
+  readonly description: string;
+  readonly file: string;
+}
+
+/** Change a workflow's title, description and the name of its file. */
+export const changeDetails = (name: string, { title, description, file }: Details): Promise<boolean> =>
+  attempt(async () => {
+    const described = ({ description: _, ...rest }: Document): Document => ({
+      ...rest,
+      name: title,
+      ...(description ? { description } : {}),
+    });
+    if (workspace.getState().name === name) {
+      editor.getState().editDocument("details", (one) => (same(described(one), one) ? one : described(one)));
+      if (workspace.getState().own && file !== name) await renameWorkflow(file);
+    } else {
+      const { document, etag } = await readSaved(name);
+      await saveWorkflow(file, described(document), file === name ? etag : null);
+      if (file !== name) await deleteWorkflow(name, etag);
+    }
+    await refreshWorkflows();
+  });
+
+/** Give a workflow the content of an earlier version. The open one changes as by any edit, and can be undone. */
+export const restoreDocument = (name: string, document: Document): Promise<boolean> =>
+  attempt(async () => {
+    if (workspace.getState().name === name) {
+      editor.getState().editDocument("restore", () => document);
+      return;
+    }
+    const { etag } = await readWorkflow(name);
+    await saveWorkflow(name, document, etag);
+    await refreshWorkflows();
+  });
+
+/** Hand a workflow to the browser as a file. */
+export const exportWorkflow = (name: string): Promise<boolean> =>
+  attempt(async () => {
+    const isOpen = workspace.getState().name === name;
+    const document = isOpen ? documentOf(editor.getState()) : (await readWorkflow(name)).document;
+    const url = URL.createObjectURL(new Blob([`${JSON.stringify(document, null, 2)}\n`], { type: "application/json" }));
+    const link = Object.assign(window.document.createElement("a"), { href: url, download: `${name}.json` });
+    link.click();
+    window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  });
+
+/** Take workflows in from files, each under a name that is free; one alone is shown. */
+export async function importFiles(files: readonly File[]): Promise<void> {
+  for (const file of files) {
+    const document = await documentIn(file);
+    const wanted = file.name.replace(/\.json$/i, "");
+    if (!document) notify("error", "noWorkflowIn", { name: file.name });
+    else if (files.length === 1) await beginWorkflow(document, wanted);
+    else await attempt(async () => void (await saveWorkflow(nameForFile(wanted), document, null)));
+    await refreshWorkflows();
+  }
+}
+
+async function documentIn(file: File): Promise<Document | null> {
+  try {
+    const reading = readDocument(JSON.parse(await file.text()));
+    return reading.ok ? reading.document : null;
+  } catch {
+    return null; // no JSON; the caller says so
+  }
+}
+
+/** Let the person choose files to take in. */
+export function chooseFiles(): void {
+  const field = Object.assign(document.createElement("input"), {
+    type: "file",
+    accept: ".json,application/json",
+    multiple: true,
+  });
+  field.addEventListener("change", () => void importFiles([...(field.files ?? [])]));
+  field.click();
+}

@@ -5,10 +5,12 @@ The editor is built from web/ into graphgen/server/static. Where it is not there
 
 from __future__ import annotations
 
+import gzip
 import mimetypes
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -33,7 +35,19 @@ async def page(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a 
 
 async def part(request: web.Request) -> web.StreamResponse:
     """Return a part of the editor: a script, a style."""
-    return _part(editor_folder().joinpath("assets"), request.match_info["name"], _FOREVER)
+    folder, name = editor_folder().joinpath("assets"), request.match_info["name"]
+    answer = _part(folder, name, _FOREVER)
+    answer.headers["Vary"] = "Accept-Encoding"
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        answer.body = _packed(str(folder), name)
+        answer.headers["Content-Encoding"] = "gzip"
+    return answer
+
+
+@lru_cache(maxsize=64)
+def _packed(folder: str, name: str) -> bytes:
+    """Compress a part, once: as its name holds a digest, what is in it never changes."""
+    return gzip.compress(Path(folder, name).read_bytes(), mtime=0)
 
 
 async def icon(request: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
@@ -73,19 +87,17 @@ def asset(name: str) -> bytes:
     return files("graphgen.server").joinpath("assets", name).read_bytes()
 
 
-def _part(folder: Traversable, name: str, caching: str) -> web.StreamResponse:
+def _part(folder: Traversable, name: str, caching: str) -> web.Response:
     """Return a file of the editor; only what lies in the folder under that very name."""
     known = {one.name for one in folder.iterdir()} if folder.is_dir() else frozenset()
     if name not in known:
         raise missing("page")
     media, _ = mimetypes.guess_type(name)
-    answer = web.Response(
+    return web.Response(
         body=folder.joinpath(name).read_bytes(),
         content_type=media or "application/octet-stream",
         headers={**EDITOR_HEADERS, "Cache-Control": caching},
     )
-    answer.enable_compression()
-    return answer
 
 
 ROUTES = [

@@ -10,7 +10,17 @@ import type { Page } from "@playwright/test";
 
 import { crowd } from "../tests/crowd";
 import { card, type Studio, test } from "../tests/studio";
-import { answerTo, emptyPlace, framesWhileDragging, install, median, type Place, settled, zoomTo } from "./meter";
+import {
+  answerTo,
+  busyWith,
+  emptyPlace,
+  install,
+  median,
+  motionWhileDragging,
+  type Place,
+  settled,
+  zoomTo,
+} from "./meter";
 
 const SIZES = (process.env.GRAPHGEN_BENCH_SIZES ?? "100,1000,3000").split(",").map(Number);
 /** How long each movement is watched, in seconds, and how often each answer is taken. */
@@ -82,23 +92,33 @@ async function save(studio: Studio, size: number): Promise<void> {
 
 /** From the library, and anew by the address. */
 async function timeOpening(page: Page, size: number): Promise<void> {
-  const pressed = await page.evaluate((hash) => {
-    const now = performance.now();
-    location.hash = hash;
-    return now;
-  }, `#/w/crowd_${size}`);
+  let pressed = 0;
+  const worked = await busyWith(page, async () => {
+    pressed = await page.evaluate((hash) => {
+      const now = performance.now();
+      location.hash = hash;
+      return now;
+    }, `#/w/crowd_${size}`);
+    await settled(page);
+  });
   const opened = await settled(page);
   tell(size, "opened from the library", opened.at - pressed);
+  tell(size, "main thread's work for it", worked);
   tell(size, "cards", opened.cards);
   await page.reload();
   tell(size, "opened by its address", (await settled(page)).at);
 }
 
 async function timeMotion(page: Page, size: number): Promise<void> {
-  tell(size, "panning, all in view", await framesWhileDragging(page, await emptyPlace(page), 120, SECONDS));
+  const watch = async (name: string, from: Place, reach: number) => {
+    const { rate, work } = await motionWhileDragging(page, from, reach, SECONDS);
+    tell(size, name, rate);
+    tell(size, `${name}, work for a frame`, work);
+  };
+  await watch("panning, all in view", await emptyPlace(page), 120);
   await zoomTo(page, 1);
-  tell(size, "panning at zoom 1", await framesWhileDragging(page, await emptyPlace(page), 250, SECONDS));
-  tell(size, "dragging a node", await framesWhileDragging(page, await headOf(page), 80, SECONDS));
+  await watch("panning at zoom 1", await emptyPlace(page), 250);
+  await watch("dragging a node", await headOf(page), 80);
 }
 
 async function timeEdits(page: Page, size: number): Promise<void> {

@@ -62,23 +62,29 @@ export async function settled(page: Page): Promise<{ at: number; cards: number }
 /** How often the mouse is moved: more often than any screen shows it. */
 const EVERY = 8;
 
-/** Press the mouse, move it to and fro for so long, and return the frames a second in which the canvas had moved. */
-export async function framesWhileDragging(page: Page, from: Place, reach: number, seconds: number): Promise<number> {
+/** Frames a second, and the main thread's work for each in milliseconds of the processor's time. */
+export interface Motion {
+  readonly rate: number;
+  readonly work: number;
+}
+
+/** Press the mouse, move it to and fro for so long, and return in how many frames the canvas had moved. */
+export async function motionWhileDragging(page: Page, from: Place, reach: number, seconds: number): Promise<Motion> {
   const cdp = await page.context().newCDPSession(page);
   await page.mouse.move(from.x, from.y);
   await page.mouse.down();
   await page.mouse.move(from.x + 3, from.y + 3);
   await page.evaluate(() => (window.meter.frames = []));
-  const sent = await swing(cdp, from, reach, seconds);
+  const worked = await busyWith(page, () => swing(cdp, from, reach, seconds));
   const frames = await page.evaluate(() => window.meter.frames);
   await page.mouse.up();
   await cdp.detach();
   const span = (frames.at(-1) ?? 0) - (frames[0] ?? 0);
-  if (frames.length < 2 || !sent) throw new Error("nothing moved");
-  return ((frames.length - 1) / span) * 1000;
+  if (frames.length < 2) throw new Error("nothing moved");
+  return { rate: ((frames.length - 1) / span) * 1000, work: worked / frames.length };
 }
 
-async function swing(cdp: CDPSession, from: Place, reach: number, seconds: number): Promise<number> {
+async function swing(cdp: CDPSession, from: Place, reach: number, seconds: number): Promise<void> {
   const began = Date.now();
   const sent: Promise<unknown>[] = [];
   while (Date.now() - began < seconds * 1000) {
@@ -88,7 +94,6 @@ async function swing(cdp: CDPSession, from: Place, reach: number, seconds: numbe
     await new Promise((done) => setTimeout(done, EVERY));
   }
   await Promise.all(sent);
-  return sent.length;
 }
 
 /** Do something with a key or a press, and return how long the page took to draw what came of it, in milliseconds. */
@@ -123,6 +128,21 @@ export async function emptyPlace(page: Page): Promise<Place> {
     }
     throw new Error("the canvas is full");
   });
+}
+
+/** Do something, and return for how long the page's main thread worked at it, in milliseconds of the processor's time. */
+export async function busyWith(page: Page, act: () => Promise<void>): Promise<number> {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send("Performance.enable", { timeDomain: "threadTicks" });
+  const total = async () => {
+    const { metrics } = await cdp.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration")!.value * 1000;
+  };
+  const before = await total();
+  await act();
+  const worked = (await total()) - before;
+  await cdp.detach();
+  return worked;
 }
 
 /** The middle one of some figures. */

@@ -18,7 +18,7 @@ export function TopBar({ route }: { readonly route: Route }): ReactElement {
   const shown = route.view !== "library" && name !== null;
   return (
     <header className="top-bar">
-      <MainMenu groups={shown ? ["file", "edit", "build", "view"] : []} />
+      <MainMenu shown={shown} />
       <a href="#/" className="brand" title={say("allWorkflows")}>
         graphgen
       </a>

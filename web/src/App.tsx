@@ -8,6 +8,7 @@ import { useWorkspace } from "./canvas/hooks";
 import { SidePanel } from "./panels/SidePanel";
 import { AppView } from "./panels/AppView";
 import { Broken } from "./panels/Broken";
+import { DropZone } from "./panels/DropZone";
 import { Library } from "./panels/Library";
 import { LibraryDialogs } from "./panels/LibraryDialogs";
 import { Notices } from "./panels/Notices";
@@ -55,6 +56,7 @@ export function App(): ReactElement {
         )}
       </main>
       <LibraryDialogs />
+      <DropZone />
       <Notices />
     </>
   );

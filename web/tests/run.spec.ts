@@ -197,3 +197,63 @@ test("the history shows pictures, gives their values back, opens and compares th
   await expect(page).toHaveURL(/#\/w\/plain2$|#\/w\/plain.+$/);
   await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("61");
 });
+
+/** Let go of a file over a part of the page, as from the computer's own windows. */
+async function drop(page: import("@playwright/test").Page, target: string, name: string, type: string, data: Buffer) {
+  const files = await page.evaluateHandle(
+    ([text, called, kind]) => {
+      const transfer = new DataTransfer();
+      const bytes = Uint8Array.from(atob(text!), (one) => one.charCodeAt(0));
+      transfer.items.add(new File([bytes], called!, { type: kind! }));
+      return transfer;
+    },
+    [data.toString("base64"), name, type],
+  );
+  await page.dispatchEvent(target, "drop", { dataTransfer: files, clientX: 300, clientY: 300 });
+}
+
+test("a dropped picture gives its workflow back; other files are told or loaded", async ({ page, studio }) => {
+  const asked = { workflow: plain("#aa44cc", 64), parameters: { width: 48 }, identity: "given", client: "editor" };
+  const { id } = await (await studio.api("/api/runs", { json: asked })).json();
+  const done = async () =>
+    (await (await studio.api(`/api/runs/${id}`)).json()) as { status: string; files: { url: string }[] };
+  await expect.poll(async () => (await done()).status, { timeout: 60_000 }).toBe("done");
+  const picture = Buffer.from(await (await studio.api((await done()).files[0]!.url)).arrayBuffer());
+  await studio.visit(page);
+  await page.locator(".library").waitFor();
+  await drop(page, ".library", "given.png", "image/png", picture);
+  await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("48");
+  await expect(page.getByText("The workflow that made given.png is open", { exact: false })).toBeVisible();
+  const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  await drop(page, ".react-flow__pane", "dot.png", "image/png", Buffer.from(dot, "base64"));
+  await expect(card(page, "picture").getByLabel("Path", { exact: true })).toHaveValue(/^uploads\/.+\.png$/);
+  await drop(page, ".react-flow__pane", "broken.json", "application/json", Buffer.from("{"));
+  await expect(page.getByText("broken.json is damaged", { exact: false })).toBeVisible();
+  await drop(page, ".react-flow__pane", "own.json", "application/json", Buffer.from(JSON.stringify(ZONES)));
+  await expect(card(page, "each")).toBeVisible();
+  await expect(page).toHaveURL(/#\/w\/own$/);
+});
+
+test("a sweep over two parameters fills a grid, whose pictures give their values", async ({ page, studio }) => {
+  await studio.open(page, "grid", plain("#336699", 60));
+  await page.getByRole("button", { name: "Other ways to run" }).click();
+  await page.getByRole("menuitem", { name: /^Sweep over parameters/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Sweep over parameters" });
+  const [across, down] = [dialog.getByRole("group", { name: "Across" }), dialog.getByRole("group", { name: "Down" })];
+  await across.getByLabel("Parameter").selectOption("width");
+  await across.getByLabel("Values").fill("30..32x");
+  await expect(across.getByText("Write values like 1..4, 8")).toBeVisible();
+  await across.getByLabel("Values").fill("30..32");
+  await down.getByLabel("Parameter").selectOption("color");
+  await down.getByLabel("Values").fill("#aa0000, #0000aa");
+  await expect(dialog.getByRole("status")).toHaveText("6 pictures");
+  await dialog.getByRole("button", { name: "Run", exact: true }).click();
+  await expect(dialog.getByRole("rowheader")).toHaveText(["#aa0000", "#0000aa"]);
+  await expect(dialog.getByRole("columnheader")).toHaveCount(4);
+  await expect(dialog.getByRole("status")).toHaveText("6 of 6 pictures", { timeout: 60_000 });
+  await dialog.getByRole("button", { name: "Picture of Color #0000aa, Width 31" }).click();
+  await page.getByRole("button", { name: "Use these values" }).click();
+  await page.keyboard.press("Escape");
+  await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("31");
+  await expect(card(page, "solid").getByLabel("Color", { exact: true })).toHaveValue("#0000aa");
+});

@@ -7,7 +7,7 @@
 import createClient from "openapi-fetch";
 
 import type { Catalogue } from "../model/catalogue";
-import type { Document } from "../model/document";
+import type { Document, Json } from "../model/document";
 import type { components, paths } from "./schema";
 import type { ServerEvent } from "./socket";
 
@@ -211,13 +211,11 @@ export async function upload(file: Blob, name: string): Promise<Upload> {
 }
 
 /** Return the workflow that a picture made by graphgen carries, given the address of the picture. */
-export async function carriedWorkflow(
-  url: string,
-): Promise<{ workflow: Document; parameters: Record<string, unknown> }> {
+export async function carriedWorkflow(url: string): Promise<{ workflow: Document; parameters: Record<string, Json> }> {
   const response = await fetch(`${url}/workflow`);
   const body: unknown = await response.json();
   return given(response.ok ? { data: body, response } : { error: body, response }) as {
     workflow: Document;
-    parameters: Record<string, unknown>;
+    parameters: Record<string, Json>;
   };
 }

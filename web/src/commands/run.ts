@@ -4,6 +4,7 @@ import { runNames } from "../model/targets";
 import { toggleLive } from "../session/live";
 import { notify } from "../session/notices";
 import { startRun, stopRun } from "../session/running";
+import { openSweep } from "../session/sweeping";
 import { studio } from "../session/studio";
 import type { Command } from "./command";
 
@@ -55,6 +56,7 @@ export const runCommands: readonly Command[] = [
   },
   { id: "runAllAgain", label: "runAllAgain", group: "run", run: () => void startRun({ force: "all" }) },
   { id: "live", label: "liveMode", group: "run", run: toggleLive },
+  { id: "sweep", label: "sweep", group: "run", keys: ["Alt+s"], run: openSweep },
   {
     id: "stop",
     label: "stop",

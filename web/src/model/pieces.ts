@@ -31,11 +31,11 @@ interface GivenFile {
 export interface Piece {
   readonly key: string;
   readonly run: string;
-  readonly number: number;
+  readonly number: number | null;
   /** The workflow it is of, as people call it. */
   readonly title: string;
   readonly identity: string;
-  readonly ended: number;
+  readonly ended: number | null;
   readonly name: string;
   readonly thumbnail: string;
   /** The whole picture, and where it can be downloaded; null where it was never saved as a file. */
@@ -62,7 +62,7 @@ function head(run: FinishedRun, given: Readonly<Record<string, unknown>>) {
     number: run.number,
     title: run.name || run.identity,
     identity: run.identity,
-    ended: run.ended ?? 0,
+    ended: run.ended,
     given: given as Names<Json>,
   };
 }

@@ -15,12 +15,12 @@ const TYPING = 300;
 export function Gallery(): ReactElement {
   const say = useSay();
   const { pieces, find, mine, next, loading } = useStore(gallery);
-  const name = useWorkspace((state) => state.name);
+  const opened = useWorkspace((state) => state.opened);
   const [typed, setTyped] = useState(find);
   const [shown, setShown] = useState<string | null>(null);
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const [comparing, setComparing] = useState(false);
-  useEffect(() => void loadGallery(), [name]);
+  useEffect(() => void loadGallery(), [opened]);
   useEffect(() => {
     if (typed === gallery.getState().find) return;
     const timer = window.setTimeout(() => void loadGallery({ find: typed }), TYPING);

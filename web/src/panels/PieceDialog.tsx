@@ -29,7 +29,11 @@ export function PieceDialog({ piece, onClose, onGo }: PieceDialogProps): ReactEl
     if (key === "ArrowRight") onGo?.(1);
   };
   return (
-    <Dialog title={`${piece.title} #${piece.number}`} className="piece" onClose={onClose}>
+    <Dialog
+      title={piece.number === null ? piece.title : `${piece.title} #${piece.number}`}
+      className="piece"
+      onClose={onClose}
+    >
       <div className="piece-inside" onKeyDown={onKeyDown}>
         <div className="piece-picture">
           <img src={piece.url} alt={say("pictureOf", { label: piece.title })} />
@@ -45,7 +49,7 @@ export function PieceDialog({ piece, onClose, onGo }: PieceDialogProps): ReactEl
           )}
         </div>
         <div className="piece-about">
-          <p className="piece-when">{new Date(piece.ended * 1000).toLocaleString()}</p>
+          {piece.ended !== null && <p className="piece-when">{new Date(piece.ended * 1000).toLocaleString()}</p>}
           {recipe && <Values recipe={recipe} />}
           <div className="piece-actions">
             {recipe && open !== null && open === piece.identity && (

@@ -9,8 +9,9 @@ import { isOpen } from "../model/runs";
 import { Icon } from "../widgets/icons";
 import { Menu, type MenuItem } from "../widgets/Menu";
 import { useDuration } from "./duration";
+import { SweepDialog } from "./SweepDialog";
 
-const WAYS = ["runHere", "runAgainHere", "runFront", "runAllAgain", "live"] as const;
+const WAYS = ["runHere", "runAgainHere", "runFront", "runAllAgain", "live", "sweep"] as const;
 
 export function RunActions(): ReactElement {
   const say = useSay();
@@ -56,6 +57,7 @@ export function RunActions(): ReactElement {
           <Icon name="down" />
         </Menu>
       </div>
+      <SweepDialog />
     </>
   );
 }

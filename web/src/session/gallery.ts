@@ -119,6 +119,6 @@ hear((events) => {
   }
 });
 
-workspace.subscribe(({ name }, before) => {
-  if (name !== before.name) gallery.setState({ ...EMPTY, mine: gallery.getState().mine });
+workspace.subscribe(({ opened }, before) => {
+  if (opened !== before.opened) gallery.setState({ ...EMPTY, mine: gallery.getState().mine });
 });

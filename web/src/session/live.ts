@@ -62,8 +62,8 @@ studio.subscribe((state, before) => {
   if (state.live && state.plan !== before.plan) schedule();
 });
 
-workspace.subscribe(({ name }, before) => {
-  if (name === before.name) return;
+workspace.subscribe(({ opened }, before) => {
+  if (opened === before.opened) return;
   ran = "";
   latest = null;
 });

@@ -4,7 +4,7 @@ import { type ReactElement, useEffect, useState } from "react";
 
 import { useSay } from "../i18n";
 import type { Point } from "../model/document";
-import { type Dropped, takeFile } from "../session/dropping";
+import { type Dropped, takeFiles } from "../session/dropping";
 
 export function DropZone(): ReactElement | null {
   const say = useSay();
@@ -23,8 +23,7 @@ export function DropZone(): ReactElement | null {
       setOver(false);
       if (event.defaultPrevented || !carriesFiles(event)) return;
       event.preventDefault();
-      const [file] = event.dataTransfer!.files;
-      if (file) void takeFile(file, placeOf(event));
+      void takeFiles([...event.dataTransfer!.files], placeOf(event));
     };
     const onEnd = () => setOver(false);
     window.addEventListener("dragover", onOver);

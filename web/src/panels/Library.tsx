@@ -6,7 +6,8 @@ import { useStore } from "zustand";
 import type { WorkflowInfo } from "../api/client";
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { beginWorkflow, bringBack, chooseFiles, importFiles, library, lookForDeleted } from "../session/library";
+import { takeFiles } from "../session/dropping";
+import { beginWorkflow, bringBack, chooseFiles, library, lookForDeleted } from "../session/library";
 import { draftedNames } from "../session/drafts";
 import { Icon } from "../widgets/icons";
 import { useWhen } from "./times";
@@ -28,7 +29,7 @@ export function Library(): ReactElement {
     if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     setOver(event.type === "dragover");
-    if (event.type === "drop") void importFiles([...event.dataTransfer.files]);
+    if (event.type === "drop") void takeFiles([...event.dataTransfer.files], null);
   };
   return (
     <div

@@ -9,7 +9,8 @@ import { labelOf } from "../model/catalogue";
 import type { Document, Json } from "../model/document";
 import { fields } from "../model/parameters";
 import type { Piece } from "../model/pieces";
-import { openAsNew, recipeOf, runOnceMore, takeRecipe } from "../session/gallery";
+import { recipeOf, runOnceMore, takeRecipe } from "../session/gallery";
+import { beginWorkflow } from "../session/library";
 import { notify } from "../session/notices";
 import { Dialog } from "../widgets/Dialog";
 import { Icon } from "../widgets/icons";
@@ -69,7 +70,7 @@ export function PieceDialog({ piece, onClose, onGo }: PieceDialogProps): ReactEl
                 type="button"
                 onClick={() => {
                   onClose();
-                  void openAsNew(recipe, piece.identity || piece.title);
+                  void beginWorkflow(recipe, piece.identity || piece.title);
                 }}
               >
                 {say("openItsWorkflow")}

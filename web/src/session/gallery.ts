@@ -6,15 +6,13 @@ import { listRuns, readRunWorkflow, runAgain } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { type Document, type Json, type Names } from "../model/document";
 import { documentOf, editor } from "../model/editor";
-import { freeName } from "../model/names";
 import { fields, setParameter } from "../model/parameters";
 import { type Piece, piecesOf } from "../model/pieces";
 import { hear } from "./events";
 import { notify } from "./notices";
-import { hashOf } from "./route";
 import { follow } from "./running";
 import { studio } from "./studio";
-import { newWorkflow, workspace } from "./workspace";
+import { workspace } from "./workspace";
 
 export interface GalleryState {
   readonly pieces: readonly Piece[];
@@ -91,14 +89,6 @@ export function takeRecipe(recipe: Document): void {
   );
   const known = Object.entries(values).filter((one): one is [string, Json] => one[1] !== undefined);
   editor.getState().editDocument("values", (one) => withValues(one, Object.fromEntries(known)));
-}
-
-/** Open a document as a new workflow of one's own. */
-export async function openAsNew(document: Document, wanted: string): Promise<void> {
-  const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
-  const name = freeName(wanted || "workflow", taken);
-  await newWorkflow(name, document);
-  location.hash = hashOf("graph", name);
 }
 
 /** Run what made a picture once more. */

@@ -86,10 +86,6 @@ export const run: Readonly<Record<keyof typeof en, string>> = {
   droppedAsNode: "{file} 파일에는 워크플로가 없어, 여기에 불러오는 노드를 만들었습니다.",
   droppedNoCanvas: "{file} 파일에는 워크플로가 없습니다. 워크플로를 연 뒤 캔버스에 놓으면 불러올 수 있습니다.",
   droppedUnknown: "{file} 파일에는 워크플로가 없고, 불러올 수 있는 그림도 아닙니다.",
-  droppedNoJson: "{file} 파일이 손상되었습니다. JSON이 아닙니다.",
-  droppedNoWorkflow: "{file} 파일은 워크플로가 아닙니다. {place} 자리에 다른 것이 있습니다.",
-  droppedTooNew:
-    "{file} 파일은 더 새로운 graphgen의 형식 {format}으로 저장되었습니다. graphgen을 업데이트해야 열 수 있습니다.",
   sweep: "매개변수 스윕…",
   sweepTitle: "매개변수 스윕",
   sweepAbout: "값마다, 또는 두 값의 조합마다 워크플로를 한 번씩 실행합니다. 공통된 부분은 한 번만 계산합니다.",

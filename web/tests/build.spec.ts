@@ -50,6 +50,12 @@ async function saved(page: Page, studio: Studio, name: string) {
   };
 }
 
+/** Return what the server finds wrong with a workflow. */
+async function problemsOf(studio: Studio, workflow: unknown): Promise<unknown[]> {
+  const checked = (await (await studio.api("/api/check", { json: { workflow } })).json()) as { problems: unknown[] };
+  return checked.problems;
+}
+
 /** Nodes that are made at once, without any model: a picture that is blurred twice, and a mask. */
 const CHAIN = {
   graphgen: 1,
@@ -112,8 +118,7 @@ test("a text-to-image graph is built from nothing, and the server finds nothing 
     sampler: "euler.sampler",
     noise: "gaussian.noise",
   });
-  const checked = (await (await studio.api("/api/check", { json: { workflow } })).json()) as { problems: unknown[] };
-  expect(checked.problems).toEqual([]);
+  expect(await problemsOf(studio, workflow)).toEqual([]);
   await page.keyboard.press("Alt+l");
   await expect(async () => expect((await saved(page, studio, "fresh")).view).not.toEqual(workflow.view)).toPass();
   await page.keyboard.press("Escape");
@@ -217,7 +222,6 @@ test("a subgraph is made, opened, given another input, named, and unpacked; the 
   // another input and another output, by wires to the empty sockets of the ends
   await drag(page, socket(page, ":inputs", "out", "+"), socket(page, "soft", "in", "sigma"));
   await drag(page, socket(page, "soft", "out", "image"), socket(page, ":outputs", "in", "+"));
-  await expect(card(page, ":inputs")).toContainText("Sigma");
   await expect(card(page, ":outputs")).toContainText("Image 2");
   await card(page, ":inputs")
     .getByRole("button", { name: /Inputs and outputs/ })
@@ -232,7 +236,11 @@ test("a subgraph is made, opened, given another input, named, and unpacked; the 
   await shoot(page, "inside");
   const inside = await saved(page, studio, "parts");
   expect(Object.keys(inside.subgraphs!.subgraph!.outputs)).toEqual(["softer", "image"]);
-  expect(inside.subgraphs!.subgraph!.inputs).toEqual({ image: { type: "image" }, sigma: { type: "float" } });
+  expect(inside.subgraphs!.subgraph).toMatchObject({
+    inputs: { image: { type: "image" } },
+    parameters: { sigma: { sets: ["soft.sigma"] } },
+  });
+  expect(await problemsOf(studio, inside)).toEqual([]);
   // it cannot be put into itself
   await page.keyboard.press("Tab");
   await palette(page).fill("subgraph");
@@ -240,14 +248,17 @@ test("a subgraph is made, opened, given another input, named, and unpacked; the 
   await page.keyboard.press("Escape");
 
   await page.keyboard.press("Control+ArrowUp");
+  await card(page, "subgraph").getByRole("textbox", { name: "Sigma" }).fill("7");
+  await page.keyboard.press("Enter");
   await expect(socket(page, "subgraph", "in", "sigma")).toBeVisible();
+  expect((await saved(page, studio, "parts")).nodes.subgraph!.settings).toEqual({ sigma: 7 });
   await shoot(page, "outside");
   await page.keyboard.press("Escape");
   await card(page, "subgraph").locator(".node-title").click();
   await page.keyboard.press("Control+Shift+g");
   await expect(card(page, "soft")).toBeVisible();
   const unpacked = await saved(page, studio, "parts");
-  expect(unpacked.nodes).toEqual({ ...inside.nodes, subgraph: undefined, ...CHAIN.nodes });
+  expect(unpacked.nodes).toEqual({ ...CHAIN.nodes, soft: { ...CHAIN.nodes.soft, settings: { sigma: 7 } } });
   expect(unpacked).not.toHaveProperty("subgraphs");
 });
 

@@ -6,6 +6,7 @@ import { memo, type ReactElement } from "react";
 import { useSay } from "../i18n";
 import { labelOf } from "../model/catalogue";
 import { NEW } from "../model/wiring";
+import { Icon } from "../widgets/icons";
 import { colorOf } from "./colors";
 import { type EndNode, inHandle, outHandle } from "./flow";
 import { SOCKET } from "./layout";
@@ -36,7 +37,7 @@ export const EndCard = memo(function EndCard({ data, selected }: NodeProps<EndNo
           aria-label={say("editFace")}
           onClick={() => stage.setState({ dialog: "face" })}
         >
-          …
+          <Icon name="more" />
         </button>
       </header>
       {sockets.map((socket) => (

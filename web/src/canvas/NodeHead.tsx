@@ -5,6 +5,7 @@ import type { ReactElement } from "react";
 import { useSay } from "../i18n";
 import { type DocNode, type LoopClause, type MapClause, subgraphName } from "../model/document";
 import { editor } from "../model/editor";
+import { Icon } from "../widgets/icons";
 import { tint } from "./colors";
 import type { GraphNode } from "./flow";
 
@@ -34,7 +35,7 @@ export function NodeHead({ id, title, data: { node, view } }: NodeHeadProps): Re
           aria-label={say("enterSubgraph")}
           onClick={() => editor.getState().enter(subgraph)}
         >
-          ⤢
+          <Icon name="enter" />
         </button>
       )}
     </header>

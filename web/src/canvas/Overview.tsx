@@ -4,8 +4,10 @@ import { MiniMap } from "@xyflow/react";
 import { type ReactElement, useCallback, useMemo } from "react";
 
 import { useSay } from "../i18n";
+import { shownRuns } from "../session/shown";
 import type { CanvasNode } from "./flow";
-import { useStage, useStudio } from "./hooks";
+import { useDocument, useScope, useStage, useStudio } from "./hooks";
+import { problemsByCard } from "./problems";
 
 const COLORS: Readonly<Record<string, string>> = {
   wrong: "var(--bad)",
@@ -20,9 +22,11 @@ export function Overview(): ReactElement | null {
   const say = useSay();
   const shown = useStage((state) => state.minimap);
   // one text for all states: it changes only when a node's state does, not with every step of it
-  const states = useStudio(({ run, checked }) => {
-    const told = Object.entries(run?.nodes ?? {}).map(([name, { status }]) => `${name} ${status}`);
-    const wrong = checked?.problems.map(({ place }) => `${place.split(".")[0]} wrong`) ?? [];
+  const document = useDocument();
+  const scope = useScope();
+  const states = useStudio((state) => {
+    const told = Object.entries(shownRuns(state)).map(([name, { status }]) => `${name} ${status}`);
+    const wrong = [...problemsByCard(state.checked, document, scope).keys()].map((name) => `${name} wrong`);
     return [...told, ...wrong].join("\n");
   });
   const byName = useMemo(

@@ -5,11 +5,12 @@ import { useStore } from "zustand";
 import type { CardPlan } from "../model/cards";
 import type { NodeRun } from "../model/runs";
 import { documentOf, editor, type EditorState, scopeOf, shownGraph } from "../model/editor";
-import { type Document, type Graph, type Scope, splitReference } from "../model/document";
-import type { Checked, Problem } from "../api/client";
+import { type Document, type Graph, type Scope } from "../model/document";
+import type { Problem } from "../api/client";
 import { shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
+import { problemsByCard } from "./problems";
 import { stage, type Stage } from "./stage";
 
 export const useEditor = <T>(read: (state: EditorState) => T): T => useStore(editor, read);
@@ -26,22 +27,12 @@ export const useNodeRun = (name: string): NodeRun | undefined => useStudio((stat
 /** Return what a run would do to a node. */
 export const useNodePlan = (name: string): CardPlan | undefined => useStudio((state) => shownPlans(state)[name]);
 
-/** Return what is wrong at a node; the same list for as long as nothing was checked anew. */
-export const useProblems = (name: string): readonly Problem[] =>
-  useStudio(({ checked }) => (checked && problemsByNode(checked).get(name)) ?? NONE);
-
-const NONE: readonly Problem[] = [];
-const sorted = new WeakMap<Checked, ReadonlyMap<string, readonly Problem[]>>();
-
-/** Sort what was found by the node at which it is: once, not once for each node. */
-function problemsByNode(checked: Checked): ReadonlyMap<string, readonly Problem[]> {
-  const known = sorted.get(checked);
-  if (known) return known;
-  const made = new Map<string, Problem[]>();
-  for (const problem of checked.problems) {
-    const [node] = splitReference(problem.place);
-    made.set(node, [...(made.get(node) ?? []), problem]);
-  }
-  sorted.set(checked, made);
-  return made;
+/** Return what is wrong at a node. */
+export function useProblems(name: string): readonly Problem[] {
+  return useStudio(({ checked }) => {
+    const state = editor.getState(); // looked at, not followed: what is checked follows it soon enough
+    return problemsByCard(checked, documentOf(state), scopeOf(state)).get(name) ?? NO_PROBLEMS;
+  });
 }
+
+const NO_PROBLEMS: readonly Problem[] = [];

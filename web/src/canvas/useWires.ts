@@ -5,7 +5,7 @@ import { useCallback, useRef } from "react";
 
 import { labelOf } from "../model/catalogue";
 import { documentOf, editor, shownGraph } from "../model/editor";
-import { closedTo, type End, givenAt, NEW, openEnds, takenAt, unwire, verdict, wire } from "../model/wiring";
+import { closedTo, type End, givenAt, NEW, takenAt, unwire, verdict, wireOpen } from "../model/wiring";
 import { notify } from "../session/notices";
 import { studio } from "../session/studio";
 import { splitHandle, type WireEdge } from "./flow";
@@ -36,11 +36,9 @@ function put(label: string, connection: Connection, before: WireEdge | null): vo
   const judged = judgeEnds({ from, into });
   if (!judged.ok) return;
   const state = editor.getState();
-  const taken = takenAt(studio.getState().catalogue, documentOf(state), shownGraph(state), into)?.type ?? "any";
-  state.edit(label, (graph) => {
-    const open = openEnds(before?.data ? unwire(graph, [before.data.wire]) : graph, from, into, taken);
-    return wire(open.graph, open.from, open.into, judged.many);
-  });
+  const taken = takenAt(studio.getState().catalogue, documentOf(state), shownGraph(state), into);
+  if (!taken) return;
+  state.edit(label, (graph) => wireOpen(before?.data ? unwire(graph, [before.data.wire]) : graph, from, into, taken));
 }
 
 /** What React Flow tells of wires that are being drawn, and what becomes of them. */

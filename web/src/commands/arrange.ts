@@ -22,7 +22,7 @@ export const arrangeCommands: readonly Command[] = [
     label: "autoLayout",
     group: "build",
     keys: ["Alt+l"],
-    menu: ["main", "canvas"],
+    menu: ["canvas"],
     run: () => void layOutGraph(null),
   },
   {

@@ -8,8 +8,8 @@
 
 import type { MessageKey } from "../i18n/en";
 
-/** What a menu can be about; `main` is the one of the whole page. */
-export type About = "main" | "node" | "wire" | "group" | "note" | "end" | "canvas";
+/** What a menu can be about. */
+export type About = "node" | "wire" | "group" | "note" | "end" | "canvas";
 
 export interface Command {
   readonly id: string;

@@ -27,7 +27,6 @@ export const editCommands: readonly Command[] = [
     label: "undo",
     group: "edit",
     keys: ["Mod+z"],
-    menu: ["main"],
     isEnabled: () => editor.getState().history.past.length > 0,
     run: () => editor.getState().undo(),
   },
@@ -36,7 +35,6 @@ export const editCommands: readonly Command[] = [
     label: "redo",
     group: "edit",
     keys: ["Mod+Shift+z", "Mod+y"],
-    menu: ["main"],
     isEnabled: () => editor.getState().history.future.length > 0,
     run: () => editor.getState().redo(),
   },
@@ -45,7 +43,7 @@ export const editCommands: readonly Command[] = [
     label: "selectAll",
     group: "edit",
     keys: ["Mod+a"],
-    menu: ["main", "canvas"],
+    menu: ["canvas"],
     run: () => {
       const graph = shownGraph(editor.getState());
       const frames = [...(graph.view?.groups ?? []), ...(graph.view?.notes ?? [])].map(({ id }) => id);

@@ -105,7 +105,7 @@ export const subgraphCommands: readonly Command[] = [
     id: "subgraphs",
     label: "allSubgraphs",
     group: "view",
-    menu: ["main", "canvas"],
+    menu: ["canvas"],
     isEnabled: () => Object.keys(documentOf(editor.getState()).subgraphs ?? {}).length > 0,
     run: () => stage.setState({ dialog: "subgraphs" }),
   },

@@ -14,7 +14,7 @@ import {
   type Wire,
   wires,
 } from "./document";
-import { connect, disconnect, type Passage, putOutput, upstream } from "./edits";
+import { connect, disconnect, parameterOf, type Passage, putOutput, putParameter, upstream } from "./edits";
 import { freeName } from "./names";
 import { judge } from "./types";
 
@@ -31,19 +31,20 @@ export interface End {
 export interface Taking {
   readonly type: string;
   readonly many: boolean;
+  readonly isSetting: boolean;
 }
 
 /** Return the type and the manner of what a node takes under a name, be it an input or a setting. */
 export function takes(node: DocNode, spec: NodeSpec | undefined, name: string): Taking | null {
   const input = inputsOf(node, spec).find((one) => one.name === name);
-  if (input) return { type: input.type, many: input.many };
+  if (input) return { type: input.type, many: input.many, isSetting: false };
   const schema = spec?.settings.properties?.[name];
-  return schema && spec?.wireable.includes(name) ? { type: settingType(schema), many: false } : null;
+  return schema && spec?.wireable.includes(name) ? { type: settingType(schema), many: false, isSetting: true } : null;
 }
 
 /** Return what goes in at a place of the canvas; null where nothing does. */
 export function takenAt(catalogue: Catalogue, document: Document, graph: Graph, { node, socket }: End): Taking | null {
-  if (node === OUTPUTS_END) return { type: "any?", many: false };
+  if (node === OUTPUTS_END) return { type: "any?", many: false, isSetting: false };
   const target = graph.nodes[node];
   return target ? takes(target, specOf(catalogue, document, target.type), socket) : null;
 }
@@ -98,20 +99,25 @@ export function closedTo(graph: Graph, node: string, side: "in" | "out"): Readon
   return found;
 }
 
-/** Make the socket that a wire to the empty one of an end asks for: an input of type `taken`, or an output. */
-export function openEnds<G extends Graph>(
-  graph: G,
-  from: End,
-  into: End,
-  taken: string,
-): { readonly graph: G; readonly from: End; readonly into: End } {
+/**
+ * Wire two ends, of which one may be the empty socket of an end: that makes an output, an input, or, for a setting, a
+ * parameter, which keeps its value until something else is set or wired outside.
+ */
+export function wireOpen<G extends Graph>(graph: G, from: End, into: End, taken: Taking): G {
   if (from.node === INPUTS_END && from.socket === NEW) {
     const { inputs, parameters } = graph as Subgraph;
     const socket = freeName(into.socket, { ...inputs, ...parameters });
-    return { graph: { ...graph, inputs: { ...inputs, [socket]: { type: taken } } }, from: { ...from, socket }, into };
+    if (taken.isSetting) {
+      const known = parameterOf(graph, into.node, into.socket);
+      return known ? graph : putParameter(graph, socket, { sets: [referenceOf(into)] });
+    }
+    const { type, many } = taken;
+    const opened = { ...graph, inputs: { ...inputs, [socket]: many ? { type, many } : { type } } };
+    return wire(opened, { ...from, socket }, into, many);
   }
-  if (into.node !== OUTPUTS_END || into.socket !== NEW) return { graph, from, into };
-  return { graph, from, into: { ...into, socket: freeName(from.socket, graph.outputs ?? {}) } };
+  const isNew = into.node === OUTPUTS_END && into.socket === NEW;
+  const socket = isNew ? freeName(from.socket, graph.outputs ?? {}) : into.socket;
+  return wire(graph, from, { ...into, socket }, taken.many);
 }
 
 /** Return how the file writes where a wire comes from. */

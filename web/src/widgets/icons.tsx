@@ -45,6 +45,7 @@ const PATHS = {
   stale: "M12.5 8A4.5 4.5 0 1 1 11 4.6M11.5 2v3h-3",
   perhaps: "M5.5 6a2.5 2.5 0 1 1 3.6 2.2C8.3 8.6 8 9 8 10M8 12.5h.01",
   pin: "M6 2.5h4l-.5 4 2 2h-7l2-2zM8 8.5V14",
+  enter: "M9 3h4v4M13 3 8.5 7.5M7 4H3.5v8.5H12V9",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -83,7 +83,7 @@ export function addPoint(key: string, stops: ReturnType<typeof stopsOf>, at: { x
   editor.getState().edit("route", (graph) => routeWire(graph, key, led));
 }
 
-/** Choose the nodes that are wired to the chosen ones. */
+/** Let the graph give the first output of the chosen node, or not any more. */
 function toggleOutput(): void {
   const name = chosenNode();
   const state = editor.getState();
@@ -144,6 +144,14 @@ export const buildCommands: readonly Command[] = [
     isEnabled: isNodeChosen,
     isOn: () => areAll("bypass"),
     run: () => toggleMode("bypass"),
+  },
+  {
+    id: "unpin",
+    label: "unpin",
+    group: "build",
+    menu: ["node"],
+    isEnabled: () => areAll("pin"),
+    run: () => toggleMode("pin"),
   },
   {
     id: "collapse",

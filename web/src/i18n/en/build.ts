@@ -37,6 +37,7 @@ export const build = {
   rename: "Rename and colour…",
   mute: "Mute",
   bypass: "Bypass",
+  unpin: "Unpin",
   collapse: "Collapse",
   showAllSettings: "Show all settings",
   giveAsOutput: "Give as an output",

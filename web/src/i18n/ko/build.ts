@@ -37,6 +37,7 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   rename: "이름과 색 변경…",
   mute: "끄기",
   bypass: "건너뛰기",
+  unpin: "고정 해제",
   collapse: "접기",
   showAllSettings: "모든 설정 표시",
   giveAsOutput: "출력으로 내보내기",

@@ -26,12 +26,13 @@ export function outcomeOf(run: NodeRun | undefined, plan: CardPlan | undefined, 
   if (due && (news || !run)) return { kind: plan.state === "run" ? "stale" : "perhaps", because };
   if (plan?.state === "pinned") return { kind: "pinned", because };
   if (run) return { kind: run.status, because };
-  return plan?.state === "cached" ? { kind: "kept", because } : null;
+  const isKept = plan?.state === "cached" || Object.keys(plan?.digests ?? {}).length > 0;
+  return isKept ? { kind: "kept", because } : null;
 }
 
 const DRAWN = /^(?:list\[)*(image|mask)\??\]*\??$/;
 
-/** Return the digest of the first picture among what a node gave, and whether it may be several. */
+/** Return the digest of the first picture among what a node gave. */
 export function pictureOf(
   node: DocNode,
   spec: NodeSpec | undefined,

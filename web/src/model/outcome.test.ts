@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+
+import type { CardPlan } from "./cards";
+import { CATALOGUE } from "./fixtures";
+import { outcomeOf, pictureOf } from "./outcome";
+import type { NodeRun } from "./runs";
+
+const plan = (state: CardPlan["state"], kind = "setting", digests = {}): CardPlan => ({
+  state,
+  because: state === "run" || state === "may run" ? [{ kind, words: "", about: "width" }] : [],
+  seconds: null,
+  digests,
+});
+const DONE: NodeRun = { status: "done", seconds: 1 };
+
+test.each([
+  ["what runs is told of the run", DONE, plan("run"), true, "done"],
+  ["a change makes it stale", DONE, plan("run"), false, "stale"],
+  ["what only values will tell may run", DONE, plan("may run"), false, "perhaps"],
+  ["what runs every time is done all the same", DONE, plan("run", "every_time"), false, "done"],
+  ["a failure stays until the next run", { status: "failed" } as NodeRun, plan("run"), false, "failed"],
+  ["what was never run and is kept is cached", undefined, plan("cached"), false, "kept"],
+  ["so is what nothing needs to be run for", undefined, plan("not needed", "", { image: "d" }), false, "kept"],
+  ["of what is not known nothing is said", undefined, plan("not needed"), false, undefined],
+  ["a pinned node is pinned", DONE, plan("pinned"), false, "pinned"],
+] as const)("%s", (_, run, planned, open, kind) => {
+  expect(outcomeOf(run, planned, open)?.kind).toBe(kind);
+});
+
+test("the first output that can be seen is shown, lists too", () => {
+  const cut = CATALOGUE.nodes["images.cut"];
+  expect(pictureOf({ type: "images.cut" }, cut, { outside: "b" })).toBe("b");
+  expect(pictureOf({ type: "images.cut", map: { over: ["image"] } }, cut, { inside: "a", outside: "b" })).toBe("a");
+  const mask = CATALOGUE.nodes["make.mask"];
+  expect(pictureOf({ type: "make.mask" }, mask, { whole: "n" })).toBeNull();
+});

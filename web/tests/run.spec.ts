@@ -257,3 +257,25 @@ test("a sweep over two parameters fills a grid, whose pictures give their values
   await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("31");
   await expect(card(page, "solid").getByLabel("Color", { exact: true })).toHaveValue("#0000aa");
 });
+
+test("what failed says why, with the traceback at the side, and what needs it is skipped", async ({ page, studio }) => {
+  await studio.open(page, "fails", {
+    graphgen: 1,
+    name: "Fails",
+    nodes: {
+      numbers: { type: "flow.numbers", settings: { count: 3 } },
+      pick: { type: "flow.pick", inputs: { items: "numbers.numbers" } },
+      solid: { type: "images.solid", inputs: { width: "pick.value" } },
+      save: { type: "images.save", inputs: { image: "solid.image" } },
+    },
+    view: {
+      nodes: { numbers: { x: 0, y: 0 }, pick: { x: 300, y: 0 }, solid: { x: 600, y: 0 }, save: { x: 900, y: 0 } },
+    },
+  });
+  await run(page);
+  await expect(card(page, "solid")).toContainText("width: must be at least 1 (got 0)", { timeout: 60_000 });
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("Skipped'solid' failed");
+  await card(page, "solid").locator(".node-header").click();
+  await page.getByText("Traceback", { exact: true }).click();
+  await expect(page.locator(".story pre")).toContainText("graphgen");
+});

@@ -22,6 +22,7 @@ test.each([
   ["what was never run and is kept is cached", undefined, plan("cached"), false, "kept"],
   ["so is what nothing needs to be run for", undefined, plan("not needed", "", { image: "d" }), false, "kept"],
   ["of what is not known nothing is said", undefined, plan("not needed"), false, undefined],
+  ["so does what was skipped", { status: "skipped" } as NodeRun, plan("run", "first"), false, "skipped"],
   ["a pinned node is pinned", DONE, plan("pinned"), false, "pinned"],
 ] as const)("%s", (_, run, planned, open, kind) => {
   expect(outcomeOf(run, planned, open)?.kind).toBe(kind);

@@ -15,7 +15,7 @@ export interface Outcome {
 
 /** Reasons that hold after each run, and are no news. */
 const ALWAYS = new Set(["too_cheap", "every_time"]);
-const ACTIVE: ReadonlySet<NodeStatus> = new Set(["queued", "running", "waiting", "failed"]);
+const ACTIVE: ReadonlySet<NodeStatus> = new Set(["queued", "running", "waiting", "failed", "skipped"]);
 
 /** Return what a card says; null where there is nothing to say. */
 export function outcomeOf(run: NodeRun | undefined, plan: CardPlan | undefined, open: boolean): Outcome | null {

@@ -22,6 +22,8 @@ const PAUSE = 150;
 const SHOWN = 200;
 let timer = 0;
 let asked = 0;
+/** Moves that the server has not answered yet; what is read meanwhile may be from before them. */
+let moving = 0;
 
 /** Read the line again, soon. */
 export function refreshLine(): void {
@@ -39,7 +41,7 @@ async function read(): Promise<void> {
       Promise.all(order.running.map(readRun)),
       Promise.all(order.waiting.slice(0, SHOWN).map(find)),
     ]);
-    if (number !== asked) return;
+    if (number !== asked || moving) return;
     line.setState({ running: now, waiting: next });
     await Promise.all(order.running.map(catchUp));
   } catch (error) {
@@ -64,11 +66,15 @@ export async function moveBefore(id: string, before: string | null): Promise<voi
   const at = before === null ? rest.length : rest.findIndex((run) => run.id === before);
   if (at < 0 || waiting[at]?.id === id) return;
   line.setState({ waiting: rest.toSpliced(at, 0, moved) }); // at once; what the server says follows
+  asked += 1;
+  moving += 1;
   try {
     if (before !== null) await moveRun(id, { before });
     else await putLast(id, rest);
   } catch (error) {
     notify("error", "failed", { why: wordsOf(error) });
+  } finally {
+    moving -= 1;
   }
   refreshLine();
 }

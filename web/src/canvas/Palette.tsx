@@ -1,7 +1,8 @@
 /** The search palette: find a node and put it down, wired to the loose end it was asked for. */
 
-import { type KeyboardEvent, type ReactElement, useEffect, useId, useMemo, useRef, useState } from "react";
+import { type ReactElement, useId, useMemo, useState } from "react";
 
+import { useListKeys } from "../dialogs/useListKeys";
 import { useSay } from "../i18n";
 import { rounded } from "../model/arrange";
 import { subgraphSpecs } from "../model/catalogue";
@@ -31,8 +32,6 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
   const document = useDocument();
   const scope = useEditor(scopeOf);
   const [text, setText] = useState("");
-  const [at, setAt] = useState(0);
-  const chosen = useRef<HTMLLIElement>(null);
   const end = useMemo(() => looseEnd(request), [request]);
   const found = useMemo(() => {
     const specs = [...Object.values(subgraphSpecs(catalogue, document)), ...Object.values(catalogue.nodes)];
@@ -43,28 +42,18 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
     const inner = subgraphName(id);
     return scope !== null && inner !== null && holds(document, inner, scope);
   };
-  useEffect(() => {
-    void chosen.current?.scrollIntoView({ block: "nearest" });
-  }, [at]);
 
-  const take = (one: Found | undefined) => {
-    if (!one || isRefused(one)) return;
+  const take = (one: Found) => {
+    if (isRefused(one)) return;
     put(request, one);
     onClose();
     focusCanvas();
   };
-  const onKey = (event: KeyboardEvent) => {
-    if (event.nativeEvent.isComposing) return;
-    if (event.key === "Escape" || event.key === "Tab") {
-      onClose();
-      focusCanvas();
-    } else if (event.key === "Enter") take(found[at]);
-    else if (event.key === "ArrowDown") setAt(Math.min(at + 1, found.length - 1));
-    else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+  const close = () => {
+    onClose();
+    focusCanvas();
   };
+  const { at, setAt, chosen, onKeyDown } = useListKeys(found, take, close);
   const left = Math.min(request.at.x, window.innerWidth - 380);
   const top = Math.min(request.at.y, window.innerHeight - 420);
   return (
@@ -88,7 +77,11 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
           setText(target.value);
           setAt(0);
         }}
-        onKeyDown={onKey}
+        onKeyDown={(event) => {
+          if (event.key !== "Tab") return onKeyDown(event);
+          event.preventDefault(); // the canvas has the keyboard again, not what follows it
+          close();
+        }}
         onBlur={onClose}
       />
       <ul id={list} role="listbox" aria-label={say("addNode")}>

@@ -5,6 +5,7 @@ import { type ReactElement, useEffect, useState } from "react";
 
 import { Canvas } from "./canvas/Canvas";
 import { useWorkspace } from "./canvas/hooks";
+import { RunNews } from "./panels/RunNews";
 import { SidePanel } from "./panels/SidePanel";
 import { AppView } from "./panels/AppView";
 import { Broken } from "./panels/Broken";
@@ -57,6 +58,7 @@ export function App(): ReactElement {
       </main>
       <LibraryDialogs />
       <DropZone />
+      <RunNews />
       <Notices />
     </>
   );

@@ -7,6 +7,7 @@ import { useSay } from "../i18n";
 import { specOf } from "../model/catalogue";
 import { NodeSetting } from "../widgets/NodeSetting";
 import { SettingTools } from "../widgets/SettingTools";
+import { NodeSockets } from "./NodeSockets";
 import { NodeStory } from "./NodeStory";
 
 export function Inspector(): ReactElement {
@@ -60,6 +61,7 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
             <small>{schema.description}</small>
           </div>
         ))}
+      <NodeSockets name={name} node={node} spec={spec} />
       <div className="details-text">{spec?.description}</div>
     </section>
   );

@@ -7,6 +7,7 @@ import type { MessageKey } from "../i18n/en";
 import { Icon, type IconName } from "../widgets/icons";
 import { Gallery } from "./Gallery";
 import { Inspector } from "./Inspector";
+import { Outline } from "./Outline";
 import { Parameters } from "./Parameters";
 import { QueueBadge, QueuePanel } from "./QueuePanel";
 
@@ -21,6 +22,7 @@ interface Tab {
 
 const TABS: readonly Tab[] = [
   { id: "inspector", label: "inspector", icon: "node", Content: Inspector },
+  { id: "outline", label: "outline", icon: "outline", Content: Outline },
   { id: "parameters", label: "parameters", icon: "parameter", Content: Parameters },
   { id: "queue", label: "queue", icon: "queue", Content: QueuePanel, Badge: QueueBadge },
   { id: "history", label: "history", icon: "pictures", Content: Gallery },

@@ -12,7 +12,7 @@ from cli_kit import Answer, Terminal
 from PIL import Image
 
 WORKFLOWS = Path(__file__).parent.parent / "workflows"
-STEPS = ("--set", "steps=60", "--set", "prompt=a green frog", "--set", "seed=4")
+STEPS = ("--set", "steps=32", "--set", "prompt=a green frog", "--set", "seed=4")
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +61,13 @@ def test_sampling_goes_on_where_it_was_stopped(
     tmp_path: Path, whole: bytes, number: signal.Signals, code: int, workers: str
 ) -> None:
     terminal = Terminal(tmp_path, (), complete=True)
-    step = 12 if number == signal.SIGINT else 30  # steps are written behind the run's back: give that some time
+    step = 8 if number == signal.SIGINT else 18  # steps are written behind the run's back: give that some time
     assert stop_in_sampling(terminal, number, step, GRAPHGEN_WORKERS=workers) == code
     explained = run(terminal, "--explain", GRAPHGEN_WORKERS=workers)
     (sample,) = [line for line in explained.lines if line["node"] == "sample"]
-    found = re.fullmatch(r"goes on from step (\d+) of 60", sample["reasons"][-1])
+    found = re.fullmatch(r"goes on from step (\d+) of 32", sample["reasons"][-1])
     assert found, sample
-    assert int(found[1]) >= (12 if number == signal.SIGINT else 5), "a step that is finished, or one that was written"
+    assert int(found[1]) >= (8 if number == signal.SIGINT else 5), "a step that is finished, or one that was written"
     again = run(terminal, GRAPHGEN_WORKERS=workers)
     assert [event["message"] for event in again.events("node_log")] == [found[0]]
     assert picture(terminal, again) == whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from server_kit import serving
+from server.server_kit import serving
 
 from graphgen.server.routes import page
 

@@ -232,6 +232,11 @@ test("a dropped picture gives its workflow back; other files are told or loaded"
   await drop(page, ".react-flow__pane", "own.json", "application/json", Buffer.from(JSON.stringify(ZONES)));
   await expect(card(page, "each")).toBeVisible();
   await expect(page).toHaveURL(/#\/w\/own$/);
+  await page.goto(`${studio.url}/#/`);
+  const choosing = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Import a file" }).click();
+  await (await choosing).setFiles({ name: "chosen.png", mimeType: "image/png", buffer: picture });
+  await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("48");
 });
 
 test("a sweep over two parameters fills a grid, whose pictures give their values", async ({ page, studio }) => {

@@ -1,11 +1,5 @@
-import {
-  beginWorkflow,
-  chooseFiles,
-  duplicateWorkflow,
-  exportWorkflow,
-  library,
-  removeWorkflow,
-} from "../session/library";
+import { chooseFiles } from "../session/dropping";
+import { beginWorkflow, duplicateWorkflow, exportWorkflow, library, removeWorkflow } from "../session/library";
 import { flush, workspace } from "../session/workspace";
 import type { Command } from "./command";
 

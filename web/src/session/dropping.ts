@@ -1,4 +1,4 @@
-/** Files that are dropped on the page: a picture gives its workflow back, a workflow's file opens, others become nodes. */
+/** Files that are dropped on the page or chosen: a picture gives its workflow back, a workflow's file opens, others become nodes. */
 
 import { carriedWorkflow, Refusal, upload } from "../api/client";
 import { wordsOf } from "../api/socket";
@@ -46,4 +46,15 @@ function loadAsNode(file: File, path: string, at: Dropped): void {
     editor.getState().select([name]);
     notify("info", "droppedAsNode", { file: file.name });
   }
+}
+
+/** Let the person choose files to take in: workflows, or pictures that carry one. */
+export function chooseFiles(): void {
+  const field = Object.assign(document.createElement("input"), {
+    type: "file",
+    accept: ".json,application/json,image/*",
+    multiple: true,
+  });
+  field.addEventListener("change", () => void takeFiles([...(field.files ?? [])], null));
+  field.click();
 }

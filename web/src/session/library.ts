@@ -171,14 +171,3 @@ async function documentIn(file: File): Promise<Document | null> {
     return null; // no JSON; the caller says so
   }
 }
-
-/** Let the person choose files to take in. */
-export function chooseFiles(): void {
-  const field = Object.assign(document.createElement("input"), {
-    type: "file",
-    accept: ".json,application/json",
-    multiple: true,
-  });
-  field.addEventListener("change", () => void importFiles([...(field.files ?? [])]));
-  field.click();
-}

@@ -5,12 +5,12 @@ import { type ReactElement, useState } from "react";
 import { useDuration } from "../panels/duration";
 import { useReasons } from "../panels/reasons";
 import { useSay } from "../i18n";
-import { type Outcome, outcomeOf, pictureOf } from "../model/outcome";
-import { isOpen, type NodeRun } from "../model/runs";
+import { isPast, type Outcome, pictureOf } from "../model/outcome";
+import type { NodeRun } from "../model/runs";
 import { Icon, type IconName } from "../widgets/icons";
 import { ValuePicture } from "../widgets/ValuePicture";
 import type { GraphNode } from "./flow";
-import { useNodePlan, useNodeRun, useStudio } from "./hooks";
+import { useNodePlan, useNodeRun, useOutcome } from "./hooks";
 
 interface NodeOutcomeProps {
   readonly id: string;
@@ -21,15 +21,13 @@ interface NodeOutcomeProps {
 export function NodeOutcome({ id, title, data }: NodeOutcomeProps): ReactElement | null {
   const run = useNodeRun(id);
   const plan = useNodePlan(id);
-  const open = useStudio((state) => isOpen(state.run));
-  const outcome = outcomeOf(run, plan, open);
+  const outcome = useOutcome(id);
   const { node, spec, layout } = data;
   const digest = pictureOf(node, spec, run?.digests) ?? pictureOf(node, spec, plan?.digests);
   const forming = run?.preview && (run.status === "running" || !digest) ? run.preview : null;
-  const isPast = outcome?.kind === "stale" || outcome?.kind === "perhaps";
   if (!outcome && !digest) return null;
   return (
-    <div className={isPast ? "outcome outcome-past" : "outcome"}>
+    <div className={isPast(outcome) ? "outcome outcome-past" : "outcome"}>
       {outcome && <StateLine outcome={outcome} run={run} />}
       {layout.rows.length > 0 &&
         (forming ? (
@@ -52,6 +50,7 @@ const SIGNS: Readonly<Record<Outcome["kind"], IconName>> = {
   failed: "close",
   skipped: "skip",
   stale: "stale",
+  changed: "stale",
   perhaps: "perhaps",
   pinned: "pin",
 };

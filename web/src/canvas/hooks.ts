@@ -7,7 +7,9 @@ import type { NodeRun } from "../model/runs";
 import { documentOf, editor, type EditorState, scopeOf, shownGraph } from "../model/editor";
 import { type Document, type Graph, type Scope } from "../model/document";
 import type { Problem } from "../api/client";
-import { shownPlans, shownRuns } from "../session/shown";
+import { type Outcome, outcomeOf } from "../model/outcome";
+import { isOpen } from "../model/runs";
+import { shownChanges, shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
 import { problemsByCard } from "./problems";
@@ -26,6 +28,16 @@ export const useNodeRun = (name: string): NodeRun | undefined => useStudio((stat
 
 /** Return what a run would do to a node. */
 export const useNodePlan = (name: string): CardPlan | undefined => useStudio((state) => shownPlans(state)[name]);
+
+/** Return what a node's card says of itself. */
+export function useOutcome(name: string): Outcome | null {
+  const run = useNodeRun(name);
+  const plan = useNodePlan(name);
+  const open = useStudio((state) => isOpen(state.run));
+  const ran = useStudio((state) => state.ran);
+  const changed = useEditor((state) => shownChanges(ran, state).has(name));
+  return outcomeOf(run, plan, open, changed);
+}
 
 /** Return what is wrong at a node. */
 export function useProblems(name: string): readonly Problem[] {

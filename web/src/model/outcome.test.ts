@@ -23,9 +23,14 @@ test.each([
   ["so is what nothing needs to be run for", undefined, plan("not needed", "", { image: "d" }), false, "kept"],
   ["of what is not known nothing is said", undefined, plan("not needed"), false, undefined],
   ["so does what was skipped", { status: "skipped" } as NodeRun, plan("run", "first"), false, "skipped"],
+  ["where no plan is known a change is told", DONE, undefined, false, "changed"],
   ["a pinned node is pinned", DONE, plan("pinned"), false, "pinned"],
 ] as const)("%s", (_, run, planned, open, kind) => {
-  expect(outcomeOf(run, planned, open)?.kind).toBe(kind);
+  expect(outcomeOf(run, planned, open, true)?.kind).toBe(kind);
+});
+
+test("what is as it ran is done, though no plan is known", () => {
+  expect(outcomeOf(DONE, undefined, false, false)?.kind).toBe("done");
 });
 
 test("the first output that can be seen is shown, lists too", () => {

@@ -5,7 +5,7 @@ import { type NodeSpec, outputsOf } from "./catalogue";
 import type { CardPlan, Reason } from "./cards";
 import type { NodeRun, NodeStatus } from "./runs";
 
-export type OutcomeKind = NodeStatus | "stale" | "perhaps" | "kept" | "pinned";
+export type OutcomeKind = NodeStatus | "stale" | "changed" | "perhaps" | "kept" | "pinned";
 
 export interface Outcome {
   readonly kind: OutcomeKind;
@@ -17,17 +17,30 @@ export interface Outcome {
 const ALWAYS = new Set(["too_cheap", "every_time"]);
 const ACTIVE: ReadonlySet<NodeStatus> = new Set(["queued", "running", "waiting", "failed", "skipped"]);
 
-/** Return what a card says; null where there is nothing to say. */
-export function outcomeOf(run: NodeRun | undefined, plan: CardPlan | undefined, open: boolean): Outcome | null {
+/**
+ * Return what a card says; null where there is nothing to say. `changed` tells whether its recipe is another than the
+ * one that ran: it counts where no plan says more.
+ */
+export function outcomeOf(
+  run: NodeRun | undefined,
+  plan: CardPlan | undefined,
+  open: boolean,
+  changed: boolean,
+): Outcome | null {
   const because = plan?.because ?? [];
   if (run && (open || ACTIVE.has(run.status))) return { kind: run.status, because };
   const due = plan?.state === "run" || plan?.state === "may run";
   const news = because.some(({ kind }) => !ALWAYS.has(kind));
   if (due && (news || !run)) return { kind: plan.state === "run" ? "stale" : "perhaps", because };
   if (plan?.state === "pinned") return { kind: "pinned", because };
-  if (run) return { kind: run.status, because };
+  if (run) return { kind: changed && !plan ? "changed" : run.status, because };
   const isKept = plan?.state === "cached" || Object.keys(plan?.digests ?? {}).length > 0;
   return isKept ? { kind: "kept", because } : null;
+}
+
+/** Tell whether what a card shows is of a former recipe. */
+export function isPast(outcome: Outcome | null): boolean {
+  return outcome?.kind === "stale" || outcome?.kind === "changed" || outcome?.kind === "perhaps";
 }
 
 const DRAWN = /^(?:list\[)*(image|mask)\??\]*\??$/;

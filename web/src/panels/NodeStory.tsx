@@ -2,10 +2,8 @@
 
 import type { ReactElement } from "react";
 
-import { useNodePlan, useNodeRun, useStudio } from "../canvas/hooks";
+import { useNodePlan, useNodeRun, useOutcome } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { outcomeOf } from "../model/outcome";
-import { isOpen } from "../model/runs";
 import { useDuration } from "./duration";
 import { useReasons } from "./reasons";
 
@@ -13,9 +11,8 @@ export function NodeStory({ name }: { readonly name: string }): ReactElement | n
   const say = useSay();
   const run = useNodeRun(name);
   const plan = useNodePlan(name);
-  const open = useStudio((state) => isOpen(state.run));
   const durationOf = useDuration();
-  const outcome = outcomeOf(run, plan, open);
+  const outcome = useOutcome(name);
   const reasons = useReasons(outcome?.because ?? []);
   if (!outcome) return null;
   const changes = (outcome.because ?? []).filter(({ kind }) => kind === "setting").map(({ words }) => words);

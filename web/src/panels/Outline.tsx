@@ -2,15 +2,13 @@
 
 import { type ReactElement, useMemo } from "react";
 
-import { useDocument, useEditor, useGraph, useNodePlan, useNodeRun, useProblems, useStudio } from "../canvas/hooks";
+import { useDocument, useEditor, useGraph, useOutcome, useProblems, useStudio } from "../canvas/hooks";
 import { show } from "../commands/walk";
 import { useSay } from "../i18n";
 import { labelOf, specOf } from "../model/catalogue";
 import { splitReference } from "../model/document";
 import { editor } from "../model/editor";
-import { outcomeOf } from "../model/outcome";
 import { outlineOf, type OutlineEntry } from "../model/outline";
-import { isOpen } from "../model/runs";
 
 /** Select a node and bring it into view. */
 function goTo(name: string): void {
@@ -69,12 +67,9 @@ function Problems(): ReactElement | null {
 function OutlineNode({ entry: { name, takes, gives } }: { readonly entry: OutlineEntry }): ReactElement {
   const say = useSay();
   const isChosen = useEditor(({ selected }) => selected.has(name));
-  const run = useNodeRun(name);
-  const plan = useNodePlan(name);
-  const open = useStudio((state) => isOpen(state.run));
   const problems = useProblems(name);
   const title = useTitle(name);
-  const outcome = outcomeOf(run, plan, open);
+  const outcome = useOutcome(name);
   return (
     <li>
       <button type="button" aria-pressed={isChosen} onClick={() => goTo(name)}>

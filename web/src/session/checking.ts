@@ -59,6 +59,11 @@ editor.subscribe((state, before) => {
   if (state.history.present !== before.history.present) recheck();
 });
 
+// what was asked meanwhile got no answer, and the server may hold other values than before
+studio.subscribe((now, before) => {
+  if (now.connected && !before.connected) recheck();
+});
+
 // what is cached is different after any run
 hear((events) => {
   if (events.some(({ event }) => event === "run_finished")) recheck();

@@ -7,6 +7,7 @@ import {
   readQueue,
   readRun,
   readRunEvents,
+  readRunWorkflow,
   Refusal,
   type Run,
   submitRun,
@@ -45,7 +46,7 @@ export async function submit(asked: Asked = {}, front = false): Promise<Run | nu
     const run = await submitRun({ workflow, identity, client: CLIENT, priority, ...asked });
     reading = null;
     const state = stateOf(run.id);
-    studio.setState({ run: state, result: null });
+    studio.setState({ run: state, ran: document, result: null });
     if (!isOpen(state)) void readResult(run.id);
     if (!asked.sweep) void expect(run.id, document, asked, identity);
     return run;
@@ -108,13 +109,13 @@ export async function follow(found: Run): Promise<void> {
   const { id } = found;
   reading = id;
   meanwhile = [];
-  studio.setState({ run: { ...queued(id), status: found.status }, result: null });
-  const events = await readRunEvents(id);
+  studio.setState({ run: { ...queued(id), status: found.status }, ran: null, result: null });
+  const [events, ran] = await Promise.all([readRunEvents(id), readRunWorkflow(id)]);
   if (reading !== id) return;
   reading = null;
   const last = events.at(-1)?.id ?? 0;
   const state = [...events, ...meanwhile.filter((event) => (event.id ?? 0) > last)].reduce(advance, queued(id));
-  studio.setState({ run: state });
+  studio.setState({ run: state, ran });
   if (!isOpen(state)) await readResult(id);
 }
 
@@ -150,6 +151,6 @@ hear((events) => {
 workspace.subscribe((now, before) => {
   if (now.opened === before.opened) return;
   reading = null;
-  studio.setState({ run: null, result: null, checked: null, plan: null });
+  studio.setState({ run: null, ran: null, result: null, checked: null, plan: null });
   void followLatest();
 });

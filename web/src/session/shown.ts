@@ -3,6 +3,7 @@
 import { type CardPlan, type Cards, NO_CARDS, planCards, type PlannedNode, runCards } from "../model/cards";
 import type { Document, Names } from "../model/document";
 import { documentOf, editor, type EditorState, scopeOf } from "../model/editor";
+import { changedSince } from "../model/recipe";
 import type { NodeRun } from "../model/runs";
 import { type Studio, studio } from "./studio";
 
@@ -33,3 +34,18 @@ export const shownRuns = ({ run }: Pick<Studio, "run"> = studio.getState()): Nam
 /** Return what a run would do to each card. */
 export const shownPlans = ({ plan }: Pick<Studio, "plan"> = studio.getState()): Names<CardPlan> =>
   readPlans(plan?.nodes ?? null);
+
+const UNCHANGED: ReadonlySet<string> = new Set();
+let changes = UNCHANGED;
+let changesOf: readonly unknown[] = [];
+
+/** Return the nodes of the shown graph that are made differently than in the run that is shown. */
+export function shownChanges(ran: Document | null, state: EditorState = editor.getState()): ReadonlySet<string> {
+  if (!ran) return UNCHANGED;
+  const now = [ran, documentOf(state), scopeOf(state)];
+  if (now.some((one, index) => one !== changesOf[index])) {
+    changes = changedSince(ran, documentOf(state), scopeOf(state));
+    changesOf = now;
+  }
+  return changes;
+}

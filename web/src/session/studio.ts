@@ -13,6 +13,7 @@ import {
   type WorkflowInfo,
 } from "../api/client";
 import { type Catalogue, NO_CATALOGUE } from "../model/catalogue";
+import type { Document } from "../model/document";
 import type { RunState } from "../model/runs";
 import { hear, listenToServer } from "./events";
 import { loseFile, meet, reconnect } from "./workspace";
@@ -26,6 +27,8 @@ export interface Studio {
   readonly plan: Plan | null;
   /** The run whose states the canvas shows: the latest of the open workflow. */
   readonly run: RunState | null;
+  /** The document that run was made from; null while it is not known. */
+  readonly ran: Document | null;
   /** What the latest finished run gave. */
   readonly result: Run | null;
   /** Whether the workflow runs by itself a moment after each change. */
@@ -39,6 +42,7 @@ export const studio = createStore<Studio>()(() => ({
   checked: null,
   plan: null,
   run: null,
+  ran: null,
   result: null,
   live: false,
 }));

@@ -14,6 +14,7 @@ export const run = {
   state_failed: "Failed",
   state_skipped: "Skipped",
   state_stale: "Will run",
+  state_changed: "Changed since it ran",
   state_perhaps: "May run",
   state_pinned: "Pinned",
   because_forced: "it is forced",

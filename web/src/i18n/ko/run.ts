@@ -14,6 +14,7 @@ export const run: Readonly<Record<keyof typeof en, string>> = {
   state_failed: "실패",
   state_skipped: "건너뜀",
   state_stale: "실행 예정",
+  state_changed: "실행 후 바뀜",
   state_perhaps: "실행될 수 있음",
   state_pinned: "고정됨",
   because_forced: "강제로 다시 실행합니다",

@@ -24,6 +24,7 @@ async function choose(page: Page, title: string, item: string): Promise<void> {
 }
 
 test("examples have pictures, are searched, and the first change makes a copy", async ({ page, studio }) => {
+  await studio.empty();
   await studio.visit(page);
   await expect(shelf(page)).toContainText("Nothing of yours yet");
   const example = entry(page, "Text to image");

@@ -79,9 +79,29 @@ export class Studio {
     await page.goto(`${this.url}/${hash}`);
   }
 
-  /** Save a workflow as a program does, and show it. */
+  /** Save a workflow as a program does, over whatever another test left under its name. */
+  async save(name: string, workflow: unknown): Promise<void> {
+    const path = `/api/workflows/${encodeURIComponent(name)}`;
+    const etag = (await this.api(path)).headers.get("ETag");
+    const headers = etag ? { "If-Match": etag } : {};
+    const saved = await this.api(path, { method: "PUT", json: workflow, headers });
+    if (!saved.ok) throw new Error(await saved.text());
+  }
+
+  /** Delete what other tests of this worker have saved. */
+  async empty(): Promise<void> {
+    const { workflows } = (await (await this.api("/api/workflows")).json()) as {
+      workflows: readonly { name: string; own: boolean; etag: string }[];
+    };
+    for (const { name, own, etag } of workflows) {
+      const headers = { "If-Match": `"${etag}"` };
+      if (own) await this.api(`/api/workflows/${encodeURIComponent(name)}`, { method: "DELETE", headers });
+    }
+  }
+
+  /** Save a workflow, and show it. */
   async open(page: Page, name: string, workflow: unknown): Promise<void> {
-    await this.api(`/api/workflows/${encodeURIComponent(name)}`, { method: "PUT", json: workflow });
+    await this.save(name, workflow);
     await this.visit(page, `#/w/${encodeURIComponent(name)}`);
   }
 }

@@ -2,16 +2,16 @@ import type { ReactElement } from "react";
 
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
+import type { NodeRun } from "../model/runs";
 
 /** Tell those who do not see the canvas when a run begins and how it ends. */
 export function RunNews(): ReactElement {
   const say = useSay();
   const status = useStudio((state) => state.run?.status);
-  const failed = useStudio((state) =>
-    Object.entries(state.run?.nodes ?? {}).find(([, { status }]) => status === "failed"),
-  );
+  const failed = useStudio(({ run }) => Object.keys(run?.nodes ?? {}).find((name) => isFailed(run?.nodes[name])));
+  const why = useStudio(({ run }) => (failed === undefined ? "" : (run?.nodes[failed]?.message ?? "")));
   const words = () => {
-    if (status === "failed" && failed) return say("newsFailedAt", { node: failed[0], why: failed[1].message ?? "" });
+    if (status === "failed" && failed !== undefined) return say("newsFailedAt", { node: failed, why });
     return status ? say(`news_${status}`) : "";
   };
   return (
@@ -19,4 +19,8 @@ export function RunNews(): ReactElement {
       {words()}
     </p>
   );
+}
+
+function isFailed(node: NodeRun | undefined): boolean {
+  return node?.status === "failed";
 }

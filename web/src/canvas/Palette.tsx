@@ -2,9 +2,10 @@
 
 import { type ReactElement, useId, useMemo, useState } from "react";
 
+import { show } from "../commands/walk";
 import { useListKeys } from "../dialogs/useListKeys";
 import { useSay } from "../i18n";
-import { rounded } from "../model/arrange";
+import { freePlace, rounded } from "../model/arrange";
 import { subgraphSpecs } from "../model/catalogue";
 import { INPUTS, type Point, subgraphName } from "../model/document";
 import { addNode } from "../model/edits";
@@ -14,8 +15,9 @@ import { type Found, type LooseEnd, search, socketFor } from "../model/search";
 import { holds } from "../model/subgraphs";
 import { givenAt, takenAt, wire } from "../model/wiring";
 import { studio } from "../session/studio";
+import { allRects } from "./chosen";
 import { useDocument, useEditor, useStudio } from "./hooks";
-import { HEADER, SOCKET, WIDTH } from "./layout";
+import { HEADER, layOut, SOCKET, WIDTH } from "./layout";
 import { focusCanvas, type PaletteRequest } from "./stage";
 
 interface PaletteProps {
@@ -24,6 +26,8 @@ interface PaletteProps {
 }
 
 const MOST = 60;
+/** Between a new node and what is there. */
+const GAP = 24;
 
 export function Palette({ request, onClose }: PaletteProps): ReactElement {
   const say = useSay();
@@ -104,6 +108,7 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
         ))}
       </ul>
       {!found.length && <p role="status">{say("nothingFound", { text })}</p>}
+      <p className="palette-keys">{say("paletteKeys")}</p>
     </div>
   );
 }
@@ -135,11 +140,20 @@ function put(request: PaletteRequest, { spec }: Found): void {
   const socket = end && socketFor(catalogue, spec, end);
   const many = loose && takenAt(catalogue, documentOf(state), shownGraph(state), loose)?.many;
   const version = subgraphName(spec.id) === null ? { version: spec.version } : {};
+  const node = { type: spec.id, ...version };
+  const at = loose
+    ? beside(place, loose)
+    : freePlace(
+        Object.values(allRects()),
+        { ...place, width: WIDTH, height: layOut(node, spec, undefined).height },
+        GAP,
+      );
   state.edit("add", (one) => {
-    const added = addNode(one, name, { type: spec.id, ...version }, rounded(beside(place, loose)));
+    const added = addNode(one, name, node, rounded(at));
     if (!loose || !socket) return added;
     const there = { node: name, socket: socket.name };
     return loose.side === "out" ? wire(added, loose, there, socket.many) : wire(added, there, loose, many ?? false);
   });
   state.select([name]);
+  window.setTimeout(() => show(name)); // the canvas has it with the next drawing
 }

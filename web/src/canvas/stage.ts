@@ -76,9 +76,21 @@ export function pointAt(place: Point | null): void {
   pointer = place;
 }
 
-/** Return a place on the screen where something new may appear: at the pointer, else in the middle of the canvas. */
+const BESIDE = 64;
+
+/**
+ * Return a place on the screen where something new may appear: at the pointer; without one to the right of what is
+ * chosen, else in the middle of the canvas.
+ */
 export function placeForNew(): Point {
   if (pointer) return pointer;
+  const { flow } = stage.getState();
+  const chosen = [...editor.getState().selected].flatMap((id) => flow?.getNode(id) ?? []);
+  const last = chosen.at(-1);
+  if (flow && last) {
+    const right = last.position.x + (last.measured?.width ?? last.width ?? 0) + BESIDE;
+    return flow.flowToScreenPosition({ x: right, y: last.position.y });
+  }
   const box = document.querySelector(".canvas")?.getBoundingClientRect();
   return box ? { x: box.x + box.width / 2, y: box.y + box.height / 3 } : { x: 0, y: 0 };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { align, around, distribute, liesIn, nextTo, type Rect } from "./arrange";
+import { align, around, distribute, freePlace, liesIn, nextTo, type Rect } from "./arrange";
 
 const box = (x: number, y: number, width = 10, height = 10): Rect => ({ x, y, width, height });
 const cross = { here: box(0, 0), right: box(100, 5), far: box(300, 0), below: box(0, 50), aside: box(60, 200) };
@@ -31,4 +31,11 @@ test("what is around, and what lies in it", () => {
   expect(around([])).toBeNull();
   expect(liesIn(box(8, 8), box(0, 0, 20, 20))).toBe(true);
   expect(liesIn(box(18, 8), box(0, 0, 20, 20))).toBe(false);
+});
+
+test("a free place lies on nothing: the one that was asked for, else below what is there", () => {
+  const there = [box(0, 0), box(0, 14), box(40, 0), box(0, 100)];
+  expect(freePlace(there, box(60, 0), 5)).toEqual({ x: 60, y: 0 });
+  expect(freePlace(there, box(5, 5), 5)).toEqual({ x: 5, y: 29 });
+  expect(freePlace(there, box(5, 90, 10, 60), 5)).toEqual({ x: 5, y: 115 });
 });

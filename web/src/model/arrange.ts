@@ -47,6 +47,16 @@ export function nextTo(rects: Names<Rect>, from: string, direction: Direction): 
   return best?.name ?? null;
 }
 
+/** Return the first place at or below a rectangle at which it would lie on none of the others, `gap` away from each. */
+export function freePlace(rects: Iterable<Rect>, { x, y, width, height }: Rect, gap: number): Point {
+  const beside = [...rects].filter((one) => one.x < x + width + gap && x < one.x + one.width + gap);
+  let place = y;
+  for (const one of beside.sort((first, second) => first.y + first.height - second.y - second.height)) {
+    if (one.y < place + height + gap && place < one.y + one.height + gap) place = one.y + one.height + gap;
+  }
+  return { x, y: place };
+}
+
 /** Return the places at which rectangles share an edge, or their middle: that of all of them together. */
 export function align(rects: Names<Rect>, edge: Edge): Names<Point> {
   const all = around(Object.values(rects));

@@ -3,6 +3,7 @@
 export const build = {
   addNode: "Add a node",
   searchNodes: "Search nodes",
+  paletteKeys: "Enter adds it. Escape goes back to the graph, F6 leaves the graph.",
   nothingFound: "Nothing found for “{text}”",
   noFit: "{from} does not fit {into}",
   circle: "That would close a circle",

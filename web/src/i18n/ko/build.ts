@@ -3,6 +3,7 @@ import type { build as en } from "../en/build";
 export const build: Readonly<Record<keyof typeof en, string>> = {
   addNode: "노드 추가",
   searchNodes: "노드 검색",
+  paletteKeys: "Enter로 추가합니다. Esc는 그래프로 돌아가고, F6은 그래프에서 나갑니다.",
   nothingFound: "“{text}”에 대한 결과가 없습니다",
   noFit: "{from} 타입은 {into}에 연결할 수 없습니다",
   circle: "순환이 생기므로 연결할 수 없습니다",

@@ -7,7 +7,7 @@
 
 import { createStore } from "zustand/vanilla";
 
-import { type Document, EMPTY, type Graph, graphOf, type Scope, withGraph } from "./document";
+import { type Document, EMPTY, type Graph, graphOf, type Scope, SUBGRAPH, withGraph } from "./document";
 import { settle } from "./subgraphs";
 import { begin, type History, rebase, record, redo, undo } from "./history";
 
@@ -15,6 +15,8 @@ export interface EditorState {
   readonly history: History;
   /** The way into subgraphs: the last is the one shown. */
   readonly path: readonly string[];
+  /** What was chosen as each of them was entered, so that it is chosen again when one comes back. */
+  readonly through: readonly string[];
   readonly selected: ReadonlySet<string>;
 
   /** Do something to the shown graph; `merge` joins it with the same thing done just before. */
@@ -35,6 +37,7 @@ export interface EditorState {
 export const editor = createStore<EditorState>()((set, get) => ({
   history: begin(EMPTY),
   path: [],
+  through: [],
   selected: new Set(),
 
   edit(label, change, merge) {
@@ -49,10 +52,23 @@ export const editor = createStore<EditorState>()((set, get) => ({
   },
   undo: () => set(({ history, path }) => inside(undo(history), path)),
   redo: () => set(({ history, path }) => inside(redo(history), path)),
-  open: (document) => set({ history: begin(document), path: [], selected: new Set() }),
+  open: (document) => set({ history: begin(document), path: [], through: [], selected: new Set() }),
   takeIn: (change) => set(({ history, path }) => inside(rebase(history, change), path)),
-  enter: (subgraph) => set(({ path }) => ({ path: [...path, subgraph], selected: new Set() })),
-  leave: (depth) => set(({ path }) => ({ path: path.slice(0, depth), selected: new Set() })),
+  enter: (subgraph) =>
+    set(({ path, through, selected }) => ({
+      path: [...path, subgraph],
+      through: [...through.slice(0, path.length), [...selected][0] ?? ""],
+      selected: new Set(),
+    })),
+  leave(depth) {
+    const { path, history, through } = get();
+    const left = path[depth];
+    const up = path.slice(0, depth);
+    const { nodes } = graphOf(history.present, up.at(-1) ?? null);
+    const users = Object.keys(nodes).filter((name) => left !== undefined && nodes[name]!.type === SUBGRAPH + left);
+    const node = users.find((name) => name === through[depth]) ?? users[0];
+    set({ path: up, through: through.slice(0, depth), selected: new Set(node === undefined ? [] : [node]) });
+  },
   select: (names) => set({ selected: new Set(names) }),
 }));
 

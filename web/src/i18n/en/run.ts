@@ -45,7 +45,7 @@ export const run = {
   story: "How it stands",
   traceback: "Traceback",
   waysToRun: "Other ways to run",
-  runHere: "Run up to the selection",
+  runHere: "Run up to here",
   runAgainHere: "Run the selection again",
   runFront: "Run before all that waits",
   runAllAgain: "Run everything again",

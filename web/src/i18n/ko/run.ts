@@ -45,7 +45,7 @@ export const run: Readonly<Record<keyof typeof en, string>> = {
   story: "실행 상태",
   traceback: "오류 추적",
   waysToRun: "다른 실행 방법",
-  runHere: "선택한 노드까지 실행",
+  runHere: "여기까지 실행",
   runAgainHere: "선택한 노드 다시 실행",
   runFront: "대기열 맨 앞에서 실행",
   runAllAgain: "전부 다시 실행",

@@ -248,6 +248,7 @@ test("a subgraph is made, opened, given another input, named, and unpacked; the 
   await page.keyboard.press("Escape");
 
   await page.keyboard.press("Control+ArrowUp");
+  await expect(card(page, "subgraph")).toHaveClass(/selected/);
   await card(page, "subgraph").getByRole("textbox", { name: "Sigma" }).fill("7");
   await page.keyboard.press("Enter");
   await expect(socket(page, "subgraph", "in", "sigma")).toBeVisible();
@@ -302,7 +303,12 @@ test("frames, notes, points, modes, names and colours stand in the file and are 
   await canvas(page).focus();
   await page.mouse.move(500, 620);
   await page.keyboard.press("Alt+n");
-  await page.getByPlaceholder("Write a note").fill("Pictures are blurred twice.");
+  await expect(page.getByPlaceholder("Write a note")).toBeFocused();
+  await page.keyboard.type("Pictures are blurred twice.");
+  await page.keyboard.press("Escape");
+  await expect(canvas(page)).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByPlaceholder("Write a note")).toBeFocused();
   await shoot(page, "looks");
   const after = await saved(page, studio, "looks");
   expect(after.nodes.kept).toMatchObject({ mode: "mute", inputs: { image: "soft.image" } });
@@ -342,6 +348,13 @@ test("everything is done by keyboard: walking, the menu, the palette of commands
   await shoot(page, "shortcuts");
   await page.keyboard.press("Escape");
   await expect(canvas(page)).toBeFocused();
+  // two that are added by keys alone stand side by side
+  await page.keyboard.press("Tab");
+  await choose(page, "preprocess.invert");
+  await page.keyboard.press("Tab");
+  await choose(page, "images.save");
+  const { nodes } = (await saved(page, studio, "keys")).view as { nodes: Record<string, { x: number; y: number }> };
+  expect(nodes.save!.x).toBeGreaterThan(nodes.invert!.x + 200);
   await page.keyboard.press("F6");
   await expect(page.locator(".side :focus")).toBeAttached();
 });

@@ -110,3 +110,15 @@ export function askForNode(at: Point, wire: PaletteRequest["wire"] = null): void
 export function focusCanvas(): void {
   document.querySelector<HTMLElement>(".canvas")?.focus({ preventScroll: true });
 }
+
+/** How many drawings may pass until something new is on the canvas. */
+const PATIENCE = 20;
+
+/** Put the keyboard into the first field of something on the canvas, as soon as it is drawn. */
+export function focusField(id: string, patience = PATIENCE): void {
+  const card = document.querySelector(`.react-flow__node[data-id="${CSS.escape(id)}"]`);
+  const field = card?.querySelector<HTMLElement>("input, textarea, select, button");
+  field?.focus({ preventScroll: true });
+  if ((!field || document.activeElement !== field) && patience)
+    requestAnimationFrame(() => focusField(id, patience - 1));
+}

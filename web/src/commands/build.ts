@@ -1,8 +1,8 @@
-import { chosenIds, chosenNode, chosenNodes, chosenWires, chooseWires, rectsOf } from "../canvas/chosen";
+import { allRects, chosenIds, chosenNode, chosenNodes, chosenWires, chooseWires, rectsOf } from "../canvas/chosen";
 import { shownEdges } from "../canvas/flow";
 import { stopsOf, middleOf, nearestPart } from "../canvas/geometry";
-import { askForNode, onCanvas, placeForNew, stage } from "../canvas/stage";
-import { around, rounded } from "../model/arrange";
+import { askForNode, focusField, onCanvas, placeForNew, stage } from "../canvas/stage";
+import { around, freePlace, rounded } from "../model/arrange";
 import { type Mode, wireKey } from "../model/document";
 import { documentOf, editor, shownGraph } from "../model/editor";
 import { changeNodeView, putGroup, putNote, putOutput, routeWire, setMode } from "../model/edits";
@@ -11,6 +11,7 @@ import { specOf } from "../model/catalogue";
 import { studio } from "../session/studio";
 import { say, language } from "../i18n";
 import type { Command } from "./command";
+import { show } from "./walk";
 
 const isNodeChosen = (): boolean => chosenNodes().length > 0;
 const modesOf = () => chosenNodes().map((name) => shownGraph(editor.getState()).nodes[name]?.mode);
@@ -39,27 +40,28 @@ function frameIds(): Record<string, true> {
 const MARGIN = 24;
 const TITLE = 36;
 
-/** Put a frame around what is chosen, or an empty one where nothing is. */
+/** Put a frame around what is chosen. */
 function addGroup(): void {
   const id = freeName(":group", frameIds());
   const box = around(Object.values(rectsOf(chosenIds())));
-  const place = onCanvas(placeForNew());
-  const frame = box
-    ? {
-        ...rounded({ x: box.x - MARGIN, y: box.y - MARGIN - TITLE }),
-        width: Math.round(box.width + 2 * MARGIN),
-        height: Math.round(box.height + 2 * MARGIN + TITLE),
-      }
-    : { ...place, width: 400, height: 260 };
+  if (!box) return;
+  const frame = {
+    ...rounded({ x: box.x - MARGIN, y: box.y - MARGIN - TITLE }),
+    width: Math.round(box.width + 2 * MARGIN),
+    height: Math.round(box.height + 2 * MARGIN + TITLE),
+  };
   editor.getState().edit("group", (graph) => putGroup(graph, id, { id, title: "", ...frame }));
   editor.getState().select([id]);
 }
 
 function addNote(): void {
   const id = freeName(":note", frameIds());
-  const place = onCanvas(placeForNew());
-  editor.getState().edit("note", (graph) => putNote(graph, id, { id, text: "", ...place, width: 220, height: 140 }));
+  const size = { width: 220, height: 140 };
+  const place = rounded(freePlace(Object.values(allRects()), { ...onCanvas(placeForNew()), ...size }, MARGIN));
+  editor.getState().edit("note", (graph) => putNote(graph, id, { id, text: "", ...place, ...size }));
   editor.getState().select([id]);
+  window.setTimeout(() => show(id)); // the canvas has it with the next drawing
+  focusField(id);
 }
 
 /** Lead the chosen wires through another point: at the pointer if there is one, else in their middle. */
@@ -189,6 +191,7 @@ export const buildCommands: readonly Command[] = [
     group: "build",
     keys: ["Mod+g"],
     menu: ["node", "canvas"],
+    isEnabled: () => chosenIds().size > 0,
     run: addGroup,
   },
   { id: "note", label: "addNote", group: "build", keys: ["Alt+n"], menu: ["canvas"], run: addNote },

@@ -1,5 +1,5 @@
 import { chosenIds, chosenNodes, chosenWires } from "../canvas/chosen";
-import { stage } from "../canvas/stage";
+import { focusCanvas, stage } from "../canvas/stage";
 import { documentOf, editor, shownGraph } from "../model/editor";
 import { removeFrames, removeNodes } from "../model/edits";
 import { passing, unwire } from "../model/wiring";
@@ -7,6 +7,12 @@ import { studio } from "../session/studio";
 import type { Command } from "./command";
 
 const isAnythingChosen = (): boolean => chosenIds().size > 0 || stage.getState().wires.size > 0;
+
+/** Whether something on the canvas has the keyboard: a field or a button of a node, of a note or of a frame. */
+function isInField(): boolean {
+  const here = document.activeElement;
+  return here?.closest(".react-flow__node") != null && here.closest("dialog, [role=dialog], [role=menu]") === null;
+}
 
 /** Take away what is chosen; with `heal`, wires are led past the nodes that go. */
 export function removeChosen(heal: boolean): void {
@@ -49,6 +55,16 @@ export const editCommands: readonly Command[] = [
       const frames = [...(graph.view?.groups ?? []), ...(graph.view?.notes ?? [])].map(({ id }) => id);
       editor.getState().select([...Object.keys(graph.nodes), ...frames]);
     },
+  },
+  {
+    id: "leaveField",
+    label: "leaveField",
+    group: "view",
+    keys: ["Escape"],
+    whileTyping: true,
+    onCanvas: true,
+    isEnabled: isInField,
+    run: focusCanvas,
   },
   {
     id: "selectNone",

@@ -1,5 +1,5 @@
 import { chosenIds, chosenNode, chosenNodes } from "../canvas/chosen";
-import { focusCanvas, stage } from "../canvas/stage";
+import { focusCanvas, focusField, stage } from "../canvas/stage";
 import { subgraphName } from "../model/document";
 import { makeSubgraph } from "../model/collapse";
 import { documentOf, editor, scopeOf, shownGraph } from "../model/editor";
@@ -16,16 +16,15 @@ function chosenSubgraph(): string | null {
   return type !== null && documentOf(state).subgraphs?.[type] ? type : null;
 }
 
-/** Show the graph of the chosen node's subgraph; of another node, put the keyboard into its first field. */
+/** Show the graph of the chosen node's subgraph; of what else is chosen, put the keyboard into its first field. */
 export function enterChosen(): void {
   const subgraph = chosenSubgraph();
-  const name = chosenNode();
+  const [only] = chosenIds();
   if (subgraph !== null) editor.getState().enter(subgraph);
-  else if (name !== null) {
-    const card = document.querySelector(`.react-flow__node[data-id="${CSS.escape(name)}"]`);
-    card?.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
-  }
+  else if (only !== undefined) focusField(only);
 }
+
+const isOneChosen = (): boolean => chosenIds().size === 1;
 
 function makeOne(): void {
   const state = editor.getState();
@@ -67,8 +66,8 @@ export const subgraphCommands: readonly Command[] = [
     group: "view",
     keys: ["Enter", "Mod+ArrowDown"],
     onCanvas: true,
-    isEnabled: () => chosenNode() !== null && document.activeElement?.closest("button") == null,
-    menu: ["node"],
+    isEnabled: () => isOneChosen() && document.activeElement?.closest("button") == null,
+    menu: ["node", "group", "note"],
     run: enterChosen,
   },
   {

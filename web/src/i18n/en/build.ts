@@ -21,6 +21,7 @@ export const build = {
   menuAbout: "What can be done here",
 
   selectAll: "Select all",
+  leaveField: "Leave the field",
   selectNone: "Select nothing",
   selectUpstream: "Select all that the node needs",
   selectDownstream: "Select all that needs the node",

@@ -21,6 +21,7 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   menuAbout: "사용할 수 있는 작업",
 
   selectAll: "모두 선택",
+  leaveField: "입력란에서 나가기",
   selectNone: "선택 해제",
   selectUpstream: "이 노드에 필요한 노드 모두 선택",
   selectDownstream: "이 노드를 사용하는 노드 모두 선택",

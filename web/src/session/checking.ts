@@ -7,7 +7,7 @@ import { documentOf, editor } from "../model/editor";
 import { hear } from "./events";
 import { notify } from "./notices";
 import { studio } from "./studio";
-import { workspace } from "./workspace";
+import { latestIdentity } from "./workspace";
 
 const PAUSE = 250;
 let asking = new AbortController();
@@ -41,7 +41,7 @@ async function plan(document: Document, signal: AbortSignal): Promise<void> {
     return;
   }
   try {
-    const found = await planWorkflow({ workflow: document, identity: workspace.getState().name ?? "" }, signal);
+    const found = await planWorkflow({ workflow: document, identity: latestIdentity() }, signal);
     if (!signal.aborted) studio.setState({ plan: found });
   } catch (error) {
     if (signal.aborted) return;

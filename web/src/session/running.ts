@@ -44,6 +44,7 @@ export async function submit(asked: Asked = {}, front = false): Promise<Run | nu
   try {
     const priority = front ? await priorityOfFront() : 0;
     const run = await submitRun({ workflow, identity, client: CLIENT, priority, ...asked });
+    if (workspace.getState().name === identity) workspace.setState({ origin: null });
     reading = null;
     const state = stateOf(run.id);
     studio.setState({ run: state, ran: document, result: null });

@@ -229,7 +229,7 @@ test("an example is copied with the first change; a name that is taken meanwhile
   const page = await tab();
   await page.openWorkflow("a", false);
   page.set("one", 2);
-  expect(page.state().name).toBe("a copy");
+  expect([page.state().name, page.latestIdentity()]).toEqual(["a copy", "a"]);
   await pause();
   await pause();
   expect([onServer("a", "one"), onServer("a copy", "one")]).toEqual([1, 7]);

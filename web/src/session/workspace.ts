@@ -23,6 +23,8 @@ export type Saving = "saved" | "changed" | "saving" | "offline" | "failed";
 export interface Workspace {
   readonly name: string | null;
   readonly own: boolean;
+  /** The name that it last ran under, where it has not run under its own yet: a copy's, or one of before. */
+  readonly origin: string | null;
   readonly saving: Saving;
   readonly trouble: string;
   /** Counts what was opened. A copy, or another name, is still the same one. */
@@ -32,10 +34,14 @@ export interface Workspace {
 export const workspace = createStore<Workspace>()(() => ({
   name: null,
   own: false,
+  origin: null,
   saving: "saved",
   trouble: "",
   opened: 0,
 }));
+
+/** Return what the open workflow's latest runs go by. */
+export const latestIdentity = ({ name, origin }: Workspace = workspace.getState()): string => origin ?? name ?? "";
 
 /** What was read is no workflow that can be shown. It is left as it is. */
 export class Unreadable extends Error {
@@ -129,13 +135,20 @@ export async function newWorkflow(name: string, document: Document): Promise<voi
 export function closeWorkflow(): void {
   window.clearTimeout(timer);
   base = { document: EMPTY, etag: null };
-  workspace.setState(({ opened }) => ({ name: null, own: false, saving: "saved", trouble: "", opened: opened + 1 }));
+  workspace.setState(({ opened }) => ({
+    name: null,
+    own: false,
+    origin: null,
+    saving: "saved",
+    trouble: "",
+    opened: opened + 1,
+  }));
   editor.getState().open(EMPTY);
 }
 
 function show(name: string, own: boolean, saved: Base, document: Document): void {
   base = saved;
-  workspace.setState(({ opened }) => ({ name, own, saving: "saved", trouble: "", opened: opened + 1 }));
+  workspace.setState(({ opened }) => ({ name, own, origin: null, saving: "saved", trouble: "", opened: opened + 1 }));
   editor.getState().open(document);
 }
 
@@ -154,7 +167,7 @@ export function renameWorkflow(to: string): Promise<void> {
     if (name === null) return;
     base = { document, etag };
     dropDraft(name);
-    workspace.setState({ name: to });
+    workspace.setState({ name: to, origin: latestIdentity() });
     settle();
     if (old !== null) await deleteWorkflow(name, old);
   });
@@ -280,7 +293,7 @@ async function recover(name: string, error: unknown): Promise<void> {
 async function moveAside(name: string): Promise<void> {
   const taken = Object.fromEntries((await listWorkflows()).map((one) => [one.name, true]));
   const next = freeName(name, { ...taken, [name]: true });
-  workspace.setState({ name: next });
+  workspace.setState({ name: next, origin: latestIdentity() });
   keep(next);
   dropDraft(name);
 }
@@ -316,7 +329,7 @@ export function saveChanges(copyName: (name: string) => string): void {
     if (!open.own) {
       if (!history.past.length) return; // it has just been opened
       base = { document: EMPTY, etag: null };
-      workspace.setState({ name: copyName(open.name), own: true });
+      workspace.setState({ name: copyName(open.name), own: true, origin: latestIdentity(open) });
       notify("info", "copied", { name: workspace.getState().name ?? "" });
     }
     if (open.saving !== "offline") workspace.setState({ saving: "changed" });

@@ -10,7 +10,7 @@ import type { NodeRun } from "../model/runs";
 import { Icon, type IconName } from "../widgets/icons";
 import { ValuePicture } from "../widgets/ValuePicture";
 import type { GraphNode } from "./flow";
-import { useNodePlan, useNodeRun, useOutcome } from "./hooks";
+import { useNodeFile, useNodePlan, useNodeRun, useOutcome } from "./hooks";
 
 interface NodeOutcomeProps {
   readonly id: string;
@@ -19,21 +19,25 @@ interface NodeOutcomeProps {
 }
 
 export function NodeOutcome({ id, title, data }: NodeOutcomeProps): ReactElement | null {
+  const say = useSay();
   const run = useNodeRun(id);
   const plan = useNodePlan(id);
   const outcome = useOutcome(id);
   const { node, spec, layout } = data;
   const digest = pictureOf(node, spec, run?.digests) ?? pictureOf(node, spec, plan?.digests);
-  const forming = run?.preview && (run.status === "running" || !digest) ? run.preview : null;
-  if (!outcome && !digest) return null;
+  const file = useNodeFile(id);
+  const forming = run?.preview && (run.status === "running" || !(digest || file)) ? run.preview : null;
+  if (!outcome && !digest && !file) return null;
   return (
     <div className={isPast(outcome) ? "outcome outcome-past" : "outcome"}>
       {outcome && <StateLine outcome={outcome} run={run} />}
       {layout.rows.length > 0 &&
         (forming ? (
           <img className="node-picture" src={forming} alt="" draggable={false} />
+        ) : digest ? (
+          <ValuePicture digest={digest} label={title} />
         ) : (
-          digest && <ValuePicture digest={digest} label={title} />
+          file && <img className="node-picture" src={file} alt={say("pictureOf", { label: title })} draggable={false} />
         ))}
       {run?.status === "failed" && <Failure message={run.message ?? ""} />}
     </div>

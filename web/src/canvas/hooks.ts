@@ -9,7 +9,7 @@ import { type Document, type Graph, type Scope } from "../model/document";
 import type { Problem } from "../api/client";
 import { type Outcome, outcomeOf } from "../model/outcome";
 import { isOpen } from "../model/runs";
-import { shownChanges, shownPlans, shownRuns } from "../session/shown";
+import { shownChanges, shownFiles, shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
 import { problemsByCard } from "./problems";
@@ -28,6 +28,9 @@ export const useNodeRun = (name: string): NodeRun | undefined => useStudio((stat
 
 /** Return what a run would do to a node. */
 export const useNodePlan = (name: string): CardPlan | undefined => useStudio((state) => shownPlans(state)[name]);
+
+/** Return the picture of the first file that a node wrote. */
+export const useNodeFile = (name: string): string | undefined => useStudio((state) => shownFiles(state)[name]);
 
 /** Return what a node's card says of itself. */
 export function useOutcome(name: string): Outcome | null {

@@ -2,6 +2,7 @@
 
 import type { ReactElement } from "react";
 
+import type { Run } from "../api/client";
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import type { RunState } from "../model/runs";
@@ -10,6 +11,7 @@ export function AppResult(): ReactElement {
   const say = useSay();
   const run = useStudio((state) => state.run);
   const result = useStudio((state) => state.result);
+  const former = useStudio((state) => state.former);
   const pictures = (result?.files ?? []).filter(({ media_type }) => media_type.startsWith("image/"));
   const others = (result?.files ?? []).filter(({ media_type }) => !media_type.startsWith("image/"));
   const preview = run && latestPreview(run);
@@ -18,6 +20,7 @@ export function AppResult(): ReactElement {
       {!run && <p className="app-empty">{say("appEmpty")}</p>}
       {run && !result && <RunProgress run={run} />}
       {run && !result && preview && <img className="app-picture app-preview" src={preview} alt={say("forming")} />}
+      {run && !result && !preview && former && <FormerPictures run={former} />}
       {result?.failures.map(({ node, message }) => (
         <p key={node} className="details-problem">
           {node && <strong>{node}</strong>} {message}
@@ -41,6 +44,18 @@ export function AppResult(): ReactElement {
         </p>
       ))}
     </section>
+  );
+}
+
+/** What was made before, until something of the new run can be seen. */
+function FormerPictures({ run }: { readonly run: Run }): ReactElement {
+  const pictures = run.files.filter(({ media_type }) => media_type.startsWith("image/"));
+  return (
+    <>
+      {pictures.map(({ digest, url, name }) => (
+        <img key={digest} className="app-picture app-former" src={url} alt={name} />
+      ))}
+    </>
   );
 }
 

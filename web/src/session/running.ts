@@ -47,7 +47,7 @@ export async function submit(asked: Asked = {}, front = false): Promise<Run | nu
     if (workspace.getState().name === identity) workspace.setState({ origin: null });
     reading = null;
     const state = stateOf(run.id);
-    studio.setState({ run: state, ran: document, result: null });
+    studio.setState(({ result, former }) => ({ run: state, ran: document, result: null, former: result ?? former }));
     if (!isOpen(state)) void readResult(run.id);
     if (!asked.sweep) void expect(run.id, document, asked, identity);
     return run;
@@ -110,7 +110,7 @@ export async function follow(found: Run): Promise<void> {
   const { id } = found;
   reading = id;
   meanwhile = [];
-  studio.setState({ run: { ...queued(id), status: found.status }, ran: null, result: null });
+  studio.setState({ run: { ...queued(id), status: found.status }, ran: null, result: null, former: null });
   const [events, ran] = await Promise.all([readRunEvents(id), readRunWorkflow(id)]);
   if (reading !== id) return;
   reading = null;
@@ -134,7 +134,7 @@ async function followLatest(): Promise<void> {
 
 async function readResult(id: string): Promise<void> {
   const result = await readRun(id);
-  if (studio.getState().run?.id === id) studio.setState({ result });
+  if (studio.getState().run?.id === id) studio.setState({ result, former: null });
 }
 
 hear((events) => {
@@ -152,6 +152,6 @@ hear((events) => {
 workspace.subscribe((now, before) => {
   if (now.opened === before.opened) return;
   reading = null;
-  studio.setState({ run: null, ran: null, result: null, checked: null, plan: null });
+  studio.setState({ run: null, ran: null, result: null, former: null, checked: null, plan: null });
   void followLatest();
 });

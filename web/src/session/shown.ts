@@ -1,6 +1,7 @@
 /** How the cards of the shown graph stand: in the run, and in the plan. Kept until one of them changes. */
 
-import { type CardPlan, type Cards, NO_CARDS, planCards, type PlannedNode, runCards } from "../model/cards";
+import type { Run } from "../api/client";
+import { type CardPlan, type Cards, NO_CARDS, placeOf, planCards, type PlannedNode, runCards } from "../model/cards";
 import type { Document, Names } from "../model/document";
 import { documentOf, editor, type EditorState, scopeOf } from "../model/editor";
 import { changedSince } from "../model/recipe";
@@ -48,4 +49,27 @@ export function shownChanges(ran: Document | null, state: EditorState = editor.g
     changesOf = now;
   }
   return changes;
+}
+
+let files: Names<string> = {};
+let filesOf: readonly unknown[] = [];
+
+/** Return the picture of the first file that each card of the shown graph wrote. */
+export function shownFiles({ result, former }: Pick<Studio, "result" | "former">): Names<string> {
+  const state = editor.getState();
+  const now = [result ?? former, documentOf(state), scopeOf(state)];
+  if (now.some((one, index) => one !== filesOf[index])) {
+    files = picturesByCard(result ?? former, documentOf(state), scopeOf(state));
+    filesOf = now;
+  }
+  return files;
+}
+
+function picturesByCard(run: Run | null, document: Document, scope: string | null): Names<string> {
+  const found: Record<string, string> = {};
+  for (const { node, thumbnail } of run?.files ?? []) {
+    const card = placeOf(document, scope, node)?.card;
+    if (card && thumbnail) found[card] ??= `${thumbnail}?size=512`;
+  }
+  return found;
 }

@@ -31,6 +31,8 @@ export interface Studio {
   readonly ran: Document | null;
   /** What the latest finished run gave. */
   readonly result: Run | null;
+  /** What the run before gave, while the shown one has given nothing yet. */
+  readonly former: Run | null;
   /** Whether the workflow runs by itself a moment after each change. */
   readonly live: boolean;
 }
@@ -44,6 +46,7 @@ export const studio = createStore<Studio>()(() => ({
   run: null,
   ran: null,
   result: null,
+  former: null,
   live: false,
 }));
 

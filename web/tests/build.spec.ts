@@ -355,6 +355,11 @@ test("everything is done by keyboard: walking, the menu, the palette of commands
   await choose(page, "images.save");
   const { nodes } = (await saved(page, studio, "keys")).view as { nodes: Record<string, { x: number; y: number }> };
   expect(nodes.save!.x).toBeGreaterThan(nodes.invert!.x + 200);
+  await page.keyboard.press("c");
+  await page.getByRole("combobox", { name: "Search wires that fit" }).fill("invert");
+  await shoot(page, "connect");
+  await page.keyboard.press("Enter");
+  expect((await saved(page, studio, "keys")).nodes.save!.inputs).toEqual({ image: "invert.image" });
   await page.keyboard.press("F6");
   await expect(page.locator(".side :focus")).toBeAttached();
 });

@@ -29,7 +29,7 @@ export interface PaletteRequest {
   readonly wire: { readonly node: string; readonly side: "in" | "out"; readonly socket: string } | null;
 }
 
-export type StageDialog = "commands" | "shortcuts" | "rename" | "face" | "subgraphs";
+export type StageDialog = "commands" | "connect" | "shortcuts" | "rename" | "face" | "subgraphs";
 
 export interface Stage {
   readonly flow: ReactFlowInstance<CanvasNode, WireEdge> | null;

@@ -117,6 +117,16 @@ export const buildCommands: readonly Command[] = [
     run: () => askForNode(placeForNew()),
   },
   {
+    id: "connect",
+    label: "connectTo",
+    group: "build",
+    keys: ["c"],
+    onCanvas: true,
+    menu: ["node"],
+    isEnabled: () => chosenNode() !== null,
+    run: () => stage.setState({ dialog: "connect" }),
+  },
+  {
     id: "rename",
     label: "rename",
     group: "build",

@@ -3,6 +3,7 @@ import type { ReactElement } from "react";
 import { useStage } from "../canvas/hooks";
 import { focusCanvas, stage, type StageDialog } from "../canvas/stage";
 import { CommandPalette } from "./CommandPalette";
+import { ConnectDialog } from "./ConnectDialog";
 import { FaceDialog } from "./FaceDialog";
 import { RenameDialog } from "./RenameDialog";
 import { Shortcuts } from "./Shortcuts";
@@ -10,6 +11,7 @@ import { SubgraphsDialog } from "./SubgraphsDialog";
 
 const DIALOGS: Readonly<Record<StageDialog, (props: { onClose(): void }) => ReactElement | null>> = {
   commands: CommandPalette,
+  connect: ConnectDialog,
   shortcuts: Shortcuts,
   rename: RenameDialog,
   face: FaceDialog,

@@ -3,6 +3,12 @@
 export const build = {
   addNode: "Add a node",
   searchNodes: "Search nodes",
+  connectTo: "Connect…",
+  connectNode: "Connect {name}",
+  searchWires: "Search wires that fit",
+  nothingFits: "Nothing in the graph fits the free sockets of this node. Tab adds another node.",
+  wireFrom: "{input} ← {output} of {title}",
+  wireInto: "{output} → {input} of {title}",
   paletteKeys: "Enter adds it. Escape goes back to the graph, F6 leaves the graph.",
   nothingFound: "Nothing found for “{text}”",
   noFit: "{from} does not fit {into}",
@@ -15,7 +21,7 @@ export const build = {
   emptyCanvas: "Press Tab or double-click to add a node",
   canvas: "Workflow graph",
   canvasHelp:
-    "Arrow keys walk from node to node, Enter goes into one, Tab adds one, ? lists all shortcuts. F6 and Shift+Tab leave the graph.",
+    "Arrow keys walk from node to node, Enter goes into one, Tab adds one, C connects it, ? lists all shortcuts. F6 and Shift+Tab leave the graph.",
   chosenOne: "{title}, node {name}",
   chosenCount: "{count} nodes selected",
   menuAbout: "What can be done here",

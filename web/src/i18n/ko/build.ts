@@ -3,6 +3,12 @@ import type { build as en } from "../en/build";
 export const build: Readonly<Record<keyof typeof en, string>> = {
   addNode: "노드 추가",
   searchNodes: "노드 검색",
+  connectTo: "연결…",
+  connectNode: "{name} 연결",
+  searchWires: "연결할 수 있는 연결선 검색",
+  nothingFits: "그래프에 이 노드의 빈 소켓과 맞는 것이 없습니다. Tab을 눌러 노드를 추가하세요.",
+  wireFrom: "{input} ← {title}의 {output}",
+  wireInto: "{output} → {title}의 {input}",
   paletteKeys: "Enter로 추가합니다. Esc는 그래프로 돌아가고, F6은 그래프에서 나갑니다.",
   nothingFound: "“{text}”에 대한 결과가 없습니다",
   noFit: "{from} 타입은 {into}에 연결할 수 없습니다",
@@ -15,7 +21,7 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   emptyCanvas: "Tab을 누르거나 두 번 클릭하여 노드를 추가하세요",
   canvas: "워크플로 그래프",
   canvasHelp:
-    "화살표 키로 노드 사이를 이동하고, Enter로 노드에 들어가며, Tab으로 노드를 추가합니다. ?를 누르면 모든 단축키가 표시됩니다. F6 또는 Shift+Tab으로 그래프에서 나갑니다.",
+    "화살표 키로 노드 사이를 이동하고, Enter로 노드에 들어가며, Tab으로 노드를 추가하고, C로 연결합니다. ?를 누르면 모든 단축키가 표시됩니다. F6 또는 Shift+Tab으로 그래프에서 나갑니다.",
   chosenOne: "{title}, 노드 {name}",
   chosenCount: "노드 {count}개 선택됨",
   menuAbout: "사용할 수 있는 작업",

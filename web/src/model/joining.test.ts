@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+
+import type { Document } from "./document";
+import { CATALOGUE } from "./fixtures";
+import { joinsOf } from "./joining";
+import { verdict } from "./wiring";
+
+const document: Document = {
+  graphgen: 1,
+  nodes: {
+    made: { type: "make.image" },
+    soft: { type: "images.blur", inputs: { image: "made.image" } },
+    cut: { type: "images.cut" },
+    shape: { type: "make.mask" },
+    all: { type: "images.batch", inputs: { images: ["soft.image"] } },
+    kept: { type: "files.save", inputs: { image: "all.image" } },
+  },
+};
+const listed = (name: string) =>
+  joinsOf(CATALOGUE, document, document, name).map(
+    ({ from, into }) => `${from.node}.${from.socket} > ${into.node}.${into.socket}`,
+  );
+
+test("what a node needs comes first, by what is of the very type, then what it may have, then what it gives", () => {
+  const found = listed("cut");
+  expect(found.slice(0, 3)).toEqual(["made.image > cut.image", "soft.image > cut.image", "all.image > cut.image"]);
+  expect(found).toContain("shape.mask > cut.image");
+  expect(found.indexOf("shape.mask > cut.mask")).toBeLessThan(found.indexOf("cut.inside > all.images"));
+  expect(found).not.toContain("cut.inside > soft.image"); // it has one
+});
+
+test("no wire closes a circle, is there already, or is one that would be refused", () => {
+  expect(listed("soft")).not.toContain("all.image > soft.image");
+  expect(listed("all")).not.toContain("soft.image > all.images");
+  for (const name of Object.keys(document.nodes)) {
+    for (const { from, into } of joinsOf(CATALOGUE, document, document, name)) {
+      expect(verdict(CATALOGUE, document, document, from, into).ok).toBe(true);
+    }
+  }
+});

@@ -4,7 +4,9 @@ import { MiniMap } from "@xyflow/react";
 import { type ReactElement, useCallback, useMemo } from "react";
 
 import { useSay } from "../i18n";
-import { shownRuns } from "../session/shown";
+import { outcomeOf } from "../model/outcome";
+import { isOpen } from "../model/runs";
+import { shownChanges, shownPlans, shownRuns } from "../session/shown";
 import type { CanvasNode } from "./flow";
 import { useDocument, useScope, useStage, useStudio } from "./hooks";
 import { problemsByCard } from "./problems";
@@ -16,6 +18,10 @@ const COLORS: Readonly<Record<string, string>> = {
   waiting: "var(--accent)",
   done: "var(--good)",
   cached: "var(--good)",
+  kept: "var(--good)",
+  stale: "var(--warning)",
+  changed: "var(--warning)",
+  perhaps: "var(--warning)",
 };
 
 export function Overview(): ReactElement | null {
@@ -25,7 +31,15 @@ export function Overview(): ReactElement | null {
   const document = useDocument();
   const scope = useScope();
   const states = useStudio((state) => {
-    const told = Object.entries(shownRuns(state)).map(([name, { status }]) => `${name} ${status}`);
+    const [runs, plans, changes, open] = [
+      shownRuns(state),
+      shownPlans(state),
+      shownChanges(state.ran),
+      isOpen(state.run),
+    ];
+    const told = Object.keys({ ...runs, ...plans }).map(
+      (name) => `${name} ${outcomeOf(runs[name], plans[name], open, changes.has(name))?.kind ?? ""}`,
+    );
     const wrong = [...problemsByCard(state.checked, document, scope).keys()].map((name) => `${name} wrong`);
     return [...told, ...wrong].join("\n");
   });

@@ -3,8 +3,13 @@
 import type { ReactElement } from "react";
 
 import { useStudio } from "../canvas/hooks";
+import type { Problem } from "../api/client";
+import { show } from "../commands/walk";
 import { commandNamed, perform } from "../commands";
 import { useSay } from "../i18n";
+import { placeOf } from "../model/cards";
+import { splitReference } from "../model/document";
+import { documentOf, editor, scopeOf } from "../model/editor";
 import { isOpen } from "../model/runs";
 import { Icon } from "../widgets/icons";
 import { Menu, type MenuItem } from "../widgets/Menu";
@@ -36,6 +41,7 @@ export function RunActions(): ReactElement {
         </button>
       )}
       <Estimate />
+      <Problems />
       {open && (
         <button type="button" onClick={() => perform(commandNamed("stop"))}>
           <Icon name="stop" filled />
@@ -62,6 +68,33 @@ export function RunActions(): ReactElement {
   );
 }
 
+/** What keeps the workflow from running, of the workflow as a whole too; a choice leads to the node. */
+function Problems(): ReactElement | null {
+  const say = useSay();
+  const problems = useStudio((state) => state.checked?.problems);
+  if (!problems?.length) return null;
+  const label = say(problems.length === 1 ? "oneProblem" : "problems", { count: problems.length });
+  const item = ({ place, message }: Problem, index: number): MenuItem => ({
+    id: `${index}`,
+    label: place ? `${place}: ${message}` : message,
+    run: () => leadTo(place),
+  });
+  return (
+    <Menu label={label} className="run-problems" sections={() => [{ id: "problems", items: problems.map(item) }]}>
+      <Icon name="trouble" />
+      <span>{label}</span>
+    </Menu>
+  );
+}
+
+function leadTo(place: string): void {
+  const state = editor.getState();
+  const found = placeOf(documentOf(state), scopeOf(state), splitReference(place)[0]);
+  if (!found) return;
+  state.select([found.card]);
+  show(found.card);
+}
+
 /** How much a run would do: as many nodes, about as long. */
 function Estimate(): ReactElement {
   const say = useSay();
@@ -78,7 +111,7 @@ function Estimate(): ReactElement {
   return (
     <span id="run-estimate" className="run-estimate" title={plan?.unknown.length ? say("unknownTimes") : undefined}>
       {words}
-      {plan?.to_run && plan.unknown.length && plan.seconds >= 1 ? "+" : ""}
+      {words && plan?.to_run && plan.unknown.length && plan.seconds >= 1 ? "+" : ""}
     </span>
   );
 }

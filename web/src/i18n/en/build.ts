@@ -17,6 +17,7 @@ export const build = {
   twoInputs: "Two inputs cannot be wired together",
   converts: "through {node}",
   problems: "{count} problems",
+  oneProblem: "1 problem",
   notInstalled: "not installed",
   emptyCanvas: "Press Tab or double-click to add a node",
   canvas: "Workflow graph",

@@ -17,6 +17,7 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   twoInputs: "입력끼리는 연결할 수 없습니다",
   converts: "{node} 노드로 변환",
   problems: "문제 {count}개",
+  oneProblem: "문제 1개",
   notInstalled: "설치되지 않음",
   emptyCanvas: "Tab을 누르거나 두 번 클릭하여 노드를 추가하세요",
   canvas: "워크플로 그래프",

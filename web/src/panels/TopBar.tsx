@@ -16,6 +16,7 @@ export function TopBar({ route }: { readonly route: Route }): ReactElement {
   const connected = useStudio((state) => state.connected);
   const name = useWorkspace((state) => state.name);
   const shown = route.view !== "library" && name !== null;
+  const unsaved = useWorkspace((state) => state.saving === "offline"); // the sign beside the title says it then
   return (
     <header className="top-bar">
       <MainMenu shown={shown} />
@@ -28,7 +29,7 @@ export function TopBar({ route }: { readonly route: Route }): ReactElement {
           <SavingSign />
         </>
       )}
-      {!connected && (
+      {!connected && !(shown && unsaved) && (
         <span className="top-lost" role="alert">
           <Icon name="trouble" />
           <span>{say("disconnected")}</span>

@@ -5,9 +5,9 @@ import { wordsOf } from "../api/socket";
 import { type Document } from "../model/document";
 import { documentOf, editor } from "../model/editor";
 import { hear } from "./events";
-import { notify } from "./notices";
+import { dismissErrors, notify } from "./notices";
 import { studio } from "./studio";
-import { latestIdentity } from "./workspace";
+import { latestIdentity, workspace } from "./workspace";
 
 const PAUSE = 250;
 let asking = new AbortController();
@@ -61,7 +61,13 @@ editor.subscribe((state, before) => {
 
 // what was asked meanwhile got no answer, and the server may hold other values than before
 studio.subscribe((now, before) => {
-  if (now.connected && !before.connected) recheck();
+  if (!now.connected || before.connected) return;
+  dismissErrors();
+  recheck();
+});
+
+workspace.subscribe(({ opened }, before) => {
+  if (opened !== before.opened) dismissErrors();
 });
 
 // what is cached is different after any run

@@ -2,6 +2,7 @@
 
 import { createStore } from "zustand/vanilla";
 
+import { same } from "../model/merge";
 import type { MessageKey } from "../i18n/en";
 
 export interface Notice {
@@ -22,7 +23,7 @@ export const notices = createStore<{ readonly list: readonly Notice[] }>()(() =>
 
 let last = 0;
 
-/** Show a notice; errors stay until they are closed. */
+/** Show a notice, in place of an equal one; errors stay until they are closed or another workflow is opened. */
 export function notify(
   level: Notice["level"],
   key: MessageKey,
@@ -30,11 +31,19 @@ export function notify(
   action: Action | null = null,
 ): void {
   const id = (last += 1);
-  notices.setState(({ list }) => ({ list: [...list.slice(-4), { id, level, key, values, action }] }));
+  const isEqual = (one: Notice) => one.key === key && same(one.values, values);
+  notices.setState(({ list }) => ({
+    list: [...list.filter((one) => !isEqual(one)).slice(-4), { id, level, key, values, action }],
+  }));
   if (level !== "error") window.setTimeout(() => dismiss(id), action ? 20_000 : 6000);
 }
 
 /** Close a notice. */
 export function dismiss(id: number): void {
   notices.setState(({ list }) => ({ list: list.filter((notice) => notice.id !== id) }));
+}
+
+/** Close what was said of errors. */
+export function dismissErrors(): void {
+  notices.setState(({ list }) => ({ list: list.filter(({ level }) => level !== "error") }));
 }

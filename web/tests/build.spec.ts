@@ -360,6 +360,10 @@ test("everything is done by keyboard: walking, the menu, the palette of commands
   await shoot(page, "connect");
   await page.keyboard.press("Enter");
   expect((await saved(page, studio, "keys")).nodes.save!.inputs).toEqual({ image: "invert.image" });
+  // a collapsed node without any wire can still be given one
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Alt+c");
+  await expect(socket(page, "invert", "in", "image")).toBeAttached();
   await page.keyboard.press("F6");
   await expect(page.locator(".side :focus")).toBeAttached();
 });

@@ -8,7 +8,7 @@ import { type InputSpec, labelOf, type OutputSpec } from "../model/catalogue";
 import { judge } from "../model/types";
 import { studio } from "../session/studio";
 import { colorOf } from "./colors";
-import { type GraphNode, inHandle, outHandle } from "./flow";
+import { collapsedInputs, type GraphNode, inHandle, outHandle } from "./flow";
 import { useStage } from "./hooks";
 
 interface SocketProps {
@@ -87,7 +87,7 @@ export function CollapsedSockets({ data }: { readonly data: GraphNode["data"] })
   const say = useSay();
   return (
     <span title={say("collapse")}>
-      {Object.keys(data.node.inputs ?? {}).map((name) => (
+      {collapsedInputs(data.node, data.spec).map((name) => (
         <Socket key={name} side="in" name={name} type="any" small />
       ))}
       {data.spec?.outputs.map(({ name, type }) => (

@@ -18,7 +18,7 @@ import {
   wireKey,
 } from "../model/document";
 import { around } from "../model/arrange";
-import { endOf, givenAt, INPUTS_END, NEW, OUTPUTS_END, shownWires } from "../model/wiring";
+import { endOf, freeInput, givenAt, INPUTS_END, NEW, OUTPUTS_END, shownWires } from "../model/wiring";
 import { END_WIDTH, endHeight, HEADER, layOut, type NodeLayout, SOCKET, WIDTH } from "./layout";
 
 export type GraphNodeData = {
@@ -166,9 +166,8 @@ function handlesOf(node: DocNode, spec: NodeSpec | undefined, layout: NodeLayout
     ...box,
   });
   if (!layout.rows.length) {
-    const wired = Object.keys(node.inputs ?? {});
     return [
-      ...wired.map((name) => into(name, layout.height / 2)),
+      ...collapsedInputs(node, spec).map((name) => into(name, layout.height / 2)),
       ...outputsOf(node, spec).map(({ name }) => out(name, layout.height / 2)),
     ];
   }
@@ -179,6 +178,12 @@ function handlesOf(node: DocNode, spec: NodeSpec | undefined, layout: NodeLayout
     }
     return row.kind === "setting" && row.wireable ? [into(row.name, y)] : [];
   });
+}
+
+/** List the inputs that a collapsed node shows: those with a wire, and one that is free for another. */
+export function collapsedInputs(node: DocNode, spec: NodeSpec | undefined): readonly string[] {
+  const free = freeInput(node, spec);
+  return [...new Set([...Object.keys(node.inputs ?? {}), ...(free === null ? [] : [free])])];
 }
 
 function groupNode(group: GroupView): GroupNode {

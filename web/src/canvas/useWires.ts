@@ -5,7 +5,7 @@ import { useCallback, useRef } from "react";
 
 import { labelOf } from "../model/catalogue";
 import { documentOf, editor, shownGraph } from "../model/editor";
-import { closedTo, type End, givenAt, NEW, takenAt, unwire, verdict, wireOpen } from "../model/wiring";
+import { closedTo, type End, givenAt, landing, NEW, takenAt, unwire, verdict, wireOpen } from "../model/wiring";
 import { notify } from "../session/notices";
 import { studio } from "../session/studio";
 import { splitHandle, type WireEdge } from "./flow";
@@ -27,16 +27,20 @@ export function endsOf(connection: {
 /** Judge a wire of the shown graph. */
 export function judgeEnds({ from, into }: { readonly from: End; readonly into: End }) {
   const state = editor.getState();
-  return verdict(studio.getState().catalogue, documentOf(state), shownGraph(state), from, into);
+  const { catalogue } = studio.getState();
+  const [document, graph] = [documentOf(state), shownGraph(state)];
+  return verdict(catalogue, document, graph, from, landing(catalogue, document, graph, from, into));
 }
 
 /** Wire two ends of the shown graph; `before` is the wire that is led elsewhere. */
 function put(label: string, connection: Connection, before: WireEdge | null): void {
-  const { from, into } = endsOf(connection);
-  const judged = judgeEnds({ from, into });
-  if (!judged.ok) return;
+  const { from, into: over } = endsOf(connection);
+  if (!judgeEnds({ from, into: over }).ok) return;
   const state = editor.getState();
-  const taken = takenAt(studio.getState().catalogue, documentOf(state), shownGraph(state), into);
+  const { catalogue } = studio.getState();
+  const [document, shown] = [documentOf(state), shownGraph(state)];
+  const into = landing(catalogue, document, shown, from, over);
+  const taken = takenAt(catalogue, document, shown, into);
   if (!taken) return;
   state.edit(label, (graph) => wireOpen(before?.data ? unwire(graph, [before.data.wire]) : graph, from, into, taken));
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Document } from "./document";
 import { CATALOGUE } from "./fixtures";
 import { joinsOf } from "./joining";
-import { verdict } from "./wiring";
+import { landing, verdict } from "./wiring";
 
 const document: Document = {
   graphgen: 1,
@@ -37,4 +37,18 @@ test("no wire closes a circle, is there already, or is one that would be refused
       expect(verdict(CATALOGUE, document, document, from, into).ok).toBe(true);
     }
   }
+});
+
+test("a wire that is dropped on a collapsed node goes into the first free input that it fits", () => {
+  const view = { nodes: { cut: { x: 0, y: 0, collapsed: true } } };
+  const wired = {
+    ...document,
+    view,
+    nodes: { ...document.nodes, cut: { type: "images.cut", inputs: { image: "made.image" } } },
+  };
+  const end = { node: "cut", socket: "image" };
+  const shape = { node: "shape", socket: "mask" };
+  expect(landing(CATALOGUE, wired, wired, shape, end)).toEqual({ node: "cut", socket: "mask" });
+  expect(landing(CATALOGUE, wired, wired, { node: "soft", socket: "image" }, end)).toEqual(end);
+  expect(landing(CATALOGUE, document, document, shape, end)).toEqual(end);
 });

@@ -200,3 +200,20 @@ export function passing(catalogue: Catalogue, document: Document, graph: Graph) 
     return best?.name ?? null;
   };
 }
+
+/** Return the first input of a node that can take one more wire: one that it needs, else any; null where all have one. */
+export function freeInput(node: DocNode, spec: NodeSpec | undefined): string | null {
+  const free = inputsOf(node, spec).filter(({ name, many }) => many || node.inputs?.[name] === undefined);
+  return (free.find(({ required }) => required) ?? free[0])?.name ?? null;
+}
+
+/** Return where a wire goes in: of a collapsed node, whose sockets lie one over the other, the first free one it fits. */
+export function landing(catalogue: Catalogue, document: Document, graph: Graph, from: End, into: End): End {
+  const node = graph.nodes[into.node];
+  if (!node || !graph.view?.nodes?.[into.node]?.collapsed) return into;
+  const fitting = inputsOf(node, specOf(catalogue, document, node.type))
+    .filter(({ name, many }) => many || node.inputs?.[name] === undefined)
+    .map(({ name }): End => ({ node: into.node, socket: name }))
+    .find((end) => verdict(catalogue, document, graph, from, end).ok);
+  return fitting ?? into;
+}

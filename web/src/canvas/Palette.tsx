@@ -12,6 +12,7 @@ import { addNode } from "../model/edits";
 import { documentOf, editor, scopeOf, shownGraph } from "../model/editor";
 import { freeName } from "../model/names";
 import { type Found, type LooseEnd, search, socketFor } from "../model/search";
+import { replaceType } from "../model/strays";
 import { holds } from "../model/subgraphs";
 import { givenAt, takenAt, wire } from "../model/wiring";
 import { studio } from "../session/studio";
@@ -134,6 +135,12 @@ function beside({ x, y }: Point, loose: PaletteRequest["wire"]): Point {
 function put(request: PaletteRequest, { spec }: Found): void {
   const { place, wire: loose } = request;
   const state = editor.getState();
+  const { replaces } = request;
+  if (replaces !== null) {
+    const version = subgraphName(spec.id) === null ? spec.version : null;
+    state.edit("replace", (graph) => replaceType(graph, replaces, spec, version));
+    return;
+  }
   const { catalogue } = studio.getState();
   const name = freeName(spec.id.split(".").at(-1)!, { ...shownGraph(state).nodes, [INPUTS]: true });
   const end = looseEnd(request);

@@ -27,6 +27,8 @@ export interface PaletteRequest {
   /** Where on the canvas. */
   readonly place: Point;
   readonly wire: { readonly node: string; readonly side: "in" | "out"; readonly socket: string } | null;
+  /** The node in whose place the chosen one goes; null where it is a new one. */
+  readonly replaces: string | null;
 }
 
 export type StageDialog = "commands" | "connect" | "shortcuts" | "rename" | "face" | "subgraphs";
@@ -103,7 +105,12 @@ export function onCanvas(at: Point): Point {
 
 /** Ask for a node to put down. */
 export function askForNode(at: Point, wire: PaletteRequest["wire"] = null): void {
-  stage.setState({ palette: { at, place: onCanvas(at), wire }, menu: null });
+  stage.setState({ palette: { at, place: onCanvas(at), wire, replaces: null }, menu: null });
+}
+
+/** Ask for a node to put in the place of another one. */
+export function askToReplace(at: Point, name: string): void {
+  stage.setState({ palette: { at, place: onCanvas(at), wire: null, replaces: name }, menu: null });
 }
 
 /** Give the keyboard back to the canvas. */

@@ -9,6 +9,7 @@ import { NodeSetting } from "../widgets/NodeSetting";
 import { SettingTools } from "../widgets/SettingTools";
 import { NodeSockets } from "./NodeSockets";
 import { NodeStory } from "./NodeStory";
+import { Strays, UnknownNode } from "./Strays";
 
 export function Inspector(): ReactElement {
   const say = useSay();
@@ -41,6 +42,8 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
           {cure && <small>{cure}</small>}
         </p>
       ))}
+      {!spec && <UnknownNode name={name} />}
+      <Strays name={name} />
       <NodeStory name={name} />
       {Object.entries(spec?.settings.properties ?? {})
         .filter(([setting]) => node.inputs?.[setting] === undefined)

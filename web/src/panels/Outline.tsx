@@ -9,6 +9,7 @@ import { labelOf, specOf } from "../model/catalogue";
 import { splitReference } from "../model/document";
 import { editor } from "../model/editor";
 import { outlineOf, type OutlineEntry } from "../model/outline";
+import { MissingNodes } from "./Strays";
 
 /** Select a node and bring it into view. */
 function goTo(name: string): void {
@@ -60,6 +61,7 @@ function Problems(): ReactElement | null {
           );
         })}
       </ul>
+      <MissingNodes />
     </section>
   );
 }

@@ -42,7 +42,14 @@ test("numbers are typed, reckoned, dragged and bounded; what is wrong is shown a
   expect(Number(await width.inputValue())).toBeLessThan(99999999);
   await width.fill("no number");
   await expect(width).toHaveAttribute("aria-invalid", "true");
-  await width.press("Escape");
+  await width.press("Tab");
+  await expect(page.getByRole("alert").filter({ hasText: "no number" })).toContainText("Allowed: whole numbers from 1");
+  await width.fill("-5");
+  await width.press("Tab");
+  await expect(page.getByRole("alert").filter({ hasText: "-5 is not allowed; it is 1 now" })).toBeVisible();
+  await width.fill("77");
+  await page.reload();
+  await expect(width).toHaveValue("77");
   const name = card(page, "solid").locator(".scrub", { hasText: "Height" });
   const box = (await name.boundingBox())!;
   await page.mouse.move(box.x + 5, box.y + 5);

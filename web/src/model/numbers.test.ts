@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { clamp, moveBy, stepOf } from "./numbers";
+import { allows, clamp, moveBy, stepOf } from "./numbers";
 
 test("steps follow the schema, then the kind and the range", () => {
   expect(stepOf({ type: "number", widget: { kind: "slider", step: 0.5 } })).toBe(0.5);
@@ -19,4 +19,10 @@ test("values stay inside what is allowed, and free of rounding dust", () => {
   expect(moveBy(7, -1, { type: "integer", minimum: 7 })).toBe(7);
   expect(moveBy(512, 1, { type: "integer", multipleOf: 8 }, 10)).toBe(592);
   expect(moveBy(3, 1, { type: "integer" }, 0.1)).toBe(4);
+});
+
+test("what may be as it is counts while it is typed", () => {
+  const whole = { type: "integer", minimum: 1, maximum: 64 };
+  expect([0, 1, 64, 65, 2.5].map((value) => allows(whole, value))).toEqual([false, true, true, false, false]);
+  expect([0, 0.1].map((value) => allows({ type: "number", exclusiveMinimum: 0 }, value))).toEqual([false, true]);
 });

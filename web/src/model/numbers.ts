@@ -18,6 +18,12 @@ export function clamp(value: number, schema: SettingSchema): number {
   return Number(inside.toPrecision(15));
 }
 
+/** Tell whether a setting may have a value as it is. */
+export function allows(schema: SettingSchema, value: number): boolean {
+  const { exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = schema;
+  return clamp(value, schema) === value && value > exclusiveMinimum && value < exclusiveMaximum;
+}
+
 /** Move a value by some steps, onto a multiple of the step where it was on one. */
 export function moveBy(value: number, steps: number, schema: SettingSchema, scale = 1): number {
   const step = schema.type === "integer" ? Math.max(1, Math.round(stepOf(schema) * scale)) : stepOf(schema) * scale;

@@ -11,7 +11,8 @@ import {
 import { useSay } from "../i18n";
 import { evaluate } from "../model/arithmetic";
 import type { SettingSchema } from "../model/catalogue";
-import { clamp, moveBy } from "../model/numbers";
+import { allows, clamp, moveBy } from "../model/numbers";
+import { below, NumberTold, type Told } from "./NumberTold";
 import type { FieldProps } from "./Setting";
 
 /** Edit a number: type it or a sum, drag its name sideways, or press the arrows (Shift: ten times, Alt: a tenth). */
@@ -37,25 +38,53 @@ interface NumberInputProps {
   onChange(value: number): void;
 }
 
-/** The box of a number. What is typed counts when it is left or Enter is pressed; Escape brings the old value back. */
+/**
+ * The box of a number. What is typed counts at once where it may be; what may not be is put right when the box is left
+ * or Enter is pressed, and told. Escape brings the old value back.
+ */
 export function NumberInput({ id, schema, value, invalid, label, onChange }: NumberInputProps): ReactElement {
   const [typed, setTyped] = useState<string | null>(null);
   const box = useRef<HTMLInputElement>(null);
+  /** The value before it was typed over. */
+  const before = useRef(value);
+  const [told, setTold] = useState<Told | null>(null);
   const wrong = typed !== null && evaluate(typed) === null;
+  const type = (text: string) => {
+    if (typed === null) before.current = value;
+    setTyped(text);
+    setTold(null);
+    const number = evaluate(text);
+    if (number !== null && number !== value && allows(schema, number)) onChange(number);
+  };
+  const restore = () => {
+    const old = before.current;
+    if (old !== null && old !== value) onChange(old);
+    setTyped(null);
+  };
+  const tell = (text: string, became: number | null) => setTold({ typed: text, became, at: below(box.current!) });
   const commit = () => {
-    const number = typed === null ? null : evaluate(typed);
-    if (number !== null) onChange(clamp(number, schema));
+    if (typed === null) return;
+    const number = evaluate(typed);
+    if (number === null) {
+      if (typed.trim()) tell(typed, null);
+      restore();
+      return;
+    }
+    const became = clamp(number, schema);
+    if (became !== number) tell(typed, became);
+    if (became !== value) onChange(became);
     setTyped(null);
   };
   const move = (steps: number, scale: number) => {
     const from = (typed === null ? value : evaluate(typed)) ?? schema.minimum ?? 0;
     setTyped(null);
+    setTold(null);
     onChange(moveBy(from, steps, schema, scale));
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const scale = event.shiftKey ? 10 : event.altKey ? 0.1 : 1;
     if (event.key === "Enter") commit();
-    else if (event.key === "Escape" && typed !== null) setTyped(null);
+    else if (event.key === "Escape" && typed !== null) restore();
     else if (event.key === "ArrowUp") move(1, scale);
     else if (event.key === "ArrowDown") move(-1, scale);
     else return;
@@ -64,21 +93,24 @@ export function NumberInput({ id, schema, value, invalid, label, onChange }: Num
   };
   useWheel(box, (steps) => move(steps, 1));
   return (
-    <input
-      ref={box}
-      id={id}
-      type="text"
-      inputMode="decimal"
-      autoComplete="off"
-      className="nodrag nowheel"
-      aria-label={label}
-      aria-invalid={invalid || wrong}
-      value={typed ?? (value === null ? "" : String(value))}
-      onChange={({ target }) => setTyped(target.value)}
-      onFocus={({ target }) => target.select()}
-      onBlur={commit}
-      onKeyDown={onKeyDown}
-    />
+    <>
+      <input
+        ref={box}
+        id={id}
+        type="text"
+        inputMode="decimal"
+        autoComplete="off"
+        className="nodrag nowheel"
+        aria-label={label}
+        aria-invalid={invalid || wrong}
+        value={typed ?? (value === null ? "" : String(value))}
+        onChange={({ target }) => type(target.value)}
+        onFocus={({ target }) => target.select()}
+        onBlur={commit}
+        onKeyDown={onKeyDown}
+      />
+      {told && <NumberTold told={told} schema={schema} onClose={() => setTold(null)} />}
+    </>
   );
 }
 

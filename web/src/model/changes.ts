@@ -23,6 +23,13 @@ export function changesBetween(before: Document, after: Document): readonly Chan
   return found;
 }
 
+/** Name the places that differ between two documents: settings as `node.setting`, nodes, and parts of the workflow. */
+export function placesOf(before: Document, after: Document): readonly string[] {
+  return changesBetween(before, after).flatMap(({ node, parts }) =>
+    parts.length ? parts.map((part) => (node ? `${node}.${part}` : part)) : [node],
+  );
+}
+
 /** What of a graph is told beside its nodes. */
 const FACE = ["name", "description", "parameters", "outputs", "inputs", "view"] as const;
 

@@ -94,7 +94,7 @@ async function tab() {
     }));
   const value = (node: string) => editor.getState().history.present.nodes[node]?.settings?.value;
   const told = () => notices.getState().list.map(({ key }) => key);
-  return { ...space, editor, set, value, told, state: () => space.workspace.getState(), TAB };
+  return { ...space, editor, notices, set, value, told, state: () => space.workspace.getState(), TAB };
 }
 
 function pair(one: number, two: number): Document {
@@ -123,6 +123,7 @@ test("edits of different nodes meet; of the same setting, one's own stays and th
   page.set("one", 2);
   await page.meet("a", files.put("a", pair(1, 5)));
   expect([page.value("one"), page.value("two"), page.told()]).toEqual([2, 5, ["merged"]]);
+  expect(page.notices.getState().list.at(-1)!.values).toEqual({ places: "two.value" });
   await pause();
   expect([onServer("a", "one"), onServer("a", "two")]).toEqual([2, 5]);
   page.set("one", 3);

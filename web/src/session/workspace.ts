@@ -12,6 +12,7 @@ import { deleteWorkflow, listWorkflows, readWorkflow, Refusal, saveWorkflow } fr
 import { wordsOf } from "../api/socket";
 import { type Document, EMPTY } from "../model/document";
 import { documentOf, editor } from "../model/editor";
+import { placesOf } from "../model/changes";
 import { merge, same } from "../model/merge";
 import { freeName } from "../model/names";
 import { readDocument, type Reading } from "../model/reading";
@@ -224,7 +225,7 @@ function takeIn(theirs: { document: Document; etag: string }): void {
   base = theirs;
   if (!same(value, mine)) {
     editor.getState().takeIn((document) => merge(before, document, theirs.document).value);
-    if (!conflicts.length) notify("info", "merged");
+    if (!conflicts.length) notify("info", "merged", { places: placesOf(mine, value).slice(0, 5).join(", ") });
   }
   if (conflicts.length) tellMerged(conflicts);
 }

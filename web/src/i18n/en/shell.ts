@@ -11,7 +11,7 @@ export const shell = {
   disconnected: "The connection to the server is lost. Trying again…",
   draftRestored: "Changes that were not saved yet have been restored.",
   draftTooLarge: "The browser's storage is full; changes are kept by the server alone.",
-  merged: "Changes from another tab were taken in.",
+  merged: "Changes from another tab were taken in: {places}.",
   mergedWithConflicts: "Changes from another tab were taken in. Both changed {places}; yours was kept.",
   deletedElsewhere: "This workflow was deleted elsewhere. It is still here, and is saved again with the next change.",
   unreadable: "“{name}” cannot be shown",

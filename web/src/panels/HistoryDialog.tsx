@@ -9,7 +9,7 @@ import { useSay } from "../i18n";
 import { type Change, changesBetween } from "../model/changes";
 import { EMPTY } from "../model/document";
 import { readDocument } from "../model/reading";
-import { type Sitting, sittings } from "../model/versions";
+import { choices, type Sitting, sittings } from "../model/versions";
 import { restoreDocument } from "../session/library";
 import { notify } from "../session/notices";
 import { flush } from "../session/workspace";
@@ -26,14 +26,21 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
   const when = useWhen();
   const isOpen = useWorkspace((state) => state.name === name);
   const [list, setList] = useState<readonly Sitting[] | null>(null);
-  const [at, setAt] = useState(0);
+  const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
+  const [picked, setPicked] = useState<number | null>(null);
   useEffect(() => {
     (isOpen ? flush() : Promise.resolve())
       .then(() => listVersions(name))
       .then((versions) => setList(sittings(versions)))
       .catch((error: unknown) => notify("error", "failed", { why: wordsOf(error) }));
   }, [name, isOpen]);
-  const chosen = list?.[at];
+  const rows = choices(list ?? [], opened);
+  const at = Math.max(
+    0,
+    rows.findIndex(({ version }) => version === picked),
+  );
+  const chosen = rows[at];
+  const before = rows[at + 1];
   const restore = async () => {
     const reading = readDocument(await readVersion(name, chosen!.version));
     if (reading.ok && (await restoreDocument(name, reading.document))) onClose();
@@ -43,22 +50,24 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
       {list?.length === 0 && <p className="side-empty">{say("noHistory")}</p>}
       <div className="history">
         <ul className="history-list">
-          {list?.map(({ version, saved, count }, index) => (
+          {rows.map(({ version, saved }, index) => (
             <li key={version}>
-              <button type="button" aria-pressed={index === at} onClick={() => setAt(index)}>
+              <button type="button" aria-pressed={index === at} onClick={() => setPicked(version)}>
                 <span>{index === 0 ? say("versionNow") : when(saved)}</span>
-                <small>
-                  {new Date(saved * 1000).toLocaleString(document.documentElement.lang)}
-                  {count > 1 && ` · ${say("savesTogether", { count })}`}
-                </small>
+                <small>{new Date(saved * 1000).toLocaleString(document.documentElement.lang)}</small>
               </button>
+              <Earlier
+                sitting={list?.find((one) => one.version === version)}
+                opened={opened}
+                onOpen={() => setOpened(new Set([...opened, version]))}
+              />
             </li>
           ))}
         </ul>
         {chosen && (
           <section className="history-changes" aria-live="polite">
             <h3>{say("changedHere")}</h3>
-            <Changes key={chosen.version} name={name} version={chosen.version} before={list[at + 1]?.version ?? null} />
+            <Changes key={chosen.version} name={name} version={chosen.version} before={before?.version ?? null} />
             <button type="button" className="primary" disabled={at === 0} onClick={() => void restore()}>
               {say("restoreThis")}
             </button>
@@ -66,6 +75,23 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
         )}
       </div>
     </Dialog>
+  );
+}
+
+interface EarlierProps {
+  readonly sitting: Sitting | undefined;
+  readonly opened: ReadonlySet<number>;
+  onOpen(): void;
+}
+
+/** The way to the single saves of a sitting, which are shown as one at first. */
+function Earlier({ sitting, opened, onOpen }: EarlierProps): ReactElement | null {
+  const say = useSay();
+  if (!sitting?.earlier.length || opened.has(sitting.version)) return null;
+  return (
+    <button type="button" className="history-more" onClick={onOpen}>
+      {say("savesTogether", { count: sitting.earlier.length + 1 })}
+    </button>
   );
 }
 

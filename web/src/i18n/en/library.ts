@@ -33,7 +33,7 @@ export const library = {
   historyOf: "Earlier versions of {name}",
   noHistory: "Nothing has been saved yet.",
   versionNow: "As it is now",
-  savesTogether: "{count} saves",
+  savesTogether: "Show all {count} saves",
   changedHere: "Changed in this version",
   nothingChanged: "Nothing that can be told: the first version, or the same as before.",
   change_added: "added",

@@ -32,7 +32,7 @@ export const library: Readonly<Record<keyof typeof en, string>> = {
   historyOf: "{name}의 이전 버전",
   noHistory: "아직 저장된 것이 없습니다.",
   versionNow: "현재 상태",
-  savesTogether: "저장 {count}번",
+  savesTogether: "저장 {count}번 모두 보기",
   changedHere: "이 버전에서 바뀐 것",
   nothingChanged: "바뀐 것이 없습니다. 첫 버전이거나 앞 버전과 같습니다.",
   change_added: "추가됨",

@@ -9,6 +9,7 @@ import { useSay } from "../i18n";
 import { progressOf, queued, secondsLeft } from "../model/runs";
 import { cancelAll, line, moveBefore, refreshLine } from "../session/queue";
 import { CLIENT } from "../session/running";
+import { Dialog } from "../widgets/Dialog";
 import { Icon } from "../widgets/icons";
 import { useDuration } from "./duration";
 
@@ -16,17 +17,19 @@ export function QueuePanel(): ReactElement {
   const say = useSay();
   const { running, waiting } = useStore(line);
   useEffect(refreshLine, []);
-  const all = [...running, ...waiting].map(({ id }) => id);
+  const [asking, setAsking] = useState(false);
+  const all = [...running, ...waiting];
   return (
     <section className="queue" aria-label={say("queue")}>
       <header className="panel-head">
         <h2>{say("queue")}</h2>
         {all.length > 1 && (
-          <button type="button" onClick={() => void cancelAll(all)}>
-            {say("cancelAll")}
+          <button type="button" onClick={() => setAsking(true)}>
+            {say("cancelAll")}…
           </button>
         )}
       </header>
+      {asking && <CancelDialog runs={all} onClose={() => setAsking(false)} />}
       {!all.length && <p className="side-empty">{say("queueEmpty")}</p>}
       {running.length > 0 && (
         <ul className="queue-list" aria-label={say("running")}>
@@ -47,6 +50,42 @@ export function QueuePanel(): ReactElement {
         </>
       )}
     </section>
+  );
+}
+
+interface CancelDialogProps {
+  readonly runs: readonly Run[];
+  onClose(): void;
+}
+
+/** Ask before many runs are cancelled, and say how many of them are other programs'. */
+function CancelDialog({ runs, onClose }: CancelDialogProps): ReactElement {
+  const say = useSay();
+  const mine = runs.filter(({ client }) => client === CLIENT);
+  const others = runs.filter(({ client }) => client !== CLIENT);
+  const whose = [...new Set(others.map(({ client }) => client || say("anotherProgram")))].join(", ");
+  const cancel = (chosen: readonly Run[]) => {
+    void cancelAll(chosen.map(({ id }) => id));
+    onClose();
+  };
+  return (
+    <Dialog title={say("cancelRuns")} className="cancel-dialog" onClose={onClose}>
+      <p>{say("cancelCount", { count: runs.length })}</p>
+      {others.length > 0 && <p>{say("cancelOthers", { count: others.length, whose })}</p>}
+      <footer className="queue-ways">
+        <button type="button" onClick={onClose}>
+          {say("keepRuns")}
+        </button>
+        {others.length > 0 && mine.length > 0 && (
+          <button type="button" onClick={() => cancel(mine)}>
+            {say("cancelMine", { count: mine.length })}
+          </button>
+        )}
+        <button type="button" className="primary" onClick={() => cancel(runs)}>
+          {say("cancelEvery", { count: runs.length })}
+        </button>
+      </footer>
+    </Dialog>
   );
 }
 

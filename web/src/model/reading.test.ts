@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { readDocument } from "./reading";
+import { readDocument, wantedAt } from "./reading";
 
 const good = { graphgen: 1, nodes: { one: { type: "values.int", inputs: { a: "x.y", b: ["x.y"] } } } };
 
@@ -24,4 +24,9 @@ test.each([
 
 test("a newer format is named", () => {
   expect(readDocument({ graphgen: 2, anything: [] })).toEqual({ ok: false, reason: "tooNew", format: 2 });
+});
+
+test("what a workflow has at a place is told by its kind", () => {
+  const places = ["graphgen", "nodes", "nodes.one.type", "nodes.type", "nodes.one.inputs.a", "parameters.p.sets"];
+  expect(places.map(wantedAt)).toEqual(["number", "object", "text", "object", "wire", "list"]);
 });

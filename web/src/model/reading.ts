@@ -28,6 +28,21 @@ export function readDocument(value: unknown): Reading {
     : { ok: false, reason: "noWorkflow", place };
 }
 
+const WANTED = {
+  text: new Set(["type", "from", "name", "description", "id"]),
+  number: new Set(["graphgen", "x", "y", "width", "height"]),
+  list: new Set(["sets", "groups", "notes"]),
+} as const;
+
+/** Say which kind of value a workflow has at a place where this one has another. */
+export function wantedAt(place: string): "text" | "number" | "list" | "wire" | "object" {
+  const [last = "", above] = place.split(".").reverse();
+  if (above === "inputs" || /^\d+$/.test(last)) return "wire";
+  const kinds = ["text", "number", "list"] as const;
+  const isName = ["nodes", "parameters", "outputs", "subgraphs"].includes(above ?? "");
+  return (!isName && kinds.find((kind) => WANTED[kind].has(last))) || "object";
+}
+
 function isKeys(value: unknown): value is Keys {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

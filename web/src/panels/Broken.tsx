@@ -4,7 +4,8 @@ import type { ReactElement, ReactNode } from "react";
 
 import { wordsOf } from "../api/socket";
 import { useSay } from "../i18n";
-import { FORMAT } from "../model/reading";
+import { FORMAT, wantedAt } from "../model/reading";
+import { exportWorkflow, library, removeWorkflow } from "../session/library";
 import { Unreadable } from "../session/workspace";
 
 interface BrokenProps {
@@ -15,6 +16,10 @@ interface BrokenProps {
 
 export function Broken({ name, error, children }: BrokenProps): ReactElement {
   const say = useSay();
+  const isWhole = error instanceof Unreadable && error.reading.reason !== "noJson"; // else it cannot even be read
+  const remove = async () => {
+    if (await removeWorkflow(name)) location.hash = "#/";
+  };
   return (
     <section className="broken" role="alert">
       <h1>{say("unreadable", { name })}</h1>
@@ -24,6 +29,19 @@ export function Broken({ name, error, children }: BrokenProps): ReactElement {
         <a className="button" href="#/">
           {say("allWorkflows")}
         </a>
+        {isWhole && (
+          <>
+            <button type="button" onClick={() => library.setState({ asked: { kind: "history", name } })}>
+              {say("earlierVersions")}
+            </button>
+            <button type="button" onClick={() => void exportWorkflow(name)}>
+              {say("exportFile")}
+            </button>
+            <button type="button" onClick={() => void remove()}>
+              {say("deleteWorkflow")}
+            </button>
+          </>
+        )}
         {children}
       </div>
     </section>
@@ -37,7 +55,7 @@ function reason(say: ReturnType<typeof useSay>, error: unknown): string {
     case "tooNew":
       return say("unreadable_tooNew", { format: reading.format, known: FORMAT });
     case "noWorkflow":
-      return say("unreadable_noWorkflow", { place: reading.place });
+      return say("unreadable_noWorkflow", { place: reading.place, wanted: say(`wanted_${wantedAt(reading.place)}`) });
     case "noJson":
       return say("unreadable_noJson");
   }

@@ -138,6 +138,7 @@ export const restoreDocument = (name: string, document: Document): Promise<boole
     const { etag } = await readWorkflow(name);
     await saveWorkflow(name, document, etag);
     await refreshWorkflows();
+    window.dispatchEvent(new HashChangeEvent("hashchange")); // one that could not be shown is opened again
   });
 
 /** Hand a workflow to the browser as a file. */

@@ -17,7 +17,13 @@ export const shell = {
   unreadable: "“{name}” cannot be shown",
   unreadable_tooNew:
     "It was made by a newer version of graphgen (format {format}; this one reads {known}). Update graphgen to edit it.",
-  unreadable_noWorkflow: "Its file is no workflow: something else is at {place}.",
+  unreadable_noWorkflow:
+    "Its file is no workflow: at {place}, {wanted} is expected, and something else is there or nothing.",
+  wanted_text: "a text",
+  wanted_number: "a number",
+  wanted_list: "a list",
+  wanted_wire: "a wire such as node.output, or a list of them,",
+  wanted_object: "an object in braces",
   unreadable_noJson: "Its file is damaged: it is no JSON.",
   unreadable_other: "{why}",
   leftAsItIs: "The file has been left as it is.",

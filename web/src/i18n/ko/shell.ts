@@ -17,7 +17,13 @@ export const shell: Readonly<Record<keyof typeof en, string>> = {
   unreadable: "“{name}”을(를) 표시할 수 없습니다",
   unreadable_tooNew:
     "더 새로운 graphgen에서 만든 파일입니다(형식 {format}, 여기서 읽는 형식 {known}). 편집하려면 graphgen을 업데이트하세요.",
-  unreadable_noWorkflow: "워크플로 파일이 아닙니다. {place}에 다른 내용이 있습니다.",
+  unreadable_noWorkflow:
+    "워크플로 파일이 아닙니다. {place}에는 {wanted}이(가) 있어야 하는데 없거나 다른 내용이 있습니다.",
+  wanted_text: "텍스트",
+  wanted_number: "숫자",
+  wanted_list: "목록",
+  wanted_wire: "node.output 같은 연결 또는 그 목록",
+  wanted_object: "중괄호 객체",
   unreadable_noJson: "파일이 손상되었습니다. JSON이 아닙니다.",
   unreadable_other: "{why}",
   leftAsItIs: "파일은 그대로 두었습니다.",

@@ -27,7 +27,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Nothing found by chance may depend on how busy the machine is, and all of it can be found again: a failure prints what
 # reproduces it, and `--hypothesis-profile=ci` tries the same examples each time, and fewer of them.
 settings.register_profile("graphgen", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("graphgen"), derandomize=True, max_examples=25)
+settings.register_profile("ci", settings.get_profile("graphgen"), derandomize=True, max_examples=15)
 settings.load_profile("graphgen")
 
 

@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, settings
 # Before torch is imported anywhere: two test processes with two threads each on two cores are slower than one with one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# `GRAPHGEN_TEST_DEVICE=cuda make test` tries on a GPU, in float32, what is otherwise tried on the CPU.
+TESTED_ON = {"GRAPHGEN_DEVICE": os.environ.get("GRAPHGEN_TEST_DEVICE", "cpu"), "GRAPHGEN_PRECISION": "float32"}
+os.environ.update(TESTED_ON)
+
 # The tests start hundreds of processes; each would compile graphgen's sources anew, which takes half of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -33,11 +37,11 @@ settings.load_profile("graphgen")
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point the five roots, for this process and those it starts, into the test's own folder."""
+    """Point the five roots, for this process and those it starts, into the test's own folder, and choose the device."""
     for root in ("models", "inputs", "outputs", "cache", "data"):
         monkeypatch.setenv(f"GRAPHGEN_{root.upper()}_DIR", str(tmp_path / "roots" / root))
-    for name in ("GRAPHGEN_DEVICE", "GRAPHGEN_PRECISION"):
-        monkeypatch.delenv(name, raising=False)
+    for name, value in TESTED_ON.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,6 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 def models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shared_tiny(MODELS[request.getfixturevalue("name")]).folder.parent
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(folder))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
 
 
 def drawn(name: str, model: str) -> Tensor:

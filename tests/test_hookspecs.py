@@ -205,6 +205,8 @@ def registry(tmp_path: Path) -> Registry:
     return found
 
 
+CHOSEN_BY_ITSELF = {"device": "auto", "precision": "auto"}
+
 WORKFLOW: dict[str, JSON] = {
     "graphgen": 1,
     "nodes": {
@@ -217,7 +219,7 @@ WORKFLOW: dict[str, JSON] = {
 
 
 def test_nodes_types_arrays_and_weights_of_a_plugin_work_together(registry: Registry) -> None:
-    with Engine(registry=registry) as engine:
+    with Engine(Config.load(CHOSEN_BY_ITSELF), registry) as engine:
         report = engine.run(WORKFLOW)
         assert report.failures == ()
         assert report.outputs["poem"] == "the poem in float16 3 abc on abacus:0"
@@ -262,7 +264,7 @@ def test_shipped_files_are_found_by_name(registry: Registry) -> None:
 
 
 def test_devices_and_diagnoses_are_heard(registry: Registry) -> None:
-    assert choose_devices(Config.load(), registry) == (DeviceInfo("abacus:0", "float16"),)
+    assert choose_devices(Config.load(CHOSEN_BY_ITSELF), registry) == (DeviceInfo("abacus:0", "float16"),)
     assert choose_devices(Config.load({"device": "cpu"}), registry) == (DeviceInfo("cpu", "float32"),)
     assert [line.cure for line in registry.diagnose()] == ["add beads"]
 

@@ -54,7 +54,7 @@ FORK = TEXT_TO_IMAGE.with_name("fork.json")
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    with Engine(Config.load({"device": "cpu"})) as engine:
+    with Engine(Config.load({})) as engine:
         yield engine
 
 
@@ -67,7 +67,7 @@ def picture(report: Report) -> np.ndarray:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflow_checks_out(path: Path) -> None:
     parameters = TINY.get(path.stem, {})
-    flags = {"device": "cpu"}
+    flags = {}
     for name in {"model", "refiner"} & parameters.keys():
         flags["models"] = str(shared_tiny(cast(Arch, parameters[name])).folder.parent)
     with Engine(Config.load(flags)) as engine:
@@ -164,7 +164,8 @@ def test_image_to_image_takes_any_picture_among_the_inputs(engine: Engine) -> No
 def test_text_to_image_on_a_gpu_in_half_precision() -> None:
     """The same file, unchanged, draws the same picture on CUDA, up to half precision."""
     parameters: dict[str, JSON] = {"steps": 8, "seed": 3}
-    with Engine(Config.load({"device": "cpu", "cache": "cpu-cache"})) as cpu, Engine(Config.load({})) as gpu:
+    gpu_flags = {"device": "cuda", "precision": "auto"}
+    with Engine(Config.load({"device": "cpu", "cache": "cpu-cache"})) as cpu, Engine(Config.load(gpu_flags)) as gpu:
         assert gpu.device.kind == "cuda"
         assert gpu.device.dtype in ("float16", "bfloat16")
         one, other = picture(cpu.run(TEXT_TO_IMAGE, parameters)), picture(gpu.run(TEXT_TO_IMAGE, parameters))

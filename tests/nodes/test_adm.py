@@ -87,7 +87,6 @@ def test_relatives_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for root in ("models", "inputs", "outputs", "cache", "data"):
         monkeypatch.setenv(f"GRAPHGEN_{root.upper()}_DIR", str(tmp_path / root))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     (tmp_path / "models").mkdir()
     return tmp_path / "models"
 

@@ -424,7 +424,6 @@ def picture(arch: Arch, conditioning: dict[str, Any], wire: str) -> Tensor:
 def test_every_family_takes_compositions(arch: Arch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves of a prompt are the prompt; each half alone is seen at its own size."""
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny(arch).folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     plain = picture(arch, {}, "words.conditioning")
     for alone in (False, True)[: 1 if arch == "dit" else 2]:
         areas = {

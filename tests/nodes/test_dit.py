@@ -41,7 +41,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for root in ("inputs", "outputs", "cache", "data"):
         monkeypatch.setenv(f"GRAPHGEN_{root.upper()}_DIR", str(tmp_path / root))
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny("dit").folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     monkeypatch.chdir(tmp_path)
 
 

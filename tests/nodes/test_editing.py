@@ -55,7 +55,6 @@ CLOSE = 1e-4
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny("sd1").folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     inputs = tmp_path / "inputs"
     inputs.mkdir()
     monkeypatch.setenv("GRAPHGEN_INPUTS_DIR", str(inputs))

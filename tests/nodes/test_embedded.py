@@ -43,7 +43,6 @@ def plain_loop() -> Tensor:
 def test_the_shipped_model_draws_what_a_plain_loop_draws(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     parameters: dict[str, JSON] = {"prompt": PROMPT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
     with Engine() as engine:
         document = engine.read(TEXT_TO_IMAGE).to_json()

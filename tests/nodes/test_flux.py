@@ -36,7 +36,6 @@ def models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for the tiny models, and compute on the CPU."""
     shared_tiny("flux"), shared_tiny("schnell")
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny("flux").folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
 
 
 def workflow(name: str, **settings: dict[str, Any]) -> dict[str, Any]:

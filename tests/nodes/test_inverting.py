@@ -22,7 +22,7 @@ from graphgen_nodes.sockets import Path
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Engine]:
-    with Engine(Config.load({"device": "cpu", "models": str(shared_tiny("sd1").folder.parent)})) as found:
+    with Engine(Config.load({"models": str(shared_tiny("sd1").folder.parent)})) as found:
         yield found
 
 

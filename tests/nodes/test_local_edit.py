@@ -242,7 +242,7 @@ def test_what_cannot_be_watched_is_refused() -> None:
 def made() -> Iterator[Engine]:
     arches: tuple[Arch, ...] = ("sd1", "sdxl")
     (folder,) = {shared_tiny(arch).folder.parent for arch in arches}
-    with Engine(Config.load({"device": "cpu", "models": str(folder)})) as found:
+    with Engine(Config.load({"models": str(folder)})) as found:
         yield found
 
 

@@ -86,7 +86,6 @@ def drawn(prompt: str, *, as_pair: tuple[str, str] | None = None, steps: int = 0
 
 def test_a_changing_prompt_draws_what_two_prompts_in_turn_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny("sd1").folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     pair = drawn("", as_pair=("a red apple", "a blue apple"))
     for text, steps in (("a [red:blue:0.5] apple", 0), ("a [red|blue] apple", 2)):
         assert torch.equal(drawn(text, steps=steps), pair)

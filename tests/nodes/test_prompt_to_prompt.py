@@ -44,7 +44,7 @@ ARCHES: tuple[Arch, ...] = ("sd1", "sd2", "sdxl")
 def made() -> Iterator[Engine]:
     arches: tuple[Arch, ...] = (*ARCHES, "sd3")
     (folder,) = {shared_tiny(arch).folder.parent for arch in arches}
-    with Engine(Config.load({"device": "cpu", "models": str(folder)}), build_registry(find_plugins())) as found:
+    with Engine(Config.load({"models": str(folder)}), build_registry(find_plugins())) as found:
         yield found
 
 
@@ -212,7 +212,7 @@ def test_shares_and_words_act_on_the_edit_alone(made: Engine) -> None:
 
 def test_an_apple_turns_blue_and_keeps_its_shape() -> None:
     """With the embedded model: fewer pixels change between picture and background than without shared attention."""
-    with Engine(Config.load({"device": "cpu"})) as emoji:
+    with Engine(Config.load({})) as emoji:
         shared, plain = (drawn(emoji, plain=plain, steps=10) for plain in (False, True))
     middle = shared[:, :, 24:40, 24:40].mean(dim=(2, 3))
     assert middle.argmax(dim=1).tolist() == [0, 2]

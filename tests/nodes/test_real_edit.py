@@ -21,7 +21,7 @@ SAME = "a red apple on a white background"
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Engine]:
-    with Engine(Config.load({"device": "cpu"})) as found:
+    with Engine(Config.load({})) as found:
         yield found
 
 

@@ -34,7 +34,6 @@ def models(monkeypatch: pytest.MonkeyPatch) -> None:
     archs: tuple[Arch, ...] = ("sdxl", "sdxl_refiner")
     for arch in archs:
         monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny(arch).folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
 
 
 def workflow(name: str) -> dict[str, Any]:

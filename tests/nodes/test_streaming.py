@@ -97,7 +97,6 @@ def test_a_model_larger_than_the_budget_draws_the_same(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRAPHGEN_MODELS_DIR", str(shared_tiny(FAMILIES[name]).folder.parent))
-    monkeypatch.setenv("GRAPHGEN_DEVICE", "cpu")
     values: dict[str, Any] = {"seed": 3, "steps": 2, "model": FAMILIES[name]}
     if name != "dit":
         values |= {"width": 64, "height": 64, "prompt": "a red apple"}

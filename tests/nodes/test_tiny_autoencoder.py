@@ -402,11 +402,11 @@ def test_the_workflow_draws_what_the_model_draws(monkeypatch: pytest.MonkeyPatch
             shown.append(event)
 
     parameters: dict[str, JSON] = {"model": "sd1", "prompt": "a red apple", "width": 64, "height": 64, "steps": 2}
-    with Engine(Config.load({"device": "cpu", "models": str(models), "cache": str(tmp_path)})) as engine:
+    with Engine(Config.load({"models": str(models), "cache": str(tmp_path)})) as engine:
         plain = engine.run(WORKFLOWS / "sd1.json", parameters, targets=["picture"]).outputs["picture"]
         again = engine.plan(engine.check(WORKFLOWS / "previews.json", parameters), targets=["picture"])
         assert "sample" not in again.order, "a previewer computes nothing again"
-    with Engine(Config.load({"device": "cpu", "models": str(models)}), use_cache=False) as engine:
+    with Engine(Config.load({"models": str(models)}), use_cache=False) as engine:
         found = engine.run(WORKFLOWS / "previews.json", parameters, listen=listen).outputs["picture"]
     assert isinstance(plain, Image)
     assert isinstance(found, Image)

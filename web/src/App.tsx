@@ -4,7 +4,7 @@ import { ReactFlowProvider } from "@xyflow/react";
 import { type ReactElement, useEffect, useState } from "react";
 
 import { Canvas } from "./canvas/Canvas";
-import { useWorkspace } from "./canvas/hooks";
+import { useDocument, useWorkspace } from "./canvas/hooks";
 import { RunNews } from "./panels/RunNews";
 import { SidePanel } from "./panels/SidePanel";
 import { AppView } from "./panels/AppView";
@@ -22,6 +22,7 @@ export function App(): ReactElement {
   const [route, setRoute] = useState(() => routeOf(location.hash));
   const open = useWorkspace((state) => state.name);
   const opened = useWorkspace((state) => state.opened);
+  const title = useDocument().name;
   const [failure, setFailure] = useState<{ readonly name: string; readonly error: unknown } | null>(null);
   useEffect(() => {
     const onHash = () => setRoute(routeOf(location.hash));
@@ -39,6 +40,9 @@ export function App(): ReactElement {
     // a copy takes a new name by itself; that is no reason to load anything
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [route]);
+  useEffect(() => {
+    document.title = route.view === "library" ? "graphgen" : `${title || route.name} · graphgen`;
+  }, [route, title]);
   return (
     <>
       <TopBar route={route} />
@@ -51,6 +55,7 @@ export function App(): ReactElement {
           <AppView />
         ) : (
           <ReactFlowProvider key={opened}>
+            <h1 className="sr-only">{title || open}</h1>
             <Canvas />
             <SidePanel />
           </ReactFlowProvider>

@@ -1,3 +1,4 @@
+import { slow } from "./flows";
 import { card, expect, test } from "./studio";
 
 /** Cheap nodes alone: a subgraph used once and for each item of a list, and one that fails. */
@@ -84,39 +85,6 @@ test("the selection runs alone, everything again, and by itself after a change",
   await expect(card(page, "save").locator(".outcome-line")).toContainText("Done");
   const picture = card(page, "solid").locator(".value-picture img");
   await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalHeight)).toBe(77);
-});
-
-/** Runs for as long as the test needs it. */
-const slow = (height: number) => ({
-  graphgen: 1,
-  name: "Slow",
-  nodes: {
-    solid: { type: "images.solid", settings: { width: 16, height } },
-    again: {
-      type: "subgraph.bend",
-      loop: { times: 9000, carry: { image: "image" } },
-      inputs: { image: "solid.image" },
-    },
-    save: { type: "images.save", inputs: { image: "again.image" } },
-  },
-  subgraphs: {
-    bend: {
-      inputs: { image: { type: "image" } },
-      outputs: { image: { from: "bent.image" } },
-      nodes: {
-        bent: {
-          type: "images.curves",
-          inputs: { image: "inputs.image" },
-          settings: {
-            curve: [
-              [0, 0.001],
-              [1, 1],
-            ],
-          },
-        },
-      },
-    },
-  },
 });
 
 test("the queue shows what runs and what waits, is reordered and emptied", async ({ page, studio }) => {

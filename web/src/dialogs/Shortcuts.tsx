@@ -28,7 +28,7 @@ export function Shortcuts({ onClose }: ShortcutsProps): ReactElement {
   const keyed = (group: Command["group"]) => commands.filter((one) => one.group === group && one.keys?.length);
   return (
     <Dialog title={say("shortcuts")} className="shortcuts" onClose={onClose}>
-      <div className="shortcuts-groups">
+      <div className="shortcuts-groups" tabIndex={0} role="group" aria-label={say("shortcuts")}>
         {GROUPS.filter((group) => keyed(group).length).map((group) => (
           <section key={group}>
             <h3>{say(`group_${group}`)}</h3>

@@ -7,6 +7,8 @@ import type { FieldProps } from "./Setting";
 
 const SAMPLES = 48;
 const STEP = 0.02;
+/** What a point is drawn of: lines without a length, whose round ends stay round however the curve is stretched. */
+const DOTS = ["curve-reach", "curve-rim", "curve-dot"] as const;
 
 /** Edit a curve: drag its points, double-click for another one; arrows move the point that has the focus. */
 export function CurveField({ id, label, schema, value, invalid, onChange }: FieldProps<readonly Json[]>): ReactElement {
@@ -49,45 +51,48 @@ export function CurveField({ id, label, schema, value, invalid, onChange }: Fiel
       <span className="field-label" id={`${id}-label`}>
         {label}
       </span>
-      <svg
-        ref={box}
-        id={id}
-        role="group"
-        aria-labelledby={`${id}-label`}
-        className={invalid ? "nodrag curve curve-wrong" : "nodrag curve"}
-        viewBox="0 0 1 1"
-        preserveAspectRatio="none"
-        onDoubleClick={(event) => change(addPoint(points, ...placeOf(event)))}
-        onPointerMove={onPointerMove}
-        onPointerUp={() => {
-          held.current = null;
-        }}
-      >
-        <path d="M0 1L1 0M0.25 0V1M0.5 0V1M0.75 0V1M0 0.25H1M0 0.5H1M0 0.75H1" className="curve-grid" />
-        <polyline points={line.join(" ")} className="curve-line" />
-        {points.map(([x, y], index) => (
-          <ellipse
-            key={index}
-            cx={x}
-            cy={1 - y}
-            rx={0.025}
-            ry={0.05}
-            tabIndex={0}
-            role="slider"
-            aria-label={say("curvePoint", { number: index + 1 })}
-            aria-valuenow={y}
-            aria-valuemin={0}
-            aria-valuemax={1}
-            aria-valuetext={`${x}, ${y}`}
-            onPointerDown={onPointerDown(index)}
-            onDoubleClick={(event) => {
-              event.stopPropagation();
-              change(removePoint(points, index));
-            }}
-            onKeyDown={onKeyDown(index)}
-          />
-        ))}
-      </svg>
+      <div className={invalid ? "nodrag curve-frame curve-wrong" : "nodrag curve-frame"}>
+        <svg
+          ref={box}
+          id={id}
+          role="group"
+          aria-labelledby={`${id}-label`}
+          className="curve"
+          viewBox="0 0 1 1"
+          preserveAspectRatio="none"
+          onDoubleClick={(event) => change(addPoint(points, ...placeOf(event)))}
+          onPointerMove={onPointerMove}
+          onPointerUp={() => {
+            held.current = null;
+          }}
+        >
+          <path d="M0 1L1 0M0.25 0V1M0.5 0V1M0.75 0V1M0 0.25H1M0 0.5H1M0 0.75H1" className="curve-grid" />
+          <polyline points={line.join(" ")} className="curve-line" />
+          {points.map(([x, y], index) => (
+            <g
+              key={index}
+              className="curve-point"
+              tabIndex={0}
+              role="slider"
+              aria-label={say("curvePoint", { number: index + 1 })}
+              aria-valuenow={y}
+              aria-valuemin={0}
+              aria-valuemax={1}
+              aria-valuetext={`${x}, ${y}`}
+              onPointerDown={onPointerDown(index)}
+              onDoubleClick={(event) => {
+                event.stopPropagation();
+                change(removePoint(points, index));
+              }}
+              onKeyDown={onKeyDown(index)}
+            >
+              {DOTS.map((dot) => (
+                <path key={dot} d={`M${x} ${1 - y}h0`} className={dot} />
+              ))}
+            </g>
+          ))}
+        </svg>
+      </div>
     </div>
   );
 }

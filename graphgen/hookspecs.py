@@ -39,8 +39,12 @@ class FileFormat:
     raises ValueError for bytes that are not of this format; there are both or neither. `show(data)`, where there is
     one, returns what a file shows, as a value whose numbers go from 0 to 1, so that two files can be compared.
     `thumbnail(data, longest)`, where there is one, returns the media type and the bytes of a small picture of it, its
-    longer side `longest` pixels at most; it raises ValueError for what it cannot read, or would not for its size. It
-    must not import torch.
+    longer side `longest` pixels at most; it raises ValueError for what it cannot read, or would not for its size.
+    `convert(data, quality, opaque)`, where there is one, returns what a picture file of any kind shows as a file of
+    this one, at a quality of 0 to 100 where that is a choice, laid on white if it is to be `opaque`; it raises
+    ValueError as well. `holes(data)`, where there is one, returns a picture of this format that is white where a file
+    is transparent and black elsewhere, or None where the file is opaque everywhere. None of these three may import
+    torch.
     """
 
     suffix: str
@@ -49,6 +53,8 @@ class FileFormat:
     read: Callable[[bytes], Mapping[str, str]] | None = None
     show: Callable[[bytes], object] | None = None
     thumbnail: Callable[[bytes, int], tuple[str, bytes]] | None = None
+    convert: Callable[[bytes, int, bool], bytes] | None = None
+    holes: Callable[[bytes], bytes | None] | None = None
 
 
 Fields: TypeAlias = "Mapping[str, JSON | Buffer]"

@@ -3,7 +3,8 @@
 A request must be addressed to a name that is ours (or a site could rebind its own name to this machine), must not come
 from another site's page (`Origin`, `Sec-Fetch-Site`), and must carry the token: `Authorization: Bearer ...` from
 programs, or the cookie that the printed link sets in a browser. HTTP and WebSocket requests are judged alike. The
-cookie holds a digest of the token, is sent along by our own pages only, and no script can read it.
+cookie holds a digest of the token, is sent along by our own pages only, and no script can read it. A signed link needs
+none of this but our name: it reads one file, wherever it is shown, and nothing else (links.py).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
+from time import time
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from graphgen.server.links import key_of, opens
 from graphgen.server.problems import Trouble
 from graphgen.server.settings import Settings
 
@@ -63,6 +66,8 @@ class Guard:
             Trouble: it is not let in.
         """
         self._check_host(request)
+        if request.method == "GET" and opens(request.raw_path, key_of(self.settings.token), time()):
+            return
         self._check_site(request)
         if token and request.path not in OPEN:
             self._check_token(request)
@@ -126,6 +131,12 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers.update(_shared_with(str(origin)))
     if request.path.startswith("/api") and "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
+
+
+def address_of(request: web.Request) -> str:
+    """Return the address under which a client knows this server: that of a proxy, where it is configured."""
+    known = request.app[GUARD].settings.origins
+    return next((origin for origin in known if urlsplit(origin).netloc == request.host), str(request.url.origin()))
 
 
 def answer_preflight(request: web.Request) -> web.Response:

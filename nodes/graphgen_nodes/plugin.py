@@ -28,7 +28,7 @@ from graphgen import (
 from graphgen_nodes import devices, sockets
 from graphgen_nodes.imaging.png import PNG
 from graphgen_nodes.imaging.renderings import RENDERERS
-from graphgen_nodes.imaging.thumbnails import OTHERS, shrunk
+from graphgen_nodes.imaging.thumbnails import OTHERS, WRITERS, shrunk
 from graphgen_nodes.tensors import TENSOR
 
 MODELS = Path(__file__).parent / "models"
@@ -106,8 +106,9 @@ def register_shipped() -> list[Shipped]:
 
 @hookimpl
 def register_formats() -> list[FileFormat]:
-    """Contribute PNG files, which can carry the workflow that made them, and pictures that can be made small."""
-    return [PNG, *(FileFormat(suffix, kind, thumbnail=shrunk) for suffix, kind in OTHERS.items())]
+    """Contribute PNG files, which can carry the workflow that made them, and what can be done with other pictures."""
+    others = OTHERS.items()
+    return [PNG, *(FileFormat(name, kind, thumbnail=shrunk, convert=WRITERS.get(kind)) for name, kind in others)]
 
 
 @hookimpl

@@ -1,16 +1,17 @@
-"""Pictures made small: upright, of the right size, transparency kept, and hostile files refused."""
+"""Pictures made small, or into another format: upright, transparency kept, and hostile files refused."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 
 import PIL.Image
 import pytest
 
 from graphgen_nodes.imaging.png import PNG
-from graphgen_nodes.imaging.thumbnails import shrunk
+from graphgen_nodes.imaging.thumbnails import as_jpeg, as_webp, holes, shrunk
 
 
 def picture(size: tuple[int, int], mode: str = "RGB", form: str = "PNG") -> bytes:
@@ -61,3 +62,34 @@ def test_png_files_are_made_small_without_torch() -> None:
         "PIL.Image.new('RGB', (9, 9)).save(t, 'PNG'); thumbnail(t.getvalue(), 16); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("write", "form"), [(as_jpeg, "JPEG"), (as_webp, "WEBP"), (PNG.convert, "PNG")])
+def test_any_picture_becomes_one_of_another_format(write: Callable[[bytes, int, bool], bytes], form: str) -> None:
+    for source in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
+        made = PIL.Image.open(io.BytesIO(write(picture((40, 20), form=source), 100, False)))
+        assert (made.format, made.size) == (form, (40, 20))
+        colour = made.convert("RGB").getpixel((20, 10))
+        assert isinstance(colour, tuple)
+        assert all(abs(found - meant) < 8 for found, meant in zip(colour, (200, 30, 60), strict=True))
+    with pytest.raises(ValueError, match="picture"):
+        write(picture((50, 50))[:60], 100, False)
+
+
+def test_transparency_stays_or_lies_on_white() -> None:
+    clear = picture((4, 4), "RGBA")
+    for write, opaque, mode in ((as_webp, False, "RGBA"), (as_webp, True, "RGB"), (as_jpeg, False, "RGB")):
+        made = PIL.Image.open(io.BytesIO(write(clear, 100, opaque)))
+        assert made.mode == mode
+        if mode == "RGB":
+            colour = made.getpixel((2, 2))
+            assert isinstance(colour, tuple)
+            assert all(abs(found - (meant + 255) / 2) < 8 for found, meant in zip(colour, (200, 30, 60), strict=True))
+
+
+def test_holes_are_where_a_picture_is_transparent() -> None:
+    found = holes(picture((4, 4), "RGBA"))
+    assert found is not None
+    assert PIL.Image.open(io.BytesIO(found)).getpixel((2, 2)) == 127
+    assert holes(picture((4, 4))) is None
+    assert holes(picture((4, 4), "L")) is None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import io
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -246,6 +248,23 @@ def talk(context: Context, value: int, *, times: int = 3) -> int:
 
 
 @node(category="talking")
+def pose(context: Context, *, text: str = "", steps: int = 4, gate: str) -> int:
+    """Show a picture after each step but the last, its red the step's number; go on when the file gate-step is there.
+
+    It shows each again and again until then, for whoever is late.
+    """
+    import PIL.Image
+
+    for step in range(1, steps):
+        data = io.BytesIO()
+        PIL.Image.new("RGB", (8, 8), (step, 0, 0)).save(data, "PNG")
+        while not Path(f"{gate}-{step}").exists():
+            context.progress(step, steps, preview=partial(Preview, data.getvalue()))
+            time.sleep(0.02)
+    return steps
+
+
+@node(category="talking")
 def strain(context: Context, value: int) -> int:
     """Give a value, or where memory is short what is near to it."""
     if not SHORT:
@@ -346,6 +365,6 @@ def register_nodes() -> list[Callable[..., object]]:
     return [
         chatter, climb, climb_async, clock, count, die, double, double_in_thread, fail, fail_async,
         fail_inline, gather, give_up, hide, interrupt, interrupt_inline, leave, lie, meet, mutter, nothing, numbers,
-        push, read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, strain, talk, wait,
-        wait_async, where,
+        pose, push, read, read_badly, read_quickly, save, shout, sleep, spoil, spoil_settings, storm, strain, talk,
+        wait, wait_async, where,
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from graphgen.server.hub import Watcher
 from graphgen.server.problems import Trouble
 from graphgen.server.route import SERVICE, Route
 
-_HEARTBEAT = 15.0
+HEARTBEAT = 15.0
 """Seconds without any event after which a sign of life is sent."""
 _LARGEST = 64 * 1024
 """Bytes of a message that a client may send; it has nothing to say."""
@@ -25,17 +25,17 @@ async def stream(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     async with _closing(watcher):
         await answer.prepare(request)
-        await _write(request, answer, "retry: 1000\n\n")
-        async for batch in watcher.batches(_HEARTBEAT):
+        await write(request, answer, "retry: 1000\n\n")
+        async for batch in watcher.batches(HEARTBEAT):
             lines = (f"id: {number}\ndata: {text}\n\n" if number else f"data: {text}\n\n" for number, text in batch)
-            await _write(request, answer, "".join(lines) or ": still here\n\n")
+            await write(request, answer, "".join(lines) or ": still here\n\n")
     return answer
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """Send the same events over a WebSocket, a JSON text each."""
     watcher = _watch(request)
-    answer = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=_LARGEST, compress=False)
+    answer = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=_LARGEST, compress=False)
     async with _closing(watcher):
         await answer.prepare(request)
         sending = asyncio.create_task(_send(request, answer, watcher))
@@ -52,7 +52,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
 async def _send(request: web.Request, answer: web.WebSocketResponse, watcher: Watcher) -> None:
     patience = request.app[SERVICE].settings.limits.patience
     try:
-        async for batch in watcher.batches(_HEARTBEAT):
+        async for batch in watcher.batches(HEARTBEAT):
             for _, text in batch:
                 async with asyncio.timeout(patience):
                     await answer.send_str(text)
@@ -62,7 +62,7 @@ async def _send(request: web.Request, answer: web.WebSocketResponse, watcher: Wa
     await answer.close(code=WSCloseCode.GOING_AWAY, message=b"the server stops")
 
 
-async def _write(request: web.Request, answer: web.StreamResponse, text: str) -> None:
+async def write(request: web.Request, answer: web.StreamResponse, text: str) -> None:
     """Write to a client, and give it up where it takes nothing in: it will come back and go on where it was."""
     try:
         async with asyncio.timeout(request.app[SERVICE].settings.limits.patience):

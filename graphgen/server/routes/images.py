@@ -1,58 +1,53 @@
 """Pictures as OpenAI's client libraries ask for them, made by saved workflows.
 
-In: POST /v1/images/generations and /v1/images/edits, whose `model` is the name of a workflow. Out: its files, as
-base64. `prompt` becomes the workflow's parameter of that name, `size` its `width` and `height`, an edit's `image` the
-parameter `image` or `picture`, its `mask` that of its name, and whatever else is given, such as `seed` or `steps`, the
-parameter of its name. Errors are told as those libraries expect. Source: OpenAI API reference, "Images".
+In: POST /v1/images/generations and /v1/images/edits, whose `model` is the name of a workflow. Out: its files, as base64
+or links, at once or as they come. Errors are told as those libraries expect. Source: OpenAI API reference, "Images".
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
-from pathlib import Path
-from secrets import randbelow
 from typing import Any
 
-from aiohttp import BodyPartReader, web
-from pydantic import BaseModel, ConfigDict, Field
+from aiohttp import web
 
 from graphgen.errors import WorkflowError
-from graphgen.server import records
-from graphgen.server.asking import read_body
-from graphgen.server.contents import find_path
+from graphgen.jsontypes import JSON
+from graphgen.server.asking import number_in
+from graphgen.server.contents import media_type_of
+from graphgen.server.imagefiles import (
+    FOLDER,
+    Look,
+    files_of,
+    find_file,
+    format_name,
+    link_to,
+    look_of,
+    read_file,
+)
+from graphgen.server.imageforms import MODEL, ImagesAsked, read_asked, read_form, submission_of
 from graphgen.server.library import library_of, workflow_named
-from graphgen.server.problems import Trouble
-from graphgen.server.records import FileRow, Run
+from graphgen.server.links import LASTS
+from graphgen.server.problems import Trouble, missing
+from graphgen.server.records import Run
 from graphgen.server.route import SERVICE, Handler, Route, Service
-from graphgen.server.routes.uploads import store_upload
-from graphgen.server.shapes import Submission, SweepAsked
+from graphgen.server.routes.events import HEARTBEAT, write
+from graphgen.server.routes.outputs import attached, send
+from graphgen.server.security import address_of
+from graphgen.server.shapes import WorkflowView
 from graphgen.server.submitting import put_in_line, until_over
-from graphgen.widgets import LARGEST_SEED
 
-MODEL = "text_to_image"
-"""The workflow that is run where no model is named."""
-_MOST_FIELDS = 64
-_LONGEST_FIELD = 100_000
-_OURS = {"image": ("image", "picture"), "mask": ("mask",)}
-"""The files of a form, and the parameters that may take them, by their names."""
-_IGNORED = frozenset(
-    ("background", "input_fidelity", "moderation", "output_compression", "output_format", "partial_images", "quality",
-     "response_format", "stream", "style", "user")
-)  # fmt: skip
-"""What is asked of OpenAI's own models, and means nothing to a workflow that has no parameter of its name."""
-
-
-class ImagesAsked(BaseModel):
-    """Pictures that are asked for; other fields are parameters of the workflow."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    prompt: str
-    model: str | None = Field(default=None, description="The name of a saved workflow.")
-    n: int | None = Field(default=None, ge=1, le=10)
-    size: str | None = Field(default=None, pattern=r"^(auto|\d{1,5}x\d{1,5})$")
+_file_name = re.compile(r"([0-9a-f]{40})((?:\.[a-z0-9]{1,12})?)").fullmatch
+_USAGE: dict[str, JSON] = {
+    "input_tokens": 0,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+    "output_tokens": 0,
+    "total_tokens": 0,
+}
+"""What the form of the last event asks for; nothing is counted in tokens here."""
 
 
 def told_as_expected(handler: Handler) -> Handler:
@@ -61,10 +56,9 @@ def told_as_expected(handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except Trouble as trouble:
-            return _error(trouble.status, trouble.kind, "; ".join(map(str, trouble.problems)) or trouble.detail)
-        except WorkflowError as error:
-            return _error(400, "invalid-workflow", "; ".join(map(str, error.problems)))
+        except (Trouble, WorkflowError) as trouble:
+            status, error = _told(trouble)
+            return web.json_response({"error": error}, status=status)
 
     handle.__doc__, handle.__name__, handle.__module__ = handler.__doc__, handler.__name__, handler.__module__
     return handle
@@ -73,152 +67,198 @@ def told_as_expected(handler: Handler) -> Handler:
 @told_as_expected
 async def generations(request: web.Request) -> web.StreamResponse:
     """Make pictures from a prompt, by the workflow that `model` names (OpenAI's images.generate)."""
-    return await _answer(request.app[SERVICE], await read_body(request, ImagesAsked), {})
+    return await _answer(request, await read_asked(request), {}, "image_generation")
 
 
 @told_as_expected
 async def edits(request: web.Request) -> web.StreamResponse:
     """Make pictures from a picture and a prompt, by the workflow that `model` names (OpenAI's images.edit)."""
-    fields, files = await _read_form(request)
-    if "image" not in files:
-        raise Trouble(400, "missing", "image is missing; send a picture as a file of a form")
-    try:
-        asked = ImagesAsked.model_validate({**fields, **({"n": int(fields["n"])} if "n" in fields else {})})
-    except ValueError as error:
-        raise Trouble(400, "invalid-body", f"the form is not right: {error}") from error
-    return await _answer(request.app[SERVICE], asked, files)
+    asked, files = await read_form(request)
+    return await _answer(request, asked, files, "image_edit")
 
 
 @told_as_expected
 async def listed(request: web.Request) -> web.StreamResponse:
     """List the workflows that take a prompt, as models (OpenAI's models.list)."""
-    service = request.app[SERVICE]
+    return web.json_response({"object": "list", "data": await _models(request.app[SERVICE])})
+
+
+@told_as_expected
+async def model(request: web.Request) -> web.StreamResponse:
+    """Show one of the workflows that take a prompt, as a model (OpenAI's models.retrieve)."""
+    name = request.match_info["model"]
+    found = next((item for item in await _models(request.app[SERVICE]) if item["id"] == name), None)
+    if found is None:
+        raise missing("model; /v1/models lists the workflows that have a parameter 'prompt'")
+    return web.json_response(found)
+
+
+async def file(request: web.Request) -> web.StreamResponse:
+    """Send a picture that `response_format=url` linked to: for an hour without the token, after that with it."""
+    service, found = request.app[SERVICE], _file_name(request.match_info["file"])
+    if found is None:
+        raise missing("file")
+    digest, suffix = found.groups()
+    quality = number_in(request, "quality", -1, least=0, most=100)
+    look = Look(suffix or None, quality if quality >= 0 else None, "opaque" in request.query)
+    row, path = await find_file(service, digest)
+    if look.fits(path.suffix.lower()):
+        answer = send(row, path)
+    else:
+        data, suffix = await read_file(service, digest, look)
+        name = f"{digest}{suffix}"
+        answer = attached(web.Response(body=data), name, media_type_of(name, service.engine.registry.formats))
+    answer.headers["Cache-Control"] = f"private, max-age={LASTS}"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer
+
+
+async def _models(service: Service) -> list[dict[str, JSON]]:
+    def view(item: WorkflowView) -> dict[str, JSON]:
+        return {"id": item["name"], "object": "model", "created": int(item["changed"]), "owned_by": "graphgen"}
+
     found = await service.aside(library_of(service).listed)
-    models = [
-        {"id": view["name"], "object": "model", "created": int(view["changed"]), "owned_by": "graphgen"}
-        for view in found
-        if "prompt" in view["parameters"]
-    ]
-    return web.json_response({"object": "list", "data": models})
+    return [view(item) for item in found if "prompt" in item["parameters"]]
 
 
-async def _answer(service: Service, asked: ImagesAsked, files: Mapping[str, str]) -> web.Response:
+async def _answer(request: web.Request, asked: ImagesAsked, files: Mapping[str, str], kind: str) -> web.StreamResponse:
     """Run the workflow, and answer with its files."""
-    name = asked.model or MODEL
+    service, name = request.app[SERVICE], asked.model or MODEL
     document = await workflow_named(service, name)
     known = document.get("parameters")
-    submission = _submission(name, asked, files, list(known) if isinstance(known, dict) else [])
-    run, _ = await put_in_line(service, submission)
+    names = list(known) if isinstance(known, dict) else []
+    asked.check(names)
+    run, _ = await put_in_line(service, submission_of(name, asked, files, names))
+    if asked.stream:
+        return await _stream(request, asked, run, kind)
+    done = await _done(service, run)
+    data = [item async for item in _pictures(request, asked, done)]
+    told: dict[str, JSON] = {"created": int(done.created), "data": data}
+    return web.json_response(told | ({"output_format": asked.output_format} if asked.output_format else {}))
+
+
+async def _pictures(request: web.Request, asked: ImagesAsked, done: Run) -> AsyncIterator[dict[str, JSON]]:
+    service, look = request.app[SERVICE], look_of(asked)
+    for item in files_of(done):
+        if asked.response_format == "url":
+            yield {"url": address_of(request) + link_to(service, item, look)}
+        else:
+            data, _ = await read_file(service, item["digest"], look)
+            yield {"b64_json": b64encode(data).decode()}
+
+
+async def _done(service: Service, run: Run) -> Run:
+    """Wait until a run has given files.
+
+    Raises:
+        Trouble: it failed, gave none, or the server stops.
+    """
     done = await until_over(service, run.id)
+    if done.ended is None:
+        detail = f"the server stops; the run {done.id} goes on when it starts again"
+        raise Trouble(503, "stopping", detail)
     if done.status != "done":
         raise Trouble(500, "run-failed", f"the run {done.id} {done.status}: {_why(done)}")
-    pictures = [await _file(service, item) for item in _files(done)]
-    if not pictures:
-        raise Trouble(400, "no-files", f"the workflow '{name}' writes no files")
-    data = [{"b64_json": b64encode(picture).decode()} for picture in pictures]
-    return web.json_response({"created": int(done.created), "data": data})
+    if not files_of(done):
+        raise Trouble(400, "no-files", f"the workflow '{done.name or done.call['saved']}' writes no files")
+    return done
 
 
-def _submission(name: str, asked: ImagesAsked, files: Mapping[str, str], known: list[str]) -> Submission:
-    """Lay what is asked for onto a workflow's parameters; a seed that is not given is chosen by chance."""
-    extra = asked.model_extra or {}
-    given: dict[str, Any] = {key: value for key, value in extra.items() if key in known or key not in _IGNORED}
-    given["prompt"] = asked.prompt
-    for key, path in files.items():
-        given[next((alias for alias in _OURS[key] if alias in known), key)] = path
-    if asked.size and asked.size != "auto":
-        width, _, height = asked.size.partition("x")
-        given |= {"width": int(width), "height": int(height)}
-    count = asked.n or 1
-    if "seed" in known:
-        given.setdefault("seed", randbelow(LARGEST_SEED - count))
-    elif count > 1:
-        raise Trouble(400, "no-seed", f"the workflow '{name}' has no parameter 'seed', and would give one picture")
-    sweep = None
-    if count > 1:
-        first = given.pop("seed")
-        if not isinstance(first, int):
-            raise Trouble(400, "bad-seed", "seed must be a whole number")
-        sweep = SweepAsked(axes={"seed": [first + number for number in range(count)]})
-    return Submission(workflow=name, parameters=given, sweep=sweep, previews=False)
+# --- as they come ---------------------------------------------------------------------------------------------------
 
 
-async def _read_form(request: web.Request) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read a form: texts by name, and files, kept as inputs, by name of the parameter they are for."""
-    if request.content_type != "multipart/form-data":
-        raise Trouble(415, "not-a-form", "send a form, as 'Content-Type: multipart/form-data'")
-    service = request.app[SERVICE]
-    texts: dict[str, Any] = {}
-    files: dict[str, str] = {}
-    room = service.settings.limits.upload_bytes
-    reader = await request.multipart()
-    for _ in range(_MOST_FIELDS):
-        part = await reader.next()
-        if part is None:
-            return texts, files
-        if not isinstance(part, BodyPartReader):
-            raise Trouble(400, "bad-form", "the form holds a form")
-        name = (part.name or "").removesuffix("[]")
-        if name in _OURS and part.filename is not None:
-            if name in files:
-                raise Trouble(400, "bad-form", f"one {name} is taken here")
-            row = await store_upload(service, _pieces(part, room), _suffix(part.filename))
-            files[name], room = row.name, room - row.size
-            continue
-        text = b"".join([piece async for piece in _pieces(part, _LONGEST_FIELD)]).decode("utf-8", errors="replace")
-        texts[name] = text if name in ("prompt", "model", "size") else _value(text)
-    raise Trouble(400, "bad-form", f"the form has more than {_MOST_FIELDS} parts")
-
-
-async def _pieces(part: BodyPartReader, most: int) -> AsyncIterator[bytes]:
-    size = 0
-    while piece := await part.read_chunk(64 * 1024):
-        size += len(piece)
-        if size > most:
-            raise Trouble(413, "too-large", f"a part of the form is larger than {most:,} bytes")
-        yield bytes(piece)
-
-
-def _suffix(filename: str) -> str:
-    suffix = Path(filename).suffix.lower()
-    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 13 else ""
-
-
-def _value(text: str) -> object:
-    """Read a form's text as the number it may be."""
+async def _stream(request: web.Request, asked: ImagesAsked, run: Run, kind: str) -> web.StreamResponse:
+    """Send pictures on the way, and those of the end, as server-sent events; what goes wrong is the last of them."""
+    answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await answer.prepare(request)
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        async for event in _events(request.app[SERVICE], asked, run, kind):
+            name = event.get("type")
+            await write(
+                request, answer, f"event: {name}\ndata: {json.dumps(event)}\n\n" if name else ": still here\n\n"
+            )
+    except (Trouble, WorkflowError) as trouble:
+        error = json.dumps({"error": _told(trouble)[1]})
+        await write(request, answer, f"event: error\ndata: {error}\n\n")
+    return answer
 
 
-def _files(run: Run) -> list[Mapping[str, Any]]:
-    came = run.outcome
-    found = [file for item in came.get("variations", ()) for file in item["files"]]
-    return found or list(came.get("files", ()))
+async def _events(service: Service, asked: ImagesAsked, run: Run, kind: str) -> AsyncIterator[dict[str, JSON]]:
+    """Yield events, and an empty one where nothing has happened for a while."""
+    look, formats = look_of(asked), service.engine.registry.formats
+    head: dict[str, JSON] = {
+        "created_at": int(run.created),
+        "size": asked.size or "auto",
+        "quality": (asked.model_extra or {}).get("quality") or "auto",
+        "background": asked.background or "auto",
+    }
+    count = 0
+    async for shown in _previews(service, run, asked.partial_images or 0):
+        if shown is None:
+            yield {}
+            continue
+        data, suffix = await service.aside(look.apply, *shown, formats)
+        told = {**head, "b64_json": b64encode(data).decode(), "output_format": format_name(suffix)}
+        yield {"type": f"{kind}.partial_image", **told, "partial_image_index": count}
+        count += 1
+    for item in files_of(await _done(service, run)):
+        data, suffix = await read_file(service, item["digest"], look)
+        told = {**head, "b64_json": b64encode(data).decode(), "output_format": format_name(suffix)}
+        yield {"type": f"{kind}.completed", **told, "usage": _USAGE}
 
 
-async def _file(service: Service, item: Mapping[str, Any]) -> bytes:
-    rows: list[FileRow] = await service.read(partial(records.find_files, digest=item["digest"], root="outputs"))
-    _, path = await service.aside(find_path, service.engine.config.roots, rows)
-    return await service.aside(path.read_bytes)
+async def _previews(service: Service, run: Run, most: int) -> AsyncIterator[tuple[bytes, str] | None]:
+    """Yield so many of the pictures that a run shows while it works, spread over its way; None now and then.
+
+    Of each node that shows pictures those count that come before it is done, the first of them after an equal share of
+    its steps. It ends when the run is over.
+    """
+    watcher, ways, count = service.hub.watch(run.id, 0), dict[str, float](), 0
+    try:
+        async for batch in watcher.batches(HEARTBEAT):
+            if not batch:
+                yield None
+            for event in (json.loads(text) for _, text in batch):
+                if event["event"] == "run_finished":
+                    return
+                if event["event"] == "node_progress" and not event["stage"]:
+                    ways[event["node"]] = event["done"] / (event["total"] or 1)
+                due = count < most and (count + 1) / (most + 1) <= ways.get(event.get("node"), 0.0) < 1
+                if due and event["event"] == "node_preview" and event["media_type"].startswith("image/"):
+                    count += 1
+                    yield b64decode(event["data"]), f".{event['media_type'].removeprefix('image/')}"
+    finally:
+        watcher.close()
+
+
+# --- what goes wrong ------------------------------------------------------------------------------------------------
+
+
+def _told(trouble: Trouble | WorkflowError) -> tuple[int, dict[str, JSON]]:
+    """Return a status, and an error as OpenAI's libraries read it."""
+    status, kind = (trouble.status, trouble.kind) if isinstance(trouble, Trouble) else (400, "invalid-workflow")
+    message = "; ".join(map(str, trouble.problems)) or str(trouble)
+    what = "server_error" if status >= 500 else "invalid_request_error"
+    return status, {"message": message, "type": what, "param": None, "code": kind.replace("-", "_")}
 
 
 def _why(run: Run) -> str:
-    came = run.outcome
+    came: Mapping[str, Any] = run.outcome
     told = [f"{item['node']}: {item['message']}" for item in came.get("failures", ())]
     return "; ".join([*told, *(item["message"] for item in came.get("problems", ()))]) or "nobody said why"
-
-
-def _error(status: int, kind: str, message: str) -> web.Response:
-    what = "server_error" if status >= 500 else "invalid_request_error"
-    error = {"message": message, "type": what, "param": None, "code": kind.replace("-", "_")}
-    return web.json_response({"error": error}, status=status)
 
 
 _PICTURES = {200: dict[str, object]}
 ROUTES = [
     Route("GET", "/v1/models", listed, {200: dict[str, object]}),
+    Route("GET", "/v1/models/{model}", model, {200: dict[str, object]}),
     Route("POST", "/v1/images/generations", generations, _PICTURES, body=ImagesAsked),
     Route("POST", "/v1/images/edits", edits, _PICTURES, body="multipart/form-data"),
+    Route(
+        "GET",
+        FOLDER + "/{file}",
+        file,
+        {200: "application/octet-stream"},
+        query={"quality": "0 to 100", "opaque": "on white", "until": "of a link", "signature": "of a link"},
+    ),
 ]

@@ -53,11 +53,15 @@ async def find(request: web.Request, root: str) -> tuple[FileRow, Path]:
 
 def send(row: FileRow, path: Path) -> web.StreamResponse:
     """Send a file so that no browser takes it for a page of ours."""
-    answer = web.FileResponse(path)
-    answer.headers["Content-Type"] = row.media_type
-    name = quote(row.name.rpartition("/")[2])
-    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    answer = attached(web.FileResponse(path), row.name.rpartition("/")[2], row.media_type)
     answer.headers["Cache-Control"] = FOREVER
+    return answer
+
+
+def attached(answer: web.StreamResponse, name: str, media_type: str) -> web.StreamResponse:
+    """Have an answer taken for a file to keep, whatever is in it."""
+    answer.headers["Content-Type"] = media_type
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
     return answer
 
 

@@ -183,4 +183,18 @@ def thumbnail(data: bytes, longest: int) -> tuple[str, bytes]:
     return shrunk(data, longest)
 
 
-PNG = FileFormat(".png", "image/png", embed, read, show, thumbnail)
+def convert(data: bytes, quality: int, opaque: bool) -> bytes:  # noqa: ARG001 - PNG loses nothing
+    """Return any picture file as a PNG; see thumbnails.converted."""
+    from graphgen_nodes.imaging.thumbnails import converted
+
+    return converted(data, "PNG", 100, opaque=opaque)
+
+
+def holes(data: bytes) -> bytes | None:
+    """Return where a picture file is transparent; see thumbnails.holes."""
+    from graphgen_nodes.imaging import thumbnails
+
+    return thumbnails.holes(data)
+
+
+PNG = FileFormat(".png", "image/png", embed, read, show, thumbnail, convert, holes)

@@ -824,6 +824,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show one of the workflows that take a prompt, as a model (OpenAI's models.retrieve)
+         * @description Show one of the workflows that take a prompt, as a model (OpenAI's models.retrieve).
+         */
+        get: operations["images_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/images/generations": {
         parameters: {
             query?: never;
@@ -858,6 +878,26 @@ export interface paths {
          * @description Make pictures from a picture and a prompt, by the workflow that `model` names (OpenAI's images.edit).
          */
         post: operations["images_edits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/files/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send a picture that `response_format=url` linked to: for an hour without the token, after that with it
+         * @description Send a picture that `response_format=url` linked to: for an hour without the token, after that with it.
+         */
+        get: operations["images_file"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1057,6 +1097,7 @@ export interface components {
             model?: string | null;
             /**
              * N
+             * @description How many, with seeds one after another.
              * @default null
              */
             n?: number | null;
@@ -1065,6 +1106,53 @@ export interface components {
              * @default null
              */
             size?: string | null;
+            /**
+             * Stream
+             * @description Send server-sent events.
+             * @default null
+             */
+            stream?: boolean | null;
+            /**
+             * Partial Images
+             * @description Pictures on the way, when streaming.
+             * @default null
+             */
+            partial_images?: number | null;
+            /**
+             * Response Format
+             * @default null
+             */
+            response_format?: ("b64_json" | "url") | null;
+            /**
+             * Output Format
+             * @description As the workflow saves them if nothing is said.
+             * @default null
+             */
+            output_format?: ("png" | "jpeg" | "webp") | null;
+            /**
+             * Output Compression
+             * @description The quality of JPEG and WebP.
+             * @default null
+             */
+            output_compression?: number | null;
+            /**
+             * Background
+             * @description auto, or opaque: on white.
+             * @default null
+             */
+            background?: string | null;
+            /**
+             * User
+             * @description Users take turns in the queue.
+             * @default null
+             */
+            user?: string | null;
+            /**
+             * Safety Identifier
+             * @description The same as `user`.
+             * @default null
+             */
+            safety_identifier?: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -3256,6 +3344,39 @@ export interface operations {
             };
         };
     };
+    images_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     images_generations: {
         parameters: {
             query?: never;
@@ -3313,6 +3434,46 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    images_file: {
+        parameters: {
+            query?: {
+                /** @description 0 to 100 */
+                quality?: string;
+                /** @description on white */
+                opaque?: string;
+                /** @description of a link */
+                until?: string;
+                /** @description of a link */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description What went wrong */

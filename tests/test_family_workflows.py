@@ -83,7 +83,7 @@ def test_picture_is_the_pipeline_s(name: str) -> None:
     folder = drawn(name, MODELS[name])
     difference = float((folder - expected).abs().max())
     print(f"{name}: {difference:.1e}")
-    assert difference < 1e-4
+    assert difference < 2e-4
     single = drawn(name, f"{MODELS[name]}.safetensors")
     assert float((single - folder).abs().max()) < 1e-5
 

@@ -79,9 +79,9 @@ def difference(one: Tensor, other: Tensor) -> float:
 
 
 def test_picture_equals_the_pipeline_s() -> None:
-    assert difference(ours(label="golden retriever"), theirs()) < 5e-4
-    assert difference(ours(label="999"), theirs(label=999)) < 5e-4
-    assert difference(ours(label="0", guidance=1.0), theirs(label=0, scale=1.0)) < 5e-4
+    assert difference(ours(label="golden retriever"), theirs()) < 1e-3
+    assert difference(ours(label="999"), theirs(label=999)) < 1e-3
+    assert difference(ours(label="0", guidance=1.0), theirs(label=0, scale=1.0)) < 1e-3
 
 
 def test_dpm_solver_as_the_pipeline_s_own_example_takes_it() -> None:
@@ -91,7 +91,7 @@ def test_dpm_solver_as_the_pipeline_s_own_example_takes_it() -> None:
         sampler={"type": "samplers.dpmpp_2m"},
         schedule={"type": "schedules.model", "spacing": "linspace", "drop_last": True},
     )
-    assert difference(ours(plan), theirs(DPMSolverMultistepScheduler)) < 5e-4
+    assert difference(ours(plan), theirs(DPMSolverMultistepScheduler)) < 1e-3
 
 
 def test_single_file_equals_the_folder() -> None:
@@ -125,7 +125,7 @@ def test_learned_variance_and_guidance_over_some_channels_as_in_the_release(chan
     plan = changed(
         sampler={"type": "samplers.ddpm", "variance": "learned"}, guider={"channels": channels, "scale": SCALE}
     )
-    assert difference(ours(plan), by_hand(channels)) < 5e-4
+    assert difference(ours(plan), by_hand(channels)) < 1e-3
 
 
 def test_three_channels_are_not_four() -> None:

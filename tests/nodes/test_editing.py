@@ -49,7 +49,7 @@ USUAL: dict[str, JSON] = {
     "height": HEIGHT,
     "picture": "picture.png",
 }
-CLOSE = 1e-4
+CLOSE = 2e-4
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from graphgen.effects import check_folder, write_files
 from graphgen.errors import Cancelled, Problem, RunFailed, WorkflowError
 from graphgen.estimates import Costs, Estimate, ranks
 from graphgen.events import Event
-from graphgen.explain import Explanation, explain, read_record, recorded_at, write_record
+from graphgen.explain import Explanation, explain, read_record, recorded_at, rename_record, write_record
 from graphgen.filedigests import FileDigests
 from graphgen.files import Files
 from graphgen.forcing import Force
@@ -179,6 +179,11 @@ class Engine:
     def estimate(self, plan: Plan) -> Estimate:
         """Say what a plan will take, from what its kinds of nodes took in earlier runs."""
         return self._costs.estimate(plan, self._loaded, self.config.threads)
+
+    def rename(self, identity: str | None, to: str | None) -> None:
+        """Compare later plans under another identity with the last run under this one."""
+        if identity and to:
+            rename_record(self.config.roots.cache, identity, to)
 
     def execute(
         self,

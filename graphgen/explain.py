@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -238,6 +239,12 @@ def write_record(
     part = path.with_suffix(f".{secrets.token_hex(4)}.part")
     part.write_text(json.dumps({**kept, **now}), encoding="utf-8")
     part.replace(path)
+
+
+def rename_record(folder: Path, identity: str, to: str) -> None:
+    """Let the record of a workflow's last run be that of another identity; nothing happens where there is none."""
+    with suppress(FileNotFoundError):
+        _path(folder, identity).replace(_path(folder, to))
 
 
 def _path(folder: Path, identity: str) -> Path:

@@ -21,6 +21,7 @@ from graphgen.server import records
 from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
+from graphgen.server.library import Library
 from graphgen.server.problems import tell_problems
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes import (
@@ -89,13 +90,15 @@ async def _work(app: web.Application, engine: Engine, settings: Settings, folder
     store = await asyncio.to_thread(Store, folder)
     await asyncio.wrap_future(store.write(records.recover))
     await asyncio.wrap_future(store.write(records.prune))
+    library = Library.of(engine.config.roots.data / "workflows")
+    await asyncio.wrap_future(store.write(library.recover))
     closing = Event()
     hub = await asyncio.to_thread(Hub, store, asyncio.get_running_loop(), settings.limits.watchers)
     checker = Checker(engine, settings.limits.nodes)
     dispatcher = Dispatcher(Runner(checker, store, hub, closing), settings.at_once)
     dispatcher.start(await asyncio.wrap_future(store.read(records.waiting)))
     with ThreadPoolExecutor(2, "graphgen-check") as threads:
-        app[SERVICE] = Service(engine, checker, store, hub, dispatcher, settings, threads)
+        app[SERVICE] = Service(engine, checker, store, hub, dispatcher, library, settings, threads)
         yield
         closing.set()
         await asyncio.to_thread(dispatcher.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
@@ -11,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from graphgen.errors import WorkflowError
 from graphgen.jsontypes import JSON
-from graphgen.server.problems import Trouble
-from graphgen.server.route import SERVICE
+from graphgen.server.library import moved
+from graphgen.server.moving import whereabouts
+from graphgen.server.problems import Trouble, missing, wrong_workflow
+from graphgen.server.route import SERVICE, Service
 from graphgen.server.settings import Limits
 from graphgen.strictjson import read_json
 from graphgen.validation import problems_of
@@ -20,6 +23,36 @@ from graphgen.validation import problems_of
 Form = TypeVar("Form", bound=BaseModel)
 _SMALL = 64 * 1024
 """Bytes that are read as JSON at once; more go to a thread."""
+
+
+async def workflow_named(service: Service, workflow: dict[str, object] | str) -> dict[str, object]:
+    """Return a workflow's document: the one given, or the saved one of that name.
+
+    Raises:
+        Trouble: there is none of that name, or its file is no JSON.
+    """
+    if not isinstance(workflow, str):
+        return workflow
+    data, _ = await find_workflow(service, workflow)
+    try:
+        document = await service.aside(read_json, data.decode("utf-8-sig"))
+    except WorkflowError as error:
+        raise wrong_workflow(error.problems) from error
+    except UnicodeDecodeError:
+        raise missing("workflow") from None
+    return dict(document) if isinstance(document, dict) else {"graphgen": None}
+
+
+async def find_workflow(service: Service, name: str) -> tuple[bytes, str]:
+    """Return a saved workflow's file, and what identifies this version of it.
+
+    Raises:
+        Trouble: there is none of that name; tells the new one of a workflow that had it before.
+    """
+    try:
+        return await service.aside(service.library.read, name)
+    except Trouble as nowhere:
+        raise moved(await service.read(partial(whereabouts, name=name))) or nowhere from None
 
 
 async def read_body(request: web.Request, form: type[Form]) -> Form:

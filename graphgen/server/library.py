@@ -1,44 +1,27 @@
 """Saved workflows by name: the user's own, which lie as files in the data root, and the examples that come along.
 
-In: names and documents. Out: the same, with every version that was saved. A name is a file's name without `.json`; the
-user's own hides an example of its name. What identifies a version is the digest of the file, so that one who edits the
-file by hand is noticed as well.
+In: names and documents. Out: the same, with every version that was saved. The user's own hides an example of its name.
+What identifies a version is the digest of the file, so that one who edits the file by hand is noticed as well.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from time import time
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import graphgen
-from graphgen.errors import WorkflowError
 from graphgen.jsontypes import digest
-from graphgen.server.problems import Trouble, missing, wrong_workflow
-from graphgen.server.route import Service
-from graphgen.server.shapes import DeletedView, VersionView, WorkflowView
-from graphgen.strictjson import read_json
-
-KEPT = 200
-"""Versions of one workflow that are kept."""
-
-_is_name = re.compile(r"[^\W_][\w .,()+-]{0,99}").fullmatch
-"""Letters and digits of any script; no dot in front, no separator, nothing that a file system reads otherwise."""
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-
-
-def is_name(name: str) -> bool:
-    """Tell whether a workflow may be saved under a name, on any system."""
-    return bool(_is_name(name)) and not _RESERVED.fullmatch(name) and name == name.strip(" .")
+from graphgen.server import moving, versions
+from graphgen.server.names import DEEPEST, FORM, file_of, is_name, stays_inside, twin_of
+from graphgen.server.problems import Trouble, missing
+from graphgen.server.shapes import DeletedView, WorkflowView
 
 
 @dataclass(frozen=True)
@@ -48,6 +31,17 @@ class Library:
     own: Path
     examples: Path
     pictures: Path
+    _known: dict[Path, tuple[_Stamp, WorkflowView]] = field(default_factory=dict, compare=False)
+    """What files say of themselves, read once for each state that they were seen in."""
+
+    @classmethod
+    def of(cls, own: Path) -> Library:
+        """Return the library of a folder. What comes along lies in the package, or in the repository it is run from."""
+        package = Path(graphgen.__file__).parent
+        shipped = package / "workflows"
+        if shipped.is_dir():
+            return cls(own, shipped, shipped / "pictures")
+        return cls(own, package.parent / "workflows", package.parent / "docs" / "pictures")
 
     def find(self, name: str) -> Path:
         """Return the file of a workflow.
@@ -55,10 +49,15 @@ class Library:
         Raises:
             Trouble: there is none of that name.
         """
-        for path in (self.own / f"{name}.json", self.examples / f"{name}.json") if is_name(name) else ():
-            if path.is_file() and path.resolve().parent == path.parent.resolve():
+        for base in (self.own, self.examples) if is_name(name) else ():
+            path = file_of(base, name)
+            if path.is_file() and stays_inside(base, path):
                 return path
         raise missing("workflow")
+
+    def is_own(self, name: str) -> bool:
+        """Tell whether the user has a workflow of a name."""
+        return file_of(self.own, name).is_file()
 
     def read(self, name: str) -> tuple[bytes, str]:
         """Return a workflow's file, and what identifies this version of it.
@@ -72,13 +71,14 @@ class Library:
             raise missing("workflow") from None
         return data, digest(data)
 
-    def listed(self) -> list[WorkflowView]:
-        """Describe all workflows, the user's own first."""
+    def listed(self, only: str | None = None) -> list[WorkflowView]:
+        """Describe all workflows, the user's own first; or the one of a name, if there is one."""
         found: dict[str, WorkflowView] = {}
-        for folder in (self.own, self.examples):
-            for path in sorted(folder.glob("*.json")):
-                if is_name(path.stem) and path.stem not in found:
-                    found.update((view["name"], view) for view in self._described(path))
+        for base in (self.own, self.examples):
+            names = _names(base) if only is None else (only,)
+            for name in names:
+                if name not in found and is_name(name):
+                    found.update((view["name"], view) for view in self._described(base, name))
         return list(found.values())
 
     def picture(self, name: str) -> Path | None:
@@ -86,20 +86,35 @@ class Library:
         found = (self.pictures / "examples" / f"{name}.png", self.pictures / "graphs" / f"{name}.svg")
         return next((path for path in found if is_name(name) and path.is_file()), None)
 
-    def _described(self, path: Path) -> Iterator[WorkflowView]:
+    def deleted(self, connection: sqlite3.Connection) -> list[DeletedView]:
+        """List the user's workflows of which versions are kept, but no file, the latest first."""
+        return versions.deleted(connection, self.is_own, lambda name, data: _title(_loosely(data), name))
+
+    def _described(self, base: Path, name: str) -> Iterator[WorkflowView]:
+        path = file_of(base, name)
         try:
-            data, changed = path.read_bytes(), path.stat().st_mtime
+            stamp = _stamp(path)
+            known = self._known.get(path)
+            if known is None or known[0] != stamp:
+                if not stays_inside(base, path):
+                    return
+                known = self._known[path] = (stamp, self._read_view(path, name, stamp))
         except OSError:
+            self._known.pop(path, None)
             return
+        yield known[1].copy()
+
+    def _read_view(self, path: Path, name: str, stamp: _Stamp) -> WorkflowView:
+        data = path.read_bytes()
         document = _loosely(data)
-        yield {
-            "name": path.stem,
-            "title": str(document.get("name") or path.stem),
+        return {
+            "name": name,
+            "title": _title(document, name),
             "description": str(document.get("description") or ""),
-            "own": path.parent == self.own,
-            "changed": changed,
+            "own": path.is_relative_to(self.own),
+            "changed": stamp[0] / 1e9,
             "etag": digest(data),
-            "thumbnail": f"/api/workflows/{quote(path.stem)}/thumbnail" if self.picture(path.stem) else None,
+            "thumbnail": f"/api/workflows/{quote(name, safe='')}/thumbnail" if self.picture(name) else None,
             "outputs": list(document.get("outputs") or ()),
             "parameters": list(document.get("parameters") or ()),
         }
@@ -112,15 +127,14 @@ class Library:
         Raises:
             Trouble: another version is there by now, or the name cannot be one.
         """
-        if not is_name(name):
-            detail = "a workflow's name is letters, digits, blanks and . , ( ) + -, beginning with a letter or digit"
-            raise Trouble(422, "bad-name", detail)
-        self._check_seen(name, seen)
+        self._check_free(name)
+        self._check_seen(connection, name, seen)
         data = (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
-        current = self.own / f"{name}.json"
+        current = file_of(self.own, name)
         if current.is_file():
-            _add_version(connection, name, current.read_bytes())
-        _add_version(connection, name, data)
+            versions.add(connection, name, current.read_bytes())
+        versions.add(connection, name, data)
+        moving.forget(connection, name)
         _write(current, data)
         return digest(data)
 
@@ -130,104 +144,106 @@ class Library:
         Raises:
             Trouble: there is none of that name, or another version is there by now.
         """
-        path = self.find(name)
-        self._check_seen(name, seen)
-        if path.parent != self.own:
-            raise Trouble(409, "example", "examples come along with graphgen and are not deleted")
-        _add_version(connection, name, path.read_bytes())
+        path = self._find_own(connection, name, seen, "deleted")
+        versions.add(connection, name, path.read_bytes())
         path.unlink()
+        moving.remove_empty(self.own, path.parent)
 
-    def _check_seen(self, name: str, seen: str | None) -> None:
-        """Refuse a change by somebody who has not seen what would be lost."""
-        others = {path.stem.casefold(): path.stem for path in self.own.glob("*.json")}
-        if others.get(name.casefold(), name) != name:
-            detail = f"a workflow is called '{others[name.casefold()]}' already, and some systems take the two for one"
+    def begin_move(self, connection: sqlite3.Connection, name: str, to: str, seen: str | None) -> None:
+        """Write down that one of the user's own workflows gets another name; `end_move` has to follow.
+
+        Raises:
+            Trouble: there is none of that name, another version is there by now, or the new name cannot be taken.
+        """
+        self._find_own(connection, name, seen, "renamed; make a copy")
+        self._check_free(to, but=name)
+        is_there = file_of(self.own, to).exists() and (name == to or name.casefold() != to.casefold())
+        if is_there or file_of(self.examples, to).is_file():
+            raise Trouble(409, "taken", f"there is a workflow called '{to}' already; choose another name")
+        moving.intend(connection, self.own, name, to)
+
+    def end_move(self, connection: sqlite3.Connection, name: str, to: str) -> str:
+        """Give a workflow its other name, with its versions and runs; return what identifies its version.
+
+        Raises:
+            OSError: its file cannot be moved; all is as before then.
+        """
+        moving.carry_out(connection, self.own, name, to)
+        return digest(file_of(self.own, to).read_bytes())
+
+    def recover(self, connection: sqlite3.Connection) -> None:
+        """After a restart, finish what was at work."""
+        moving.recover(connection, self.own)
+
+    def _find_own(self, connection: sqlite3.Connection, name: str, seen: str | None, done: str) -> Path:
+        try:
+            path = self.find(name)
+        except Trouble:
+            raise moved(moving.whereabouts(connection, name)) or missing("workflow") from None
+        self._check_seen(connection, name, seen)
+        if not path.is_relative_to(self.own):
+            raise Trouble(409, "example", f"examples come along with graphgen and are not {done}")
+        return path
+
+    def _check_free(self, name: str, but: str | None = None) -> None:
+        """Refuse what no workflow can be called, or not here; `but` is the name that is given up for it.
+
+        Raises:
+            Trouble: with what is allowed.
+        """
+        if not is_name(name):
+            raise Trouble(422, "bad-name", FORM)
+        twin = twin_of(self.own, name)
+        if twin is not None and twin != but:
+            detail = f"'{twin}' is there already, and some systems take the two for one; write it as that, or otherwise"
             raise Trouble(409, "bad-name", detail)
+        path = file_of(self.own, name)
+        beside = [folder for folder in path.parents if folder != self.own and folder.is_relative_to(self.own)]
+        if not stays_inside(self.own, path) or any(folder.exists() and not folder.is_dir() for folder in beside):
+            raise Trouble(409, "bad-name", "what lies there is no folder of workflows; choose another name")
+
+    def _check_seen(self, connection: sqlite3.Connection, name: str, seen: str | None) -> None:
+        """Refuse a change by somebody who has not seen what would be lost."""
         try:
             path = self.find(name)
         except Trouble:
             if seen is not None:
-                raise Trouble(412, "changed", "the workflow is not there any more") from None
+                gone = Trouble(412, "changed", "the workflow is not there any more")
+                raise moved(moving.whereabouts(connection, name), 412) or gone from None
             return
-        if seen is None and path.parent == self.own:
+        if seen is None and path.is_relative_to(self.own):
             raise Trouble(428, "not-seen", "the workflow exists; send the ETag of the version you have as If-Match")
         if seen is not None and seen != digest(path.read_bytes()):
             raise Trouble(412, "changed", "the workflow was changed meanwhile; read it again, then save")
 
 
-def library_of(service: Service) -> Library:
-    """Return the library of a server. What comes along lies in the package, or in the repository it is run from."""
-    package = Path(graphgen.__file__).parent
-    shipped = package / "workflows"
-    examples, pictures = (
-        (shipped, shipped / "pictures")
-        if shipped.is_dir()
-        else (package.parent / "workflows", package.parent / "docs" / "pictures")
-    )
-    return Library(service.engine.config.roots.data / "workflows", examples, pictures)
+def moved(to: str | None, status: int = 404) -> Trouble | None:
+    """Say what a workflow is called now that is asked for by the name it had; None where it never had another."""
+    if to is None:
+        return None
+    return Trouble(status, "moved", f"the workflow is called '{to}' now", more={"moved_to": to})
 
 
-def versions(connection: sqlite3.Connection, name: str) -> list[VersionView]:
-    """List the versions of a workflow, the latest first."""
-    question = "SELECT version, saved, digest FROM versions WHERE name = ? ORDER BY version DESC"
-    return [
-        {"version": version, "saved": saved, "etag": etag}
-        for version, saved, etag in connection.execute(question, (name,))
-    ]
+_Stamp: TypeAlias = tuple[int, int, int]
+"""What changes when a file does: its time in nanoseconds, its size and its number."""
 
 
-def deleted(connection: sqlite3.Connection, own: Path) -> list[DeletedView]:
-    """List the workflows of which versions are kept, but no file, the latest first; at most 100."""
-    question = (
-        "SELECT name, MAX(version), saved, document FROM versions GROUP BY name ORDER BY saved DESC"  # of the latest
-    )
-    gone = (row for row in connection.execute(question) if not (own / f"{row[0]}.json").is_file())
-    return [
-        {"name": name, "title": str(_loosely(text.encode()).get("name") or name), "version": number, "saved": saved}
-        for name, number, saved, text in islice(gone, 100)
-    ]
+def _stamp(path: Path) -> _Stamp:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def version(connection: sqlite3.Connection, name: str, number: int) -> str:
-    """Return a version of a workflow as JSON text.
-
-    Raises:
-        Trouble: there is none of that number.
-    """
-    question = "SELECT document FROM versions WHERE name = ? AND version = ?"
-    found = connection.execute(question, (name, number)).fetchone()
-    if found is None:
-        raise missing("version")
-    return str(found[0])
-
-
-async def workflow_named(service: Service, workflow: dict[str, object] | str) -> dict[str, object]:
-    """Return a workflow's document: the one given, or the saved one of that name.
-
-    Raises:
-        Trouble: there is none of that name, or its file is no JSON.
-    """
-    if not isinstance(workflow, str):
-        return workflow
-    data, _ = await service.aside(library_of(service).read, workflow)
+def _names(base: Path, within: str = "", depth: int = 1) -> Iterator[str]:
+    """Yield the names of the files in a folder and in those below it, in order; links to folders are left alone."""
     try:
-        document = await service.aside(read_json, data.decode("utf-8-sig"))
-    except WorkflowError as error:
-        raise wrong_workflow(error.problems) from error
-    except UnicodeDecodeError:
-        raise missing("workflow") from None
-    return dict(document) if isinstance(document, dict) else {"graphgen": None}
-
-
-def _add_version(connection: sqlite3.Connection, name: str, data: bytes) -> None:
-    """Keep a version, unless it is the latest one already; of many, drop the oldest."""
-    question = "SELECT version, digest FROM versions WHERE name = ? ORDER BY version DESC LIMIT 1"
-    number, known = connection.execute(question, (name,)).fetchone() or (0, "")
-    if known == digest(data):
+        entries = sorted(os.scandir(base / within), key=lambda entry: entry.name)
+    except OSError:
         return
-    row = (name, number + 1, time(), digest(data), data.decode("utf-8", errors="replace"))
-    connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", row)
-    connection.execute("DELETE FROM versions WHERE name = ? AND version <= ?", (name, number + 1 - KEPT))
+    for entry in entries:
+        if entry.name.endswith(".json") and entry.is_file():
+            yield within + entry.name.removesuffix(".json")
+        elif depth < DEEPEST and entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield from _names(base, f"{within}{entry.name}/", depth + 1)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -253,6 +269,10 @@ def _loosely(data: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         return {}
     return {key: value for key, value in document.items() if key not in ("outputs", "parameters") or _is_object(value)}
+
+
+def _title(document: Mapping[str, Any], name: str) -> str:
+    return str(document.get("name") or name.rpartition("/")[2])
 
 
 def _is_object(value: object) -> bool:

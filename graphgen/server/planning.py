@@ -34,7 +34,7 @@ def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> P
         if sound is None:
             raise
         plan, problems = sound, [problem.to_json() for problem in error.problems]
-    name = identity_of(asked.identity, asked.workflow if isinstance(asked.workflow, str) else None)
+    name = recorded_as(asked.identity or (asked.workflow if isinstance(asked.workflow, str) else ""))
     estimate, last, kept = engine.estimate(plan), engine.last_run(name), kept_values(engine, plan)
     told = engine.explain(plan, name)
     return {
@@ -61,9 +61,9 @@ def kept_values(engine: Engine, plan: Plan) -> dict[str, dict[str, str]]:
     return found
 
 
-def identity_of(given: str, saved: str | None) -> str | None:
-    """Return what runs of a workflow are recorded under: what it is said to go by, or the name it is saved under."""
-    return f"server: {given or saved}" if given or saved else None
+def recorded_as(identity: str) -> str | None:
+    """Return what runs of a workflow are recorded under that goes by something; None where it goes by nothing."""
+    return f"server: {identity}" if identity else None
 
 
 def _node(item: Explanation, seconds: float | None, digests: dict[str, str]) -> PlannedNode:

@@ -1,7 +1,8 @@
 """What goes wrong, told as RFC 9457 problem documents.
 
 Each has `type`, `title`, `status` and `detail`; where it is about a workflow, `problems` has what `graphgen check` says
-of it: `code`, `place`, `message`, `value`, `allowed`, `cure`. What is a fault of the server itself is told without its
+of it: `code`, `place`, `message`, `value`, `allowed`, `cure`; where a workflow goes by another name now, that is its
+`moved_to`. What is a fault of the server itself is told without its
 inside, which goes to the log.
 """
 
@@ -34,6 +35,7 @@ class Trouble(Exception):
         detail: str,
         problems: Sequence[Problem] = (),
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, JSON] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -41,6 +43,7 @@ class Trouble(Exception):
         self.detail = detail
         self.problems = tuple(problems)
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
 
 def missing(what: str) -> Trouble:
@@ -55,6 +58,7 @@ def response_of(trouble: Trouble) -> web.Response:
         "title": HTTPStatus(trouble.status).phrase,
         "status": trouble.status,
         "detail": trouble.detail,
+        **trouble.more,
     }
     if trouble.problems:
         document["problems"] = [problem.to_json() for problem in trouble.problems]

@@ -51,6 +51,7 @@ class Run:
     place: float
     client: str
     name: str
+    identity: str
     attempts: int
     created: float
     started: float | None
@@ -174,9 +175,13 @@ def page(connection: sqlite3.Connection, before: int | None, limit: int, wanted:
 def latest_of_each(connection: sqlite3.Connection) -> dict[str, Run]:
     """Return for each workflow that goes by a name the latest of its runs that are done."""
     latest = "SELECT max(number) FROM runs WHERE status = 'done' AND identity != '' GROUP BY identity"
-    question = f"SELECT identity AS goes_by, {_COLUMNS} FROM runs WHERE number IN ({latest})"  # noqa: S608
-    rows = [dict(row) for row in connection.execute(question)]
-    return {row.pop("goes_by"): Run(**row) for row in rows}
+    question = f"SELECT {_COLUMNS} FROM runs WHERE number IN ({latest})"  # noqa: S608
+    return {run.identity: run for run in (Run(**dict(row)) for row in connection.execute(question))}
+
+
+def rename(connection: sqlite3.Connection, origin: str, target: str) -> None:
+    """Let the runs of a workflow that goes by one name go by another; what they were asked as stays as it was."""
+    connection.execute("UPDATE runs SET identity = ? WHERE identity = ?", (target, origin))
 
 
 def waiting(connection: sqlite3.Connection) -> list[Waiting]:

@@ -18,6 +18,7 @@ from graphgen.jsontypes import digest
 from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
+from graphgen.server.library import Library
 from graphgen.server.settings import Settings
 from graphgen.server.store import Act, Store
 
@@ -52,6 +53,7 @@ class Service:
     store: Store
     hub: Hub
     dispatcher: Dispatcher
+    library: Library
     settings: Settings
     threads: ThreadPoolExecutor
 
@@ -76,6 +78,10 @@ class Service:
     async def write(self, act: Act[T]) -> T:
         """Write to the store; what is returned is on disk."""
         return await asyncio.shield(asyncio.wrap_future(self.store.write(act)))
+
+    async def write_twice(self, first: Act[None], then: Act[T]) -> T:
+        """Write to the store what is about to be done, then do it."""
+        return await asyncio.shield(asyncio.wrap_future(self.store.write_twice(first, then)))
 
 
 SERVICE = web.AppKey("service", Service)

@@ -28,7 +28,7 @@ from graphgen.server import records
 from graphgen.server.checking import Checker
 from graphgen.server.contents import index_file
 from graphgen.server.hub import Hub
-from graphgen.server.planning import identity_of
+from graphgen.server.planning import recorded_as
 from graphgen.server.recorder import Recorder
 from graphgen.server.records import FileRow, Run, Status, body_of
 from graphgen.server.store import Store
@@ -80,7 +80,7 @@ class Runner:
     def _result(self, run: Run, workflow: str, recorder: Recorder, control: Control) -> _Result:
         """Carry a run out; whatever goes wrong with it is its result."""
         try:
-            asked = {**run.call, "workflow": json.loads(workflow)}
+            asked = {**run.call, "identity": run.identity, "workflow": json.loads(workflow)}
             work = self._sweep if asked.get("sweep") else self._single
             return work(asked, recorder, control)
         except WorkflowError as error:
@@ -106,7 +106,7 @@ class Runner:
 
         report = engine.execute(
             plan,
-            identity=identity_of(asked["identity"], asked["saved"]),
+            identity=recorded_as(asked["identity"]),
             parameters=asked["parameters"],
             listen=recorder,
             control=control,

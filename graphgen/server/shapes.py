@@ -78,6 +78,13 @@ class Moving(BaseModel):
     before: str | None = Field(default=None, description="The run before which it is to come.")
 
 
+class Renaming(BaseModel):
+    """A workflow that gets another name, or comes into another folder."""
+
+    model_config = _CONFIG
+    to: str = Field(description="The new name, with the folders it lies in before it: portraits/oil.")
+
+
 class ProblemView(TypedDict):
     """One thing that is wrong: where, what is there, what is allowed, and the cure."""
 
@@ -97,6 +104,7 @@ class ProblemDocument(TypedDict):
     status: int
     detail: str
     problems: NotRequired[list[ProblemView]]
+    moved_to: NotRequired[Annotated[str, Field(description="What a workflow of the name asked for is called now.")]]
 
 
 class Note(TypedDict):

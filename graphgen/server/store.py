@@ -73,6 +73,13 @@ CREATE TABLE versions (
 ALTER TABLE runs ADD COLUMN identity TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_by_identity ON runs (identity, status, number);
 """,
+    """
+CREATE TABLE moves (
+    origin TEXT PRIMARY KEY,
+    target TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+);
+""",
 )
 """What makes each version of the file out of the one before."""
 _VERSION = len(SCHEMA)
@@ -80,9 +87,10 @@ _VERSION = len(SCHEMA)
 
 @dataclass(frozen=True)
 class _Job(Generic[T]):
-    act: Act[T]
+    act: Act[Any]
     future: Future[T]
     synced: bool
+    then: Act[T] | None
 
 
 class Store:
@@ -112,7 +120,17 @@ class Store:
         Order is kept. What raises is undone alone, and raises from its future. Where it is not to be `synced`, a power
         cut may lose it, though no end of the process does; that saves waiting for the disk.
         """
-        job = _Job(act, Future[T](), synced)
+        job = _Job(act, Future[T](), synced, None)
+        self._jobs.put(job)
+        return job.future
+
+    def write_twice(self, first: Act[None], then: Act[T]) -> Future[T]:
+        """Have something written, and what follows from it once that is on disk; nothing else comes between.
+
+        So what no transaction can hold, such as the move of a file, is announced before it is done, and a start after
+        `kill -9` knows of it. Where the first raises, the second is not carried out.
+        """
+        job = _Job(first, Future[T](), synced=True, then=then)
         self._jobs.put(job)
         return job.future
 
@@ -138,12 +156,10 @@ class Store:
             batch, going = self._take()
             if not batch:
                 continue
-            try:
-                outcomes = self._carry_out(batch)
-            except Exception as error:  # a full disk, say: none of it is there, and everybody is told
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                outcomes = [error] * len(batch)
+            outcomes = self._attempt(batch, [job.act for job in batch])
+            last = batch[-1]
+            if last.then is not None and not isinstance(outcomes[-1], Exception):
+                outcomes[-1:] = self._attempt([last], [last.then])
             for job, outcome in zip(batch, outcomes, strict=True):
                 if isinstance(outcome, Exception):
                     job.future.set_exception(outcome)
@@ -157,22 +173,30 @@ class Store:
             job = self._jobs.get()
             while job is not None:
                 batch.append(job)
-                if len(batch) == _MOST:
+                if len(batch) == _MOST or job.then is not None:
                     return batch, True
                 job = self._jobs.get_nowait()
         except Empty:
             return batch, True
         return batch, False
 
-    def _carry_out(self, batch: list[_Job[Any]]) -> list[Any]:
+    def _attempt(self, batch: list[_Job[Any]], acts: list[Act[Any]]) -> list[Any]:
+        """Carry acts out in one transaction; return what each gave or raised."""
+        try:
+            return self._carry_out(acts, "FULL" if any(job.synced for job in batch) else "NORMAL")
+        except Exception as error:  # a full disk, say: none of it is there, and everybody is told
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            return [error] * len(acts)
+
+    def _carry_out(self, acts: list[Act[Any]], level: str) -> list[Any]:
         outcomes: list[Any] = []
-        level = "FULL" if any(job.synced for job in batch) else "NORMAL"
         self._writer.execute(f"PRAGMA synchronous = {level}")
         self._writer.execute("BEGIN IMMEDIATE")
-        for job in batch:
+        for act in acts:
             self._writer.execute("SAVEPOINT job")
             try:
-                outcomes.append(job.act(self._writer))
+                outcomes.append(act(self._writer))
             except Exception as error:  # whatever it is, it is for whoever asked
                 if not self._writer.in_transaction:  # SQLite itself has undone all of it, as where the disk is full
                     raise

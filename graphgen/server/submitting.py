@@ -12,7 +12,7 @@ from time import time
 
 from graphgen.jsontypes import json_digest
 from graphgen.server import records
-from graphgen.server.library import workflow_named
+from graphgen.server.asking import workflow_named
 from graphgen.server.records import Run, Waiting
 from graphgen.server.route import Service
 from graphgen.server.shapes import Submission

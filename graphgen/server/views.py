@@ -19,7 +19,7 @@ def run_view(run: Run, formats: Mapping[str, FileFormat]) -> RunView:
         "status": run.status,
         "name": run.name,
         "saved": asked["saved"],
-        "identity": asked["identity"] or asked["saved"] or "",
+        "identity": run.identity,
         "priority": run.priority,
         "client": run.client,
         "attempts": run.attempts,

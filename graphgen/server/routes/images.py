@@ -16,7 +16,7 @@ from aiohttp import web
 
 from graphgen.errors import WorkflowError
 from graphgen.jsontypes import JSON
-from graphgen.server.asking import number_in
+from graphgen.server.asking import number_in, workflow_named
 from graphgen.server.contents import media_type_of
 from graphgen.server.imagefiles import (
     FOLDER,
@@ -29,7 +29,6 @@ from graphgen.server.imagefiles import (
     read_file,
 )
 from graphgen.server.imageforms import MODEL, ImagesAsked, read_asked, read_form, submission_of
-from graphgen.server.library import library_of, workflow_named
 from graphgen.server.links import LASTS
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import Run
@@ -117,7 +116,7 @@ async def _models(service: Service) -> list[dict[str, JSON]]:
     def view(item: WorkflowView) -> dict[str, JSON]:
         return {"id": item["name"], "object": "model", "created": int(item["changed"]), "owned_by": "graphgen"}
 
-    found = await service.aside(library_of(service).listed)
+    found = await service.aside(service.library.listed)
     return [view(item) for item in found if "prompt" in item["parameters"]]
 
 

@@ -8,9 +8,8 @@ from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
-from graphgen.server.asking import read_body
+from graphgen.server.asking import read_body, workflow_named
 from graphgen.server.checking import Checker
-from graphgen.server.library import workflow_named
 from graphgen.server.planning import planned
 from graphgen.server.route import SERVICE, Route
 from graphgen.server.shapes import Checked, Checking, Planned, Planning

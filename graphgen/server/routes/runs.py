@@ -33,7 +33,13 @@ async def again(request: web.Request) -> web.StreamResponse:
     workflow = await service.read(partial(records.workflow_of, run=run_id))
     call = {name: value for name, value in run.call.items() if name != "saved"}
     asked = Submission.model_validate(
-        {**call, "workflow": json.loads(workflow), "priority": run.priority, "client": run.client}
+        {
+            **call,
+            "workflow": json.loads(workflow),
+            "identity": run.identity,  # its workflow may have been renamed since
+            "priority": run.priority,
+            "client": run.client,
+        }
     )
     return await _submit(request, service, asked, run.call["saved"])
 

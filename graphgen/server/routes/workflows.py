@@ -1,4 +1,4 @@
-"""Saved workflows: listed, read, saved over the version one has seen, deleted, and taken back to an earlier version."""
+"""Saved workflows: listed, read, saved over the version one has seen, renamed, deleted, and taken back to a version."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from time import time
 
 from aiohttp import web
 
-from graphgen.server import library, records
-from graphgen.server.asking import read_document
-from graphgen.server.library import library_of
+from graphgen.server import records
+from graphgen.server import versions as rows
+from graphgen.server.asking import find_workflow, read_body, read_document
+from graphgen.server.planning import recorded_as
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.shapes import DeletedList, Saved, VersionsList, WorkflowsList
+from graphgen.server.shapes import DeletedList, Renaming, Saved, VersionsList, WorkflowsList
 from graphgen.server.views import run_view
 from graphgen.strictjson import read_json
 
@@ -21,9 +22,9 @@ _LONGEST_NAME = 100
 
 
 async def listed(request: web.Request) -> web.StreamResponse:
-    """List the saved workflows: the user's own, and the examples."""
+    """List the saved workflows: the user's own, and the examples; or the one of a name, if there is one."""
     service = request.app[SERVICE]
-    found = await service.aside(library_of(service).listed)
+    found = await service.aside(service.library.listed, request.query.get("name"))
     latest = await service.read(records.latest_of_each)
     for view in found:
         if run := latest.get(view["name"]):
@@ -35,7 +36,7 @@ async def listed(request: web.Request) -> web.StreamResponse:
 async def thumbnail(request: web.Request) -> web.StreamResponse:
     """Show what an example gives, or its graph where that takes a model that does not come along."""
     service = request.app[SERVICE]
-    path = library_of(service).picture(request.match_info["name"])
+    path = service.library.picture(request.match_info["name"])
     if path is None:
         raise missing("thumbnail")
     media_type = "image/png" if path.suffix == ".png" else "image/svg+xml"
@@ -46,7 +47,7 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
 async def show(request: web.Request) -> web.StreamResponse:
     """Return a workflow's document; its ETag is what a later change must name."""
     service = request.app[SERVICE]
-    data, tag = await service.aside(library_of(service).read, request.match_info["name"])
+    data, tag = await find_workflow(service, request.match_info["name"])
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
     if tag in {item.value for item in request.if_none_match or ()}:
         return web.Response(status=304, headers=headers)
@@ -64,37 +65,51 @@ async def save(request: web.Request) -> web.StreamResponse:
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete one of the user's own workflows; its versions are kept."""
     service = request.app[SERVICE]
-    act = partial(library_of(service).delete, name=request.match_info["name"], seen=_seen(request))
+    act = partial(service.library.delete, name=request.match_info["name"], seen=_seen(request))
     client = _client(request)
     await service.write(act)
     _announce(service, {"event": "workflow_deleted", "name": request.match_info["name"], "client": client})
     return web.Response(status=204)
 
 
+async def move(request: web.Request) -> web.StreamResponse:
+    """Give one of the user's own workflows another name; its versions go along, and its runs go by the new one.
+
+    Folders stand in a name with / between, which is written %2F in an address: a workflow is put into one by its name.
+    """
+    service, name, client = request.app[SERVICE], request.match_info["name"], _client(request)
+    to = (await read_body(request, Renaming)).to
+    library = service.library
+    begin = partial(library.begin_move, name=name, to=to, seen=_seen(request))
+    tag = await service.write_twice(begin, partial(library.end_move, name=name, to=to))
+    await service.aside(service.engine.rename, recorded_as(name), recorded_as(to))
+    _announce(service, {"event": "workflow_moved", "name": name, "to": to, "etag": tag, "client": client})
+    return web.json_response({"name": to, "etag": tag}, headers={"ETag": f'"{tag}"'})
+
+
 async def versions(request: web.Request) -> web.StreamResponse:
     """List the versions of a workflow that were saved, also of one that was deleted."""
     service, name = request.app[SERVICE], request.match_info["name"]
-    return web.json_response({"versions": await service.read(partial(library.versions, name=name))})
+    return web.json_response({"versions": await service.read(partial(rows.listed, name=name))})
 
 
 async def deleted(request: web.Request) -> web.StreamResponse:
     """List the workflows that were deleted; restoring the version named brings one back."""
     service = request.app[SERVICE]
-    act = partial(library.deleted, own=library_of(service).own)
-    return web.json_response({"workflows": await service.read(act)})
+    return web.json_response({"workflows": await service.read(service.library.deleted)})
 
 
 async def version(request: web.Request) -> web.StreamResponse:
     """Return a version of a workflow."""
     service = request.app[SERVICE]
-    text = await service.read(partial(library.version, name=request.match_info["name"], number=_number(request)))
+    text = await service.read(partial(rows.text_of, name=request.match_info["name"], number=_number(request)))
     return web.Response(text=text, content_type="application/json")
 
 
 async def restore(request: web.Request) -> web.StreamResponse:
     """Save an earlier version of a workflow again, as its latest."""
     service, name = request.app[SERVICE], request.match_info["name"]
-    text = await service.read(partial(library.version, name=name, number=_number(request)))
+    text = await service.read(partial(rows.text_of, name=name, number=_number(request)))
     document = read_json(text)
     if not isinstance(document, dict):
         raise missing("version")
@@ -103,7 +118,7 @@ async def restore(request: web.Request) -> web.StreamResponse:
 
 async def _save(request: web.Request, document: dict[str, object]) -> web.StreamResponse:
     service, name = request.app[SERVICE], request.match_info["name"]
-    act = partial(library_of(service).save, name=name, document=document, seen=_seen(request))
+    act = partial(service.library.save, name=name, document=document, seen=_seen(request))
     client = _client(request)
     tag = await service.write(act)
     _announce(service, {"event": "workflow_saved", "name": name, "etag": tag, "client": client})
@@ -113,7 +128,8 @@ async def _save(request: web.Request, document: dict[str, object]) -> web.Stream
 def _announce(service: Service, event: dict[str, str]) -> None:
     """Tell those who watch that a workflow changed, so that whoever else edits it sees that."""
     text = json.dumps({"time": round(time(), 3), **event}, separators=(",", ":"))
-    service.hub.announce((event["name"], "workflow"), text)
+    kind = "move" if event["event"] == "workflow_moved" else "workflow"  # what it is now takes no move's place
+    service.hub.announce((event["name"], kind), text)
 
 
 def _client(request: web.Request) -> str:
@@ -148,7 +164,7 @@ _MATCH = {
     "X-Graphgen-Client": "what the client calls itself, to know its own changes again among the events",
 }
 ROUTES = [
-    Route("GET", "/api/workflows", listed, {200: WorkflowsList}),
+    Route("GET", "/api/workflows", listed, {200: WorkflowsList}, query={"name": "only the workflow of this name"}),
     Route("GET", "/api/deleted-workflows", deleted, {200: DeletedList}),
     Route(
         "GET",
@@ -159,6 +175,7 @@ ROUTES = [
     ),
     Route("PUT", "/api/workflows/{name}", save, {200: Saved}, body=dict[str, object], headers=_MATCH),
     Route("DELETE", "/api/workflows/{name}", delete, {204: None}, headers=_MATCH),
+    Route("POST", "/api/workflows/{name}/move", move, {200: Saved}, body=Renaming, headers=_MATCH),
     Route("GET", "/api/workflows/{name}/thumbnail", thumbnail, {200: "image/png"}),
     Route("GET", "/api/workflows/{name}/versions", versions, {200: VersionsList}),
     Route("GET", "/api/workflows/{name}/versions/{version}", version, {200: dict[str, object]}),

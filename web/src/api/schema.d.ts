@@ -344,8 +344,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the saved workflows: the user's own, and the examples
-         * @description List the saved workflows: the user's own, and the examples.
+         * List the saved workflows: the user's own, and the examples; or the one of a name, if there is one
+         * @description List the saved workflows: the user's own, and the examples; or the one of a name, if there is one.
          */
         get: operations["workflows_listed"];
         put?: never;
@@ -399,6 +399,26 @@ export interface paths {
          * @description Delete one of the user's own workflows; its versions are kept.
          */
         delete: operations["workflows_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{name}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give one of the user's own workflows another name; its versions go along, and its runs go by the new one
+         * @description Give one of the user's own workflows another name; its versions go along, and its runs go by the new one. Folders stand in a name with / between, which is written %2F in an address: a workflow is put into one by its name.
+         */
+        post: operations["workflows_move"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1380,6 +1400,11 @@ export interface components {
             detail: string;
             /** Problems */
             problems?: components["schemas"]["ProblemView"][];
+            /**
+             * Moved To
+             * @description What a workflow of the name asked for is called now.
+             */
+            moved_to?: string;
         };
         /**
          * ProblemView
@@ -1423,6 +1448,17 @@ export interface components {
             words: string;
             /** About */
             about: string | null;
+        };
+        /**
+         * Renaming
+         * @description A workflow that gets another name, or comes into another folder.
+         */
+        Renaming: {
+            /**
+             * To
+             * @description The new name, with the folders it lies in before it: portraits/oil.
+             */
+            to: string;
         };
         /**
          * RunView
@@ -2404,7 +2440,10 @@ export interface operations {
     };
     workflows_listed: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description only the workflow of this name */
+                name?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2567,6 +2606,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    workflows_move: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag of the version seen; left out for a new workflow */
+                "If-Match"?: string;
+                /** @description what the client calls itself, to know its own changes again among the events */
+                "X-Graphgen-Client"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Renaming"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Saved"];
+                };
             };
             /** @description What went wrong */
             default: {

@@ -152,7 +152,10 @@ def workflow_of(connection: sqlite3.Connection, run: str) -> str:
 
 
 class Wanted(NamedTuple):
-    """Which runs are listed: of one status, of one workflow, those whose name, values or workflow hold a text."""
+    """Which runs are listed: of some statuses, of one workflow, those whose name, values or workflow hold a text.
+
+    `status` is one, or several with commas between: `failed,cancelled`.
+    """
 
     status: str | None = None
     identity: str | None = None
@@ -162,11 +165,15 @@ class Wanted(NamedTuple):
 def page(connection: sqlite3.Connection, before: int | None, limit: int, wanted: Wanted) -> list[Run]:
     """Return runs, the latest first, that came before a number."""
     where = ["number < :before"]
-    where += [f"{name} = :{name}" for name in ("status", "identity") if getattr(wanted, name) is not None]
+    if wanted.status is not None:
+        where.append("status IN (SELECT value FROM json_each(:statuses))")
+    if wanted.identity is not None:
+        where.append("identity = :identity")
     if wanted.find is not None:
         where.append("(instr(lower(name), lower(:find)) OR instr(lower(asked || workflow), lower(:written)))")
     # JSON is stored in ASCII, and so it is searched
-    given = {**wanted._asdict(), "written": json.dumps(wanted.find or "")[1:-1]}
+    statuses = json.dumps((wanted.status or "").split(","))
+    given = {**wanted._asdict(), "statuses": statuses, "written": json.dumps(wanted.find or "")[1:-1]}
     question = f"SELECT {_COLUMNS} FROM runs WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT :limit"  # noqa: S608 - names only
     rows = connection.execute(question, {**given, "before": before or 2**62, "limit": limit}).fetchall()
     return [Run(**dict(row)) for row in rows]

@@ -214,6 +214,7 @@ def test_runs_are_listed_in_pages(tmp_path: Path) -> None:
         assert [run["id"] for run in rest["runs"]] == ids[2::-1]
         assert rest["next"] is None
         assert client.get("/api/runs?status=failed").json["runs"] == []
+        assert len(client.get("/api/runs?status=failed,done").json["runs"]) == 5
         assert client.get("/api/runs?limit=0").kind == "bad-query"
         assert client.get("/api/runs/nothing").kind == "not-found"
 

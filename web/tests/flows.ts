@@ -30,3 +30,15 @@ export const slow = (height: number) => ({
     },
   },
 });
+
+/** A picture of one colour, with parameters. */
+export const plain = (color: string, width: number) => ({
+  graphgen: 1,
+  name: "Plain colours",
+  parameters: { color: { sets: ["solid.color"] }, width: { sets: ["solid.width"] } },
+  nodes: {
+    solid: { type: "images.solid", settings: { width, height: 40, color } },
+    save: { type: "images.save", inputs: { image: "solid.image" } },
+  },
+  view: { nodes: { solid: { x: 0, y: 0 }, save: { x: 320, y: 0 } } },
+});

@@ -1,4 +1,4 @@
-import { slow } from "./flows";
+import { plain, slow } from "./flows";
 import { card, expect, test } from "./studio";
 
 /** Cheap nodes alone: a subgraph used once and for each item of a list, and one that fails. */
@@ -119,17 +119,6 @@ test("the queue shows what runs and what waits, is reordered and emptied", async
   await page.getByRole("button", { name: /^Cancel all \d/ }).click();
   await expect(page.getByText("Nothing runs and nothing waits", { exact: false })).toBeVisible({ timeout: 30_000 });
   await expect(page.locator(".tab-badge")).toHaveCount(0);
-});
-
-const plain = (color: string, width: number) => ({
-  graphgen: 1,
-  name: "Plain colours",
-  parameters: { color: { sets: ["solid.color"] }, width: { sets: ["solid.width"] } },
-  nodes: {
-    solid: { type: "images.solid", settings: { width, height: 40, color } },
-    save: { type: "images.save", inputs: { image: "solid.image" } },
-  },
-  view: { nodes: { solid: { x: 0, y: 0 }, save: { x: 320, y: 0 } } },
 });
 
 test("the history shows pictures, gives their values back, opens and compares them", async ({ page, studio }) => {

@@ -132,7 +132,7 @@ ROUTES = [
         query={
             "limit": "1 to 500",
             "before": "the `next` of the page before",
-            "status": "only runs of this status",
+            "status": "only runs of this status, or of these: failed,cancelled",
             "identity": "only runs of the workflow that goes by this",
             "find": "only runs with this text in their name, values or workflow",
         },

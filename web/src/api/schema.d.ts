@@ -2113,7 +2113,7 @@ export interface operations {
                 limit?: string;
                 /** @description the `next` of the page before */
                 before?: string;
-                /** @description only runs of this status */
+                /** @description only runs of this status, or of these: failed,cancelled */
                 status?: string;
                 /** @description only runs of the workflow that goes by this */
                 identity?: string;

@@ -1,11 +1,19 @@
-/** What runs gave, picture by picture: what a gallery shows. */
+/** What runs gave, as a gallery shows it: pictures, sweeps as one, and runs that came to no good end. */
 
 import type { Json, Names } from "./document";
+import type { RunStatus } from "./runs";
 
 /** The parts of a run that are needed here. */
-export interface FinishedRun {
+export interface PastRun {
   readonly id: string;
   readonly number: number;
+  readonly status: RunStatus;
+  readonly started: number | null;
+  readonly ran: number;
+  readonly cached: number;
+  readonly sweep: Readonly<Record<string, unknown>> | null;
+  readonly failures: readonly { readonly node: string; readonly message: string }[];
+  readonly problems: readonly { readonly place: string; readonly message: string }[];
   readonly identity: string;
   readonly name: string;
   readonly ended: number | null;
@@ -45,8 +53,23 @@ export interface Piece {
   readonly given: Names<Json>;
 }
 
+/** What a gallery shows as one thing; `R` is a run as the server has it. */
+export type Entry<R extends PastRun = PastRun> =
+  | { readonly kind: "picture"; readonly key: string; readonly piece: Piece }
+  | { readonly kind: "sweep"; readonly key: string; readonly run: R; readonly pieces: readonly Piece[] }
+  | { readonly kind: "ended"; readonly key: string; readonly run: R };
+
+/** List what a gallery shows of a run: nothing of one that is not over yet, unless it is a sweep. */
+export function entriesOf<R extends PastRun>(run: R): readonly Entry<R>[] {
+  const pieces = piecesOf(run);
+  if (run.sweep) return [{ kind: "sweep", key: run.id, run, pieces }];
+  const isBad = run.status === "failed" || run.status === "cancelled";
+  const pictures = pieces.map((piece) => ({ kind: "picture", key: piece.key, piece }) as const);
+  return isBad ? [{ kind: "ended", key: run.id, run }, ...pictures] : pictures;
+}
+
 /** List the pictures of a run: its files, else what its outputs show. */
-export function piecesOf(run: FinishedRun): readonly Piece[] {
+export function piecesOf(run: PastRun): readonly Piece[] {
   const found = run.variations.length
     ? run.variations.flatMap(({ variation, parameters, files }) =>
         files.map((file) => piece(run, file, `${variation}`, { ...run.parameters, ...parameters })),
@@ -56,7 +79,7 @@ export function piecesOf(run: FinishedRun): readonly Piece[] {
   return shown.length ? shown : Object.entries(run.outputs).map(([name, { digest }]) => drawn(run, name, digest));
 }
 
-function head(run: FinishedRun, given: Readonly<Record<string, unknown>>) {
+function head(run: PastRun, given: Readonly<Record<string, unknown>>) {
   return {
     run: run.id,
     number: run.number,
@@ -67,12 +90,7 @@ function head(run: FinishedRun, given: Readonly<Record<string, unknown>>) {
   };
 }
 
-function piece(
-  run: FinishedRun,
-  file: GivenFile,
-  part: string,
-  given: Readonly<Record<string, unknown>>,
-): Piece | null {
+function piece(run: PastRun, file: GivenFile, part: string, given: Readonly<Record<string, unknown>>): Piece | null {
   if (!file.thumbnail) return null;
   const { name, url, digest } = file;
   const thumbnail = `${file.thumbnail}?size=256`;
@@ -80,7 +98,7 @@ function piece(
 }
 
 /** What was never saved is drawn by the cache, for as long as it has it. */
-function drawn(run: FinishedRun, name: string, digest: string): Piece {
+function drawn(run: PastRun, name: string, digest: string): Piece {
   const at = `/api/values/${digest}/picture`;
   return {
     ...head(run, run.parameters),

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { CATALOGUE } from "./fixtures";
 import type { Document } from "./document";
 import { queued } from "./runs";
-import { parseValues, pictureOfVariation, pictureSources } from "./sweep";
+import { gridOf, parseValues, pictureOfVariation, pictureSources } from "./sweep";
 
 test.each([
   ["1..4", "integer", [1, 2, 3, 4]],
@@ -53,4 +53,31 @@ test("the picture of a variation is what goes into the node that saves, out of s
   const run = { ...queued("r"), nodes: { "draw/made@2": { status: "done" as const, digests: { image: "d" } } } };
   expect(pictureOfVariation(run, variation, sources)).toBe("d");
   expect(pictureOfVariation(queued("r"), variation, sources)).toBeNull();
+});
+
+test("a sweep over one parameter is a row, over two a table, over more one with named rows", () => {
+  const asked = (axes: Readonly<Record<string, readonly number[]>>) => gridOf({ axes, how: "product" });
+  const one = asked({ width: [8, 16] });
+  expect(one.columns.map(({ label }) => label)).toEqual(["Width: 8", "Width: 16"]);
+  expect(one.rows).toEqual([{ label: "", values: {} }]);
+  const two = asked({ seed: [1, 2], width: [8, 16] });
+  expect(two.corner).toBe("Seed ╲ Width");
+  expect(two.rows.map(({ label }) => label)).toEqual(["1", "2"]);
+  expect(two.columns[1]).toEqual({ label: "16", values: { width: 16 } });
+  const three = asked({ seed: [1, 2], steps: [4, 5], width: [8] });
+  expect(three.rows.map(({ label }) => label)).toEqual([
+    "Seed: 1, Steps: 4",
+    "Seed: 1, Steps: 5",
+    "Seed: 2, Steps: 4",
+    "Seed: 2, Steps: 5",
+  ]);
+});
+
+test("values that go together are columns", () => {
+  const grid = gridOf({ axes: { seed: [1, 2], width: [8, 16] }, how: "zip" });
+  expect(grid.columns).toEqual([
+    { label: "Seed: 1, Width: 8", values: { seed: 1, width: 8 } },
+    { label: "Seed: 2, Width: 16", values: { seed: 2, width: 16 } },
+  ]);
+  expect(grid.rows).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 /** A sweep: values typed as people write them, and the grid of what came out. */
 
-import { type Catalogue, outputsOf, type SettingSchema, specOf } from "./catalogue";
-import { type Document, type Graph, type Json, splitReference, subgraphName, wiresOf } from "./document";
+import { type Catalogue, labelOf, outputsOf, type SettingSchema, specOf } from "./catalogue";
+import { type Document, type Graph, type Json, type Names, splitReference, subgraphName, wiresOf } from "./document";
 import { resultNodes } from "./parameters";
 import type { RunState, Variation } from "./runs";
 
@@ -46,6 +46,57 @@ function rangeOf(first: number, last: number, step: string | undefined): readonl
   const count = Math.floor((last - first) / by + 1e-9) + 1;
   if (!Number.isFinite(count) || count < 1 || count > MOST_VARIATIONS) return null;
   return Array.from({ length: count }, (_, index) => Number((first + by * index).toPrecision(12)));
+}
+
+/** What a run sweeps over, as the server has it: each combination of the values, or with `zip` the first of each, and so on. */
+export interface SweepAsked {
+  readonly axes: Names<readonly Json[]>;
+  readonly how: "product" | "zip";
+}
+
+/** A row or a column of a grid: what it is called, and the values that all in it have. */
+export interface GridLane {
+  readonly label: string;
+  readonly values: Names<Json>;
+}
+
+/** A sweep laid out: a cell for each row in each column. `corner` says what is down and what across, if both are. */
+export interface Grid {
+  readonly corner: string;
+  readonly columns: readonly GridLane[];
+  readonly rows: readonly GridLane[];
+}
+
+/** Lay a sweep out: what was asked for last goes across, all before it down; values side by side are one row. */
+export function gridOf({ axes, how }: SweepAsked): Grid {
+  const names = Object.keys(axes);
+  const last = names.at(-1) ?? "";
+  if (how === "zip") {
+    const steps = (axes[last] ?? []).map((_, index) => lane(names.map((name) => [name, axes[name]![index]!])));
+    return { corner: "", columns: steps, rows: [lane([])] };
+  }
+  const before = names.slice(0, -1);
+  const rows = before.reduce<readonly (readonly Named[])[]>(
+    (lists, name) => lists.flatMap((list) => axes[name]!.map((value) => [...list, [name, value] as const])),
+    [[]],
+  );
+  const columns = (axes[last] ?? []).map((value) => lane([[last, value]], before.length === 0));
+  const corner = before.length ? `${before.map(labelOf).join(", ")} ╲ ${labelOf(last)}` : "";
+  return { corner, columns, rows: rows.map((row) => lane(row, row.length > 1)) };
+}
+
+type Named = readonly [name: string, value: Json];
+
+function lane(named: readonly Named[], isNamed = true): GridLane {
+  const label = named.map(([name, value]) => (isNamed ? `${labelOf(name)}: ${said(value)}` : said(value))).join(", ");
+  return { label, values: Object.fromEntries(named) };
+}
+
+/** Say a value, the same for equal ones. */
+export function said(value: Json): string {
+  if (typeof value === "string") return value;
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return JSON.stringify(value);
+  return JSON.stringify(Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))));
 }
 
 /** Where a picture of the result can be seen while it is made: an output of a node, as a run calls it. */

@@ -1,66 +1,53 @@
-/** What was made: thumbnails of past runs; one is seen large, two are compared. */
+/** What past runs gave: pictures, of which one is seen large and two are compared, sweeps, and runs that ended badly. */
 
 import { type ReactElement, useEffect, useState } from "react";
 import { useStore } from "zustand";
 
 import { useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import type { Piece } from "../model/pieces";
-import { gallery, loadGallery, loadMore } from "../session/gallery";
+import { type Ending, ENDINGS, gallery, loadGallery, loadMore } from "../session/gallery";
 import { Compare } from "./Compare";
+import { EndedRow, SweepTile, Thumbnail } from "./GalleryEntry";
 import { PieceDialog } from "./PieceDialog";
+import { useChosenPair } from "./pair";
 
 const TYPING = 300;
 
 export function Gallery(): ReactElement {
   const say = useSay();
-  const { pieces, find, mine, next, loading } = useStore(gallery);
+  const { entries, find, next, loading } = useStore(gallery);
   const opened = useWorkspace((state) => state.opened);
-  const [typed, setTyped] = useState(find);
   const [shown, setShown] = useState<string | null>(null);
-  const [chosen, setChosen] = useState<readonly string[]>([]);
-  const [comparing, setComparing] = useState(false);
   useEffect(() => void loadGallery(), [opened]);
-  useEffect(() => {
-    if (typed === gallery.getState().find) return;
-    const timer = window.setTimeout(() => void loadGallery({ find: typed }), TYPING);
-    return () => window.clearTimeout(timer);
-  }, [typed]);
+  const pieces = entries.flatMap((entry) => (entry.kind === "picture" ? [entry.piece] : []));
+  const pair = useChosenPair(pieces);
   const at = pieces.findIndex(({ key }) => key === shown);
-  const pair = chosen.flatMap((key) => pieces.find((piece) => piece.key === key) ?? []);
-  const choose = (key: string) =>
-    setChosen(chosen.includes(key) ? chosen.filter((one) => one !== key) : [...chosen.slice(-1), key]);
   return (
     <section className="gallery" aria-label={say("history")}>
       <header className="panel-head">
         <h2>{say("history")}</h2>
-        <button type="button" disabled={pair.length < 2} onClick={() => setComparing(true)}>
+        <button type="button" disabled={!pair.both} onClick={pair.compare}>
           {say("compare")}
         </button>
       </header>
-      <input
-        type="search"
-        className="gallery-find"
-        placeholder={say("findPictures")}
-        aria-label={say("findPictures")}
-        value={typed}
-        onChange={({ target }) => setTyped(target.value)}
-      />
-      <label className="gallery-mine">
-        <input type="checkbox" checked={mine} onChange={({ target }) => void loadGallery({ mine: target.checked })} />
-        {say("onlyThisWorkflow")}
-      </label>
-      {!pieces.length && !loading && <p className="side-empty">{say(find ? "noPictureFound" : "noPictures")}</p>}
+      <Filters />
+      {!entries.length && !loading && <p className="side-empty">{say(find ? "noPictureFound" : "noPictures")}</p>}
       <ul className="gallery-grid">
-        {pieces.map((piece) => (
-          <Thumbnail
-            key={piece.key}
-            piece={piece}
-            chosen={chosen.includes(piece.key)}
-            onChoose={() => choose(piece.key)}
-            onShow={() => setShown(piece.key)}
-          />
-        ))}
+        {entries.map((entry) =>
+          entry.kind === "picture" ? (
+            <Thumbnail
+              key={entry.key}
+              piece={entry.piece}
+              chosen={pair.isChosen(entry.key)}
+              onChoose={() => pair.choose(entry.key)}
+              onShow={() => setShown(entry.key)}
+            />
+          ) : entry.kind === "sweep" ? (
+            <SweepTile key={entry.key} run={entry.run} pieces={entry.pieces} />
+          ) : (
+            <EndedRow key={entry.key} run={entry.run} />
+          ),
+        )}
       </ul>
       {next !== null && (
         <button type="button" disabled={loading} onClick={() => void loadMore()}>
@@ -74,31 +61,48 @@ export function Gallery(): ReactElement {
           onGo={(by) => setShown(pieces[(at + by + pieces.length) % pieces.length]!.key)}
         />
       )}
-      {comparing && pair.length === 2 && (
-        <Compare one={pair[0]!} other={pair[1]!} onClose={() => setComparing(false)} />
-      )}
+      {pair.comparing && pair.both && <Compare one={pair.both[0]} other={pair.both[1]} onClose={pair.end} />}
     </section>
   );
 }
 
-interface ThumbnailProps {
-  readonly piece: Piece;
-  readonly chosen: boolean;
-  onChoose(): void;
-  onShow(): void;
-}
-
-function Thumbnail({ piece, chosen, onChoose, onShow }: ThumbnailProps): ReactElement | null {
+/** What is looked for: words, how the runs ended, and whether they are of the open workflow. */
+function Filters(): ReactElement {
   const say = useSay();
-  const [gone, setGone] = useState(false);
-  if (gone) return null; // the cache has let it go, or the file was deleted
-  const label = `${piece.title} #${piece.number}`;
+  const { find, ending, mine } = useStore(gallery);
+  const [typed, setTyped] = useState(find);
+  useEffect(() => {
+    if (typed === gallery.getState().find) return;
+    const timer = window.setTimeout(() => void loadGallery({ find: typed }), TYPING);
+    return () => window.clearTimeout(timer);
+  }, [typed]);
   return (
-    <li className={chosen ? "thumb thumb-chosen" : "thumb"}>
-      <button type="button" onClick={onShow} title={label}>
-        <img src={piece.thumbnail} alt={say("pictureOf", { label })} loading="lazy" onError={() => setGone(true)} />
-      </button>
-      <input type="checkbox" aria-label={say("chooseToCompare", { label })} checked={chosen} onChange={onChoose} />
-    </li>
+    <>
+      <input
+        type="search"
+        className="gallery-find"
+        placeholder={say("findPictures")}
+        aria-label={say("findPictures")}
+        value={typed}
+        onChange={({ target }) => setTyped(target.value)}
+      />
+      <div className="gallery-filters">
+        <select
+          aria-label={say("howEnded")}
+          value={ending}
+          onChange={({ target }) => void loadGallery({ ending: target.value as Ending })}
+        >
+          {ENDINGS.map((one) => (
+            <option key={one} value={one}>
+              {say(`ended_${one}`)}
+            </option>
+          ))}
+        </select>
+        <label>
+          <input type="checkbox" checked={mine} onChange={({ target }) => void loadGallery({ mine: target.checked })} />
+          {say("onlyThisWorkflow")}
+        </label>
+      </div>
+    </>
   );
 }

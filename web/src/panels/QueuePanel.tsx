@@ -9,6 +9,7 @@ import { useSay } from "../i18n";
 import { progressOf, queued, secondsLeft } from "../model/runs";
 import { cancelAll, line, moveBefore, refreshLine } from "../session/queue";
 import { CLIENT } from "../session/running";
+import { showSweep } from "../session/sweeping";
 import { Dialog } from "../widgets/Dialog";
 import { Icon } from "../widgets/icons";
 import { useDuration } from "./duration";
@@ -136,6 +137,7 @@ function AtWork({ run }: { readonly run: Run }): ReactElement {
   return (
     <li className="queue-run">
       <Title run={run} />
+      <ShowSweep run={run} />
       <Cancel run={run} />
       <progress max={1} value={share} aria-label={say("progressOf", { name: run.identity || run.name })} />
       <small className="queue-at">{words.filter(Boolean).join(" · ")}</small>
@@ -184,6 +186,7 @@ function InLine({ run, index, waiting }: InLineProps): ReactElement {
     >
       <Icon name="grip" />
       <Title run={run} />
+      <ShowSweep run={run} />
       <button type="button" className="plain" aria-label={say("moveUp")} disabled={index === 0} onClick={up}>
         <Icon name="up" />
       </button>
@@ -202,6 +205,18 @@ function InLine({ run, index, waiting }: InLineProps): ReactElement {
 }
 
 const DRAGGED = "application/x-graphgen-run";
+
+/** The way to the pictures of a sweep, as far as they are made. */
+function ShowSweep({ run }: { readonly run: Run }): ReactElement | null {
+  const say = useSay();
+  if (!run.sweep) return null;
+  const label = say("showSweep", { name: `${run.identity || run.name} #${run.number}` });
+  return (
+    <button type="button" className="plain" aria-label={label} title={label} onClick={() => void showSweep(run)}>
+      <Icon name="grid" />
+    </button>
+  );
+}
 
 function Cancel({ run }: { readonly run: Run }): ReactElement {
   const say = useSay();

@@ -8,38 +8,27 @@ import { labelOf } from "../model/catalogue";
 import type { Json, Names } from "../model/document";
 import type { Piece } from "../model/pieces";
 import { isOpen } from "../model/runs";
-import { pictureOfVariation, pictureSources } from "../model/sweep";
-import { forgetSweep, type ShownSweep } from "../session/sweeping";
+import { gridOf, pictureOfVariation, pictureSources, said } from "../model/sweep";
+import { cancelAll } from "../session/queue";
+import { forgetSweep, type ShownSweep, sweepAgain, sweepOf } from "../session/sweeping";
 import { pictureUrl } from "../session/values";
+import { Compare } from "./Compare";
+import { type ChosenPair, useChosenPair } from "./pair";
 import { PieceDialog } from "./PieceDialog";
-
-interface Cell {
-  readonly values: Names<Json>;
-  readonly picture: string | null;
-  readonly large: string | null;
-  readonly file: { readonly url: string; readonly name: string } | null;
-}
 
 export function SweepGrid({ shown }: { readonly shown: ShownSweep }): ReactElement {
   const say = useSay();
-  const cellAt = useCells(shown);
-  const run = useStudio((state) => (state.run?.id === shown.run ? state.run : null));
-  const result = useStudio(({ result }) => (result?.id === shown.run ? result : null));
-  const identity = useWorkspace((state) => state.name) ?? "";
-  const [large, setLarge] = useState<Cell | null>(null);
-  const { across, down } = shown;
-  const rows: readonly (Json | undefined)[] = down ? down.values : [undefined];
-  const all = rows.flatMap((row) => across.values.map((column) => cellAt(column, row)));
-  const made = all.filter(({ picture }) => picture).length;
+  const pieceAt = usePieces(shown);
+  const [large, setLarge] = useState<string | null>(null);
+  const { corner, columns, rows } = gridOf(sweepOf(shown.run)!);
+  const all = rows.flatMap((row) => columns.map((column) => pieceAt({ ...row.values, ...column.values })));
+  const made = all.filter((piece) => piece !== null);
+  const pair = useChosenPair(made);
+  const at = made.findIndex(({ key }) => key === large);
   return (
     <div className="sweep-result">
-      <div className="sweep-start">
-        <span role="status">{say(isOpen(run) ? "sweepSoFar" : "sweepDone", { made, count: all.length })}</span>
-        <button type="button" onClick={forgetSweep}>
-          {say("sweepOther")}
-        </button>
-      </div>
-      {result?.failures.slice(0, 3).map(({ node, message }) => (
+      <Heading shown={shown} made={made.length} count={all.length} pair={pair} />
+      {shown.run.failures.slice(0, 3).map(({ node, message }) => (
         <p key={node + message} className="details-problem">
           <strong>{node}</strong> {message}
         </p>
@@ -48,21 +37,27 @@ export function SweepGrid({ shown }: { readonly shown: ShownSweep }): ReactEleme
         <table className="sweep-grid">
           <thead>
             <tr>
-              {down && <th scope="col">{`${labelOf(down.parameter)} ╲ ${labelOf(across.parameter)}`}</th>}
-              {across.values.map((value) => (
-                <th key={said(value)} scope="col">
-                  {down ? said(value) : `${labelOf(across.parameter)}: ${said(value)}`}
+              {corner && <th scope="col">{corner}</th>}
+              {columns.map(({ label }) => (
+                <th key={label} scope="col">
+                  {label}
                 </th>
               ))}
             </tr>
           </thead>
           <tbody>
-            {rows.map((row) => (
-              <tr key={said(row ?? null)}>
-                {down && <th scope="row">{said(row ?? null)}</th>}
-                {across.values.map((column) => (
-                  <td key={said(column)}>
-                    <CellView cell={cellAt(column, row)} open={isOpen(run)} onShow={setLarge} />
+            {rows.map((row, index) => (
+              <tr key={row.label}>
+                {corner && <th scope="row">{row.label}</th>}
+                {columns.map((column, side) => (
+                  <td key={column.label}>
+                    <Cell
+                      values={{ ...row.values, ...column.values }}
+                      piece={all[index * columns.length + side]!}
+                      open={isOpen(shown.state)}
+                      pair={pair}
+                      onShow={setLarge}
+                    />
                   </td>
                 ))}
               </tr>
@@ -70,73 +65,110 @@ export function SweepGrid({ shown }: { readonly shown: ShownSweep }): ReactEleme
           </tbody>
         </table>
       </div>
-      {large && <PieceDialog piece={pieceOf(large, shown, identity)} onClose={() => setLarge(null)} />}
+      {at >= 0 && (
+        <PieceDialog
+          piece={made[at]!}
+          onClose={() => setLarge(null)}
+          onGo={(by) => setLarge(made[(at + by + made.length) % made.length]!.key)}
+        />
+      )}
+      {pair.comparing && pair.both && <Compare one={pair.both[0]} other={pair.both[1]} onClose={pair.end} />}
     </div>
   );
 }
 
-interface CellViewProps {
-  readonly cell: Cell;
-  readonly open: boolean;
-  onShow(cell: Cell): void;
+interface HeadingProps {
+  readonly shown: ShownSweep;
+  readonly made: number;
+  readonly count: number;
+  readonly pair: ChosenPair;
 }
 
-function CellView({ cell, open, onShow }: CellViewProps): ReactElement {
+/** How far the sweep is, and what can be done with it. */
+function Heading({ shown: { run, state }, made, count, pair }: HeadingProps): ReactElement {
   const say = useSay();
-  const label = Object.entries(cell.values)
-    .map(([name, value]) => `${labelOf(name)} ${said(value)}`)
-    .join(", ");
-  if (!cell.picture)
-    return <span className="sweep-cell sweep-empty">{say(open ? "state_queued" : "sweepNoPicture")}</span>;
+  const isMine = useWorkspace(({ name }) => name === run.identity);
+  const open = isOpen(state);
+  const ended = open || state.status === "done" ? "" : ` · ${say(`run_${state.status}`)}`;
   return (
-    <button type="button" className="sweep-cell" onClick={() => onShow(cell)}>
-      <img src={cell.picture} alt={say("pictureOf", { label })} />
-    </button>
+    <div className="sweep-start">
+      <span role="status">{say(open ? "sweepSoFar" : "sweepDone", { made, count }) + ended}</span>
+      <span className="queue-ways">
+        <button type="button" disabled={!pair.both} onClick={pair.compare}>
+          {say("compare")}
+        </button>
+        {open ? (
+          <button type="button" onClick={() => void cancelAll([run.id])}>
+            {say("stop")}
+          </button>
+        ) : (
+          <button type="button" onClick={() => void sweepAgain()}>
+            {say("runOnceMore")}
+          </button>
+        )}
+        {isMine && (
+          <button type="button" onClick={forgetSweep}>
+            {say("sweepOther")}
+          </button>
+        )}
+      </span>
+    </div>
   );
 }
 
-/** Return how to find the cell of two values: its file when the sweep is over, else what it has made so far. */
-function useCells(shown: ShownSweep): (column: Json, row: Json | undefined) => Cell {
-  const run = useStudio((state) => (state.run?.id === shown.run ? state.run : null));
-  const result = useStudio(({ result }) => (result?.id === shown.run ? result : null));
-  const catalogue = useStudio((state) => state.catalogue);
-  const { across, down, document } = shown;
-  const sources = pictureSources(catalogue, document);
-  return (column, row) => {
-    const values = { ...(down ? { [down.parameter]: row! } : {}), [across.parameter]: column };
+interface CellProps {
+  readonly values: Names<Json>;
+  readonly piece: Piece | null;
+  readonly open: boolean;
+  readonly pair: ChosenPair;
+  onShow(key: string): void;
+}
+
+function Cell({ values, piece, open, pair, onShow }: CellProps): ReactElement {
+  const say = useSay();
+  const label = Object.entries(values)
+    .map(([name, value]) => `${labelOf(name)} ${said(value)}`)
+    .join(", ");
+  if (!piece) return <span className="sweep-cell sweep-empty">{say(open ? "state_queued" : "sweepNoPicture")}</span>;
+  const { key } = piece;
+  const chosen = pair.isChosen(key);
+  return (
+    <span className={chosen ? "thumb thumb-chosen" : "thumb"}>
+      <button type="button" className="sweep-cell" onClick={() => onShow(key)}>
+        <img src={piece.thumbnail} alt={say("pictureOf", { label })} />
+      </button>
+      <input
+        type="checkbox"
+        aria-label={say("chooseToCompare", { label })}
+        checked={chosen}
+        onChange={() => pair.choose(key)}
+      />
+    </span>
+  );
+}
+
+/** Return how to find the picture of values: its file when the sweep is over, else what it has made so far. */
+function usePieces({ run, state, document }: ShownSweep): (values: Names<Json>) => Piece | null {
+  const catalogue = useStudio((studio) => studio.catalogue);
+  const sources = document ? pictureSources(catalogue, document) : [];
+  return (values) => {
     const isIt = ({ parameters }: { readonly parameters: object }) => said(parameters as Json) === said(values);
-    const file = result?.variations.find(isIt)?.files.find(({ thumbnail }) => thumbnail);
-    const variation = run?.variations.find(isIt);
-    const digest = run && variation ? pictureOfVariation(run, variation, sources) : null;
-    if (file) return { values, picture: `${file.thumbnail}?size=256`, large: file.url, file };
-    return {
-      values,
-      picture: digest && pictureUrl(digest, 0, 256),
-      large: digest && pictureUrl(digest, 0, 2048),
-      file: null,
+    const file = run.variations.find(isIt)?.files.find(({ thumbnail }) => thumbnail);
+    const variation = state.variations.find(isIt);
+    const digest = variation ? pictureOfVariation(state, variation, sources) : null;
+    const head = {
+      key: `${run.id}/${said(values)}`,
+      run: run.id,
+      number: run.number,
+      title: run.name || run.identity,
+      identity: run.identity,
+      ended: run.ended,
+      given: { ...(run.parameters as Names<Json>), ...values },
     };
+    if (file) {
+      return { ...head, name: file.name, thumbnail: `${file.thumbnail}?size=256`, url: file.url, file: file.url };
+    }
+    if (!digest) return null;
+    return { ...head, name: "", thumbnail: pictureUrl(digest, 0, 256), url: pictureUrl(digest, 0, 2048), file: null };
   };
-}
-
-function pieceOf({ values, picture, large, file }: Cell, { run, document }: ShownSweep, identity: string): Piece {
-  return {
-    key: `${run}/${said(values)}`,
-    run,
-    number: null,
-    title: document.name || identity,
-    identity,
-    ended: null,
-    name: file?.name ?? "",
-    thumbnail: picture ?? "",
-    url: large ?? "",
-    file: file?.url ?? null,
-    given: values,
-  };
-}
-
-/** Say a value, the same for equal ones. */
-function said(value: Json): string {
-  if (typeof value === "string") return value;
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return JSON.stringify(value);
-  return JSON.stringify(Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))));
 }

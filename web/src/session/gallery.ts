@@ -1,22 +1,27 @@
-/** The pictures of past runs, page by page, the latest first. */
+/** What past runs gave, page by page, the latest first. */
 
 import { createStore } from "zustand/vanilla";
 
-import { listRuns, readRunWorkflow, runAgain } from "../api/client";
+import { listRuns, type Run, runAgain } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { type Document, type Json, type Names } from "../model/document";
 import { documentOf, editor } from "../model/editor";
 import { fields, setParameter } from "../model/parameters";
-import { type Piece, piecesOf } from "../model/pieces";
+import { entriesOf, type Entry } from "../model/pieces";
 import { hear } from "./events";
 import { notify } from "./notices";
 import { follow } from "./running";
 import { studio } from "./studio";
 import { workspace } from "./workspace";
 
+/** How the runs ended that are shown; `all` has the sweeps that are at work too. */
+export type Ending = "all" | "done" | "failed" | "cancelled";
+export const ENDINGS: readonly Ending[] = ["all", "done", "failed", "cancelled"];
+
 export interface GalleryState {
-  readonly pieces: readonly Piece[];
+  readonly entries: readonly Entry<Run>[];
   readonly find: string;
+  readonly ending: Ending;
   /** Whether only the open workflow's are shown. */
   readonly mine: boolean;
   /** Where the next page begins; null where there is none. */
@@ -24,16 +29,19 @@ export interface GalleryState {
   readonly loading: boolean;
 }
 
-const EMPTY: GalleryState = { pieces: [], find: "", mine: true, next: null, loading: false };
+const EMPTY: GalleryState = { entries: [], find: "", ending: "all", mine: true, next: null, loading: false };
 export const gallery = createStore<GalleryState>()(() => EMPTY);
 
 const PAGE = "40";
-/** How many pictures a page has at least, if there are as many: runs need not give any. */
+/** How many entries a page has at least, if there are as many: runs need not give any. */
 const ENOUGH = 12;
 let asked = 0;
+/** Whether anybody has looked since the workflow was opened. */
+let isWanted = false;
 
 /** Show the first page, of what is wanted. */
-export async function loadGallery(wanted: Partial<Pick<GalleryState, "find" | "mine">> = {}): Promise<void> {
+export async function loadGallery(wanted: Partial<Pick<GalleryState, "find" | "ending" | "mine">> = {}): Promise<void> {
+  isWanted = true;
   gallery.setState(wanted);
   await load(true);
 }
@@ -45,32 +53,28 @@ async function load(fresh: boolean): Promise<void> {
   const number = (asked += 1);
   gallery.setState({ loading: true });
   try {
-    const { find, mine } = gallery.getState();
+    const { find, ending, mine } = gallery.getState();
     const { name } = workspace.getState();
     let before = fresh ? null : gallery.getState().next;
-    const found: Piece[] = [];
+    const found: Entry<Run>[] = [];
     do {
       const page = await listRuns({
-        status: "done",
         limit: PAGE,
+        ...(ending === "all" ? {} : { status: ending }),
         ...(before === null ? {} : { before }),
         ...(find ? { find } : {}),
         ...(mine && name !== null ? { identity: name } : {}),
       });
-      found.push(...page.runs.flatMap(piecesOf));
+      found.push(...page.runs.flatMap((run) => entriesOf(run)));
       before = page.next === null ? null : String(page.next);
     } while (before !== null && found.length < ENOUGH);
     if (number !== asked) return;
-    gallery.setState(({ pieces }) => ({ pieces: fresh ? found : [...pieces, ...found], next: before, loading: false }));
+    const more = ({ entries }: GalleryState) => (fresh ? found : [...entries, ...found]);
+    gallery.setState((state) => ({ entries: more(state), next: before, loading: false }));
   } catch (error) {
     if (number === asked) gallery.setState({ loading: false });
     notify("error", "failed", { why: wordsOf(error) });
   }
-}
-
-/** Read what made a picture: its workflow with the values it was run with. */
-export async function recipeOf({ run, given }: Pick<Piece, "run" | "given">): Promise<Document> {
-  return withValues(await readRunWorkflow(run), given);
 }
 
 /** Return a document whose parameters have values; names that are no parameters are passed over. */
@@ -102,13 +106,14 @@ export async function runOnceMore(id: string): Promise<void> {
   }
 }
 
+const NEWS = new Set(["run_finished", "run_refused", "sweep_started"]);
+
 hear((events) => {
-  const shown = gallery.getState();
-  if (shown !== EMPTY && events.some(({ event, status }) => event === "run_finished" && status === "done")) {
-    void load(true);
-  }
+  if (isWanted && events.some(({ event }) => NEWS.has(event))) void load(true);
 });
 
 workspace.subscribe(({ opened }, before) => {
-  if (opened !== before.opened) gallery.setState({ ...EMPTY, mine: gallery.getState().mine });
+  if (opened === before.opened) return;
+  isWanted = false;
+  gallery.setState(({ mine, ending }) => ({ ...EMPTY, mine, ending }));
 });

@@ -6,19 +6,19 @@ import {
   planWorkflow,
   readQueue,
   readRun,
-  readRunEvents,
   readRunWorkflow,
   Refusal,
   type Run,
   submitRun,
   type Submission,
 } from "../api/client";
-import { type ServerEvent, wordsOf } from "../api/socket";
+import { wordsOf } from "../api/socket";
 import type { Document } from "../model/document";
 import { documentOf, editor } from "../model/editor";
-import { advance, isOpen, queued } from "../model/runs";
+import { advance, isOpen, queued, type RunState } from "../model/runs";
 import { advanceSeeds } from "../model/seeds";
 import { hear } from "./events";
+import { pastOf } from "./following";
 import { notify } from "./notices";
 import { stateOf } from "./queue";
 import { studio } from "./studio";
@@ -101,23 +101,31 @@ export async function stopRun(): Promise<void> {
   }
 }
 
-/** The run whose past is being read, and what it tells meanwhile. */
+/** The run whose past is being read. */
 let reading: string | null = null;
-let meanwhile: ServerEvent[] = [];
 
 /** Show a run of the open workflow, with all that it has told so far. */
 export async function follow(found: Run): Promise<void> {
   const { id } = found;
   reading = id;
-  meanwhile = [];
   studio.setState({ run: { ...queued(id), status: found.status }, ran: null, result: null, former: null });
-  const [events, ran] = await Promise.all([readRunEvents(id), readRunWorkflow(id)]);
-  if (reading !== id) return;
+  const asked = readRunWorkflow(id);
+  const [state] = await Promise.all([
+    pastOf(id).then((state) => show(id, state)),
+    asked.then((ran) => remember(id, ran)),
+  ]);
+  if (state && !isOpen(state)) await readResult(id);
+}
+
+function show(id: string, run: RunState): RunState | null {
+  if (reading !== id) return null;
   reading = null;
-  const last = events.at(-1)?.id ?? 0;
-  const state = [...events, ...meanwhile.filter((event) => (event.id ?? 0) > last)].reduce(advance, queued(id));
-  studio.setState({ run: state, ran });
-  if (!isOpen(state)) await readResult(id);
+  studio.setState({ run });
+  return run;
+}
+
+function remember(id: string, ran: Document): void {
+  if (studio.getState().run?.id === id) studio.setState({ ran });
 }
 
 /** Show the latest run of the open workflow, if it ever ran. */
@@ -141,10 +149,7 @@ hear((events) => {
   const { run } = studio.getState();
   const about = events.filter((event) => run && event.run === run.id);
   if (!run || !about.length) return;
-  if (reading === run.id) {
-    meanwhile.push(...about);
-    return;
-  }
+  if (reading === run.id) return; // its past is being read, and has this too
   studio.setState({ run: about.reduce(advance, run) });
   if (about.some(({ event }) => event === "run_finished" || event === "run_refused")) void readResult(run.id);
 });

@@ -1,4 +1,4 @@
-import { type ReactElement, type ReactNode, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useRef } from "react";
 import { createPortal } from "react-dom";
 
 import { useSay } from "../i18n";
@@ -9,10 +9,12 @@ interface DialogProps {
   readonly className?: string;
   readonly children: ReactNode;
   onClose(): void;
+  /** Keys that the dialog itself does not take. */
+  onKey?(event: KeyboardEvent): void;
 }
 
 /** A dialog over the page: the focus stays in it, Escape and a click beside it close it. */
-export function Dialog({ title, className, children, onClose }: DialogProps): ReactElement {
+export function Dialog({ title, className, children, onClose, onKey }: DialogProps): ReactElement {
   const say = useSay();
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -32,7 +34,10 @@ export function Dialog({ title, className, children, onClose }: DialogProps): Re
       onPointerDown={(event) => {
         if (event.target === box.current) onClose();
       }}
-      onKeyDown={(event) => event.stopPropagation()}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        onKey?.(event);
+      }}
     >
       <div className="dialog-inside">
         <header>

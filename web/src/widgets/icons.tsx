@@ -33,6 +33,7 @@ const PATHS = {
   panel: "M2.5 3h11v10h-11zM10 3v10",
   queue: "M3 4h10M3 8h7M3 12h4M12 9v4M10.5 11.5 12 13l1.5-1.5",
   pictures: "M2.5 5h9v8h-9zM5 5V2.5h8.5v8H11.5M3 12l3-3.5 2 2 1.5-1.5 2 2.5",
+  grid: "M3 3h4v4H3zM9 3h4v4H9zM3 9h4v4H3zM9 9h4v4H9z",
   grip: "M6 4h.01M10 4h.01M6 8h.01M10 8h.01M6 12h.01M10 12h.01",
   first: "M4 3.5h8M4 10l4-4 4 4M8 6v7.5",
   back: "M10 3 5 8l5 5",

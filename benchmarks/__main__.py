@@ -13,7 +13,10 @@ from pathlib import Path
 
 from benchmarks.measure import Measurement, table
 
-GROUPS = ("overhead", "steering", "again", "handover", "sweep", "server", "picture", "sampling", "loading", "editor")
+GROUPS = (
+    "overhead", "steering", "again", "handover", "sweep", "server", "picture",
+    "sampling", "families", "loading", "editor",
+)  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 
 

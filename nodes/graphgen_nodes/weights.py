@@ -157,15 +157,18 @@ class StoredWeights:
         """
         value, factor = self._stored.read(source)
         with memory_errors():
-            if self._device.type == "cuda":  # from pinned memory the copy goes on beside the computing
-                value = value.pin_memory().to(self._device, non_blocking=True).to(self._dtype)
-            else:
-                value = value.to(self._device, self._dtype, copy=True)
-            value = times(value, factor)
+            value = times(brought(value, self._device, self._dtype), factor)
         if source not in self._checked:
             check_numbers(value, source, self._part)
             self._checked.add(source)
         return value
+
+
+def brought(value: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a tensor of main memory on a device, in memory of its own."""
+    if device.type == "cuda":  # from pinned memory the copy goes on beside the computing
+        return value.pin_memory().to(device, non_blocking=True).to(dtype)
+    return value.to(device, dtype, copy=True)
 
 
 def share_out(networks: Sequence[PendingNetwork], room: int | None) -> list[Layout | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from graphgen.errors import Problem
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.types import SocketType, parse_type
@@ -31,6 +32,14 @@ def find_subgraph(type_: str, workflow: HasSubgraphs, registry: Registry) -> Sub
     if type_.startswith(PREFIX):
         return workflow.subgraphs.get(type_.removeprefix(PREFIX))
     return registry.subgraphs.get(type_)
+
+
+def pinned_whole(full: str, subgraph: Subgraph) -> Problem:
+    """Say that a node that stands for a subgraph is not pinned itself, and which nodes inside are in its place."""
+    message = "stands for a subgraph, and these are not pinned as a whole"
+    inside = next(iter(subgraph.outputs.values())).source.partition(".")[0]
+    cure = f"pin the nodes that give its outputs, such as '{full}/{inside}'"
+    return Problem("pinned_subgraph", full, message, cure=cure)
 
 
 def output_type(

@@ -22,7 +22,7 @@ from graphgen.cache import StoredValue
 from graphgen.engine import Engine
 from graphgen.errors import PathError, Problem, WorkflowError, did_you_mean, one_of
 from graphgen.explain import read_record
-from graphgen.faces import find_subgraph
+from graphgen.faces import find_subgraph, pinned_whole
 from graphgen.jsonedit import remove_member, set_member
 from graphgen.jsontypes import JSON
 from graphgen.pins import blocked, gave_key, hold
@@ -46,7 +46,7 @@ def last_values(
     entry = read_record(engine.config.roots.cache, str(path.resolve())).get(node)
     run = f"`graphgen run {path} --only {node}`"
     if entry is None:
-        place_of(engine, engine.read(path), node)  # it may be no node's name at all
+        place_to_pin(engine, engine.read(path), node)  # it may be no node's name at all
         message = "no run of it is recorded here"
         raise WorkflowError([Problem("not_recorded", node, message, cure=f"run it first: {run}")])
     recipe = entry.get("recipe")
@@ -87,8 +87,8 @@ def pin(engine: Engine, workflow: Workflow, node: str, values: Values) -> Workfl
         WorkflowError: there is no such node, it cannot be pinned, or the values do not fit it.
         PathError: the pins folder cannot be written to.
     """
-    digests = _hold(engine, node, values)
-    pinned = _changed(workflow, place_of(engine, workflow, node), {"mode": "pin", "pinned": digests})
+    place = place_to_pin(engine, workflow, node)
+    pinned = _changed(workflow, place, {"mode": "pin", "pinned": _hold(engine, node, values)})
     try:
         engine.check(pinned)
     except WorkflowError as error:  # what else is wrong with the workflow is no reason not to pin
@@ -136,6 +136,20 @@ def unpin_file(engine: Engine, path: Path, node: str) -> None:
     workflow = _read(engine, path)
     wanted, place = unpin(engine, workflow, node), place_of(engine, workflow, node)
     _edit(path, lambda text: remove_member(remove_member(text, place, "pinned"), place, "mode"), wanted)
+
+
+def place_to_pin(engine: Engine, workflow: Workflow, node: str) -> tuple[str, ...]:
+    """Return the way to a node in a workflow's JSON, as `place_of`, if it is one that gives values of its own.
+
+    Raises:
+        WorkflowError: there is none, or it is one that cannot be pinned by itself.
+    """
+    place = place_of(engine, workflow, node)
+    found = _node_at(workflow, place)
+    subgraph = None if found.repeated else find_subgraph(found.type, workflow, engine.registry)
+    if subgraph is not None:
+        raise WorkflowError([pinned_whole(node, subgraph)])
+    return place
 
 
 def place_of(engine: Engine, workflow: Workflow, node: str) -> tuple[str, ...]:

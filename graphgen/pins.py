@@ -17,6 +17,7 @@ from pathlib import Path
 from graphgen.cache import StoredValue
 from graphgen.cache.image import Damaged
 from graphgen.cache.stored import read_file
+from graphgen.codec import ValueCodec
 from graphgen.errors import PathError, Problem, did_you_mean, one_of
 from graphgen.inference import NOTE, PathOf
 from graphgen.jsontypes import JSON, json_digest
@@ -58,6 +59,15 @@ def hold(value: StoredValue, data: Path) -> None:
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def held(digest: str, data: Path, codec: ValueCodec) -> StoredValue | None:
+    """Return a value that lies in the pins of a data root; None where it is not there, or damaged."""
+    try:
+        value = read_file(data / _name_of(digest), codec)
+    except (Damaged, OSError):
+        return None
+    return value if value.digest == digest else None
 
 
 def read_pins(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphgen.declarations import dangling, is_known
 from graphgen.errors import Problem, did_you_mean, one_of
-from graphgen.faces import DEEPEST, INPUTS, PREFIX, find_subgraph, output_type
+from graphgen.faces import DEEPEST, INPUTS, PREFIX, find_subgraph, output_type, pinned_whole
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
 from graphgen.types import ConversionRule, SocketType, fits, joins, parse_type
@@ -251,10 +251,7 @@ class _Writer:
         if len(frame.trail) >= DEEPEST:
             return Problem("too_deep", full, f"subgraphs stand more than {DEEPEST} deep", cure="use fewer levels")
         if node.mode == "pin" and not node.repeated:
-            message = "stands for a subgraph, and these are not pinned as a whole"
-            inside = next(iter(subgraph.outputs.values())).source.partition(".")[0]
-            cure = f"pin the nodes that give its outputs, such as '{full}/{inside}'"
-            return Problem("pinned_subgraph", full, message, cure=cure)
+            return pinned_whole(full, subgraph)
         if node.version is not None and node.version > subgraph.version:
             message = f"was saved with version {node.version} of {node.type}; version {subgraph.version} is here"
             return Problem("newer_node", full, message, node.version, cure="update where it comes from")

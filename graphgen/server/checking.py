@@ -69,7 +69,7 @@ class Checker:
             if asked.targets is not None or asked.force or graph.reads_outside:
                 engine.plan(graph, asked.targets, asked.force)
             return
-        workflow = self._read(document)
+        workflow = self.read(document)
         both = {name: value for name, value in asked.parameters.items() if name in sweep.axes}
         problems = unknown_parameters(workflow, [*asked.parameters, *sweep.axes])
         for name in both:
@@ -82,7 +82,7 @@ class Checker:
         )
 
     def _checked(self, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Graph:
-        workflow = self._read(document)
+        workflow = self.read(document)
         problems = unknown_parameters(workflow, parameters)
         known = {name: value for name, value in parameters.items() if name in workflow.parameters}
         try:
@@ -93,7 +93,7 @@ class Checker:
             raise WorkflowError(problems)
         return graph
 
-    def _read(self, document: Mapping[str, Any]) -> Workflow:
+    def read(self, document: Mapping[str, Any]) -> Workflow:
         """Read a workflow.
 
         Raises:

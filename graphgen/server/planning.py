@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from graphgen.engine import Engine
-from graphgen.errors import WorkflowError
+from graphgen.errors import Problem, WorkflowError
 from graphgen.explain import Explanation
-from graphgen.jsontypes import JSON
 from graphgen.narration import digests_of
 from graphgen.plan import Plan
 from graphgen.server.checking import Checker
@@ -26,14 +25,9 @@ def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> P
     Raises:
         WorkflowError: nothing of it is in order; tells all that is wrong.
     """
-    engine, problems = checker.engine, list[JSON]()
-    try:
-        plan = engine.plan(checker.check(document, asked.parameters), asked.targets, asked.force)
-    except WorkflowError as error:
-        sound = plan_sound_part(checker, document, asked, error.problems)
-        if sound is None:
-            raise
-        plan, problems = sound, [problem.to_json() for problem in error.problems]
+    engine = checker.engine
+    plan, wrong = plan_what_can_be(checker, document, asked)
+    problems = [problem.to_json() for problem in wrong]
     name = recorded_as(asked.identity or (asked.workflow if isinstance(asked.workflow, str) else ""))
     estimate, last, kept = engine.estimate(plan), engine.last_run(name), kept_values(engine, plan)
     told = engine.explain(plan, name)
@@ -50,11 +44,30 @@ def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> P
     }
 
 
+def plan_what_can_be(
+    checker: Checker, document: Mapping[str, Any], asked: Planning
+) -> tuple[Plan, tuple[Problem, ...]]:
+    """Return the plan of what is asked, or of the nodes that are in order, and what is wrong with the others.
+
+    Raises:
+        WorkflowError: nothing of it is in order; tells all that is wrong.
+    """
+    try:
+        return checker.engine.plan(checker.check(document, asked.parameters), asked.targets, asked.force), ()
+    except WorkflowError as error:
+        sound = plan_sound_part(checker, document, asked, error.problems)
+        if sound is None:
+            raise
+        return sound, error.problems
+
+
 def kept_values(engine: Engine, plan: Plan) -> dict[str, dict[str, str]]:
-    """Return the digests of what the cache holds of the nodes of a plan, by node and output."""
+    """Return the digests of what is kept of the nodes of a plan, by node and output: in the cache, or pinned."""
     found: dict[str, dict[str, str]] = {}
     for name, key in plan.keys.items():
-        if name in plan.cached:
+        if pinned := plan.graph.nodes[name].pinned:
+            found[name] = digests_of(pinned)
+        elif name in plan.cached:
             found[name] = digests_of(plan.cached[name].values)
         elif key and engine.use_cache and (digests := engine.cache.outputs(key)):
             found[name] = digests

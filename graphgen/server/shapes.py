@@ -70,6 +70,20 @@ class Planning(BaseModel):
     identity: Identity = ""
 
 
+class PinAsked(BaseModel):
+    """A node that is to give stored values from now on, instead of running."""
+
+    model_config = _CONFIG
+    workflow: Document | Annotated[str, Field(description="The name of a saved workflow.")]
+    node: str = Field(max_length=1000, description="Its name; of one inside a subgraph such as 'large/detailed'.")
+    run: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Pin it to what it gave in this run; if null, to what is kept of it as the workflow stands.",
+    )
+    parameters: Values = Field(default_factory=dict)
+
+
 class Moving(BaseModel):
     """A run that is to come earlier or later."""
 
@@ -146,7 +160,7 @@ class ReasonView(TypedDict):
 class PlannedNode(TypedDict):
     """What would happen to a node, why, and about how many seconds it would take, null where that is not known.
 
-    `digests` name what the cache holds of it, by output: /api/values has it, and its pictures.
+    `digests` name what is kept of it, by output: /api/values has it, and its pictures.
     """
 
     node: str
@@ -174,8 +188,20 @@ class Planned(TypedDict):
     problems: list[ProblemView]
 
 
+class Pinned(TypedDict):
+    """What makes a node a pinned one: at `place` in the document, its `mode` becomes "pin", and `pinned` this.
+
+    `summaries` say in a few words what the values are.
+    """
+
+    node: str
+    place: list[str]
+    pinned: dict[str, str]
+    summaries: dict[str, str]
+
+
 class ValueView(TypedDict):
-    """A value in the cache: its socket type, itself in a few words, its bytes, and how many pictures it has."""
+    """A value that is kept: its socket type, itself in a few words, its bytes, and how many pictures it has."""
 
     digest: str
     type: str

@@ -1,6 +1,6 @@
 """What nodes gave, by the digests that events name: in a few words, and as pictures where a plugin can draw them.
 
-Values come from the cache and from nowhere else; one that it let go is 404.
+Values come from the cache, those that nodes are pinned to from the pins folder; one that neither holds any more is 404.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from graphgen.engine import Engine
 from graphgen.errors import PathError, WorkflowError
 from graphgen.narration import summary_of
 from graphgen.pictures import count_pictures, draw_picture, type_of
+from graphgen.pins import held
 from graphgen.server import records
 from graphgen.server.asking import number_in
 from graphgen.server.checking import Checker
@@ -22,7 +23,7 @@ from graphgen.server.contents import is_digest
 from graphgen.server.planning import kept_values
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import Run
-from graphgen.server.route import SERVICE, Route
+from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes.outputs import FOREVER
 from graphgen.server.shapes import ValuesOfRun, ValueView
 
@@ -30,14 +31,14 @@ _MOST_PICTURES = 2**31
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """Say of a value in the cache what it is, and how many pictures it has."""
+    """Say of a value in the cache or among the pins what it is, and how many pictures it has."""
     service, digest = request.app[SERVICE], _digest(request)
     view = await service.aside(_view, service.engine, digest)
     return web.json_response(view, headers={"Cache-Control": FOREVER})
 
 
 async def picture(request: web.Request) -> web.StreamResponse:
-    """Draw a picture of a value in the cache; of a batch the one of an `index`."""
+    """Draw a picture of a value in the cache or among the pins; of a batch the one of an `index`."""
     service, digest = request.app[SERVICE], _digest(request)
     longest = number_in(request, "size", 512, least=16, most=2048)
     index = number_in(request, "index", 0, least=0, most=_MOST_PICTURES)
@@ -51,12 +52,19 @@ async def picture(request: web.Request) -> web.StreamResponse:
 
 async def of_run(request: web.Request) -> web.StreamResponse:
     """Name the values of a run by node and output: those it told of, and what is kept of nodes it could leave alone."""
-    service, run_id = request.app[SERVICE], request.match_info["run"]
+    return web.json_response({"values": await given_in(request.app[SERVICE], request.match_info["run"])})
+
+
+async def given_in(service: Service, run_id: str) -> dict[str, dict[str, str]]:
+    """Return the digests of what the nodes of a run gave, by node and output.
+
+    Raises:
+        Trouble: there is no such run.
+    """
     run = await service.read(partial(records.find, run=run_id))
     workflow = await service.read(partial(records.workflow_of, run=run_id))
     bodies = await service.read(partial(records.bodies_of, run=run_id))
-    found = await service.checked(_values_of, service.checker, run, workflow, bodies)
-    return web.json_response({"values": found})
+    return await service.checked(_values_of, service.checker, run, workflow, bodies)
 
 
 def _digest(request: web.Request) -> str:
@@ -67,7 +75,7 @@ def _digest(request: web.Request) -> str:
 
 
 def _value(engine: Engine, digest: str) -> StoredValue:
-    value = engine.cache.value(digest)
+    value = engine.cache.value(digest) or held(digest, engine.config.roots.data, engine.registry.codec)
     if value is None:
         raise missing("value; the cache may have let it go")
     return value

@@ -151,6 +151,12 @@ export const planWorkflow = async (
     }),
   );
 
+/** Keep what a node gave, in a run or as the workflow stands, for as long as it is pinned to it. */
+export const pinValues = async ({ workflow, ...asked }: { workflow: Document; node: string; run: string | null }) =>
+  given(
+    await client.POST("/api/pins", { body: { workflow: workflow as unknown as Record<string, unknown>, ...asked } }),
+  );
+
 export const submitRun = async (submission: Submission): Promise<Run> =>
   given(await client.POST("/api/runs", { body: submission }));
 

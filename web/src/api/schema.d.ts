@@ -712,8 +712,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Say of a value in the cache what it is, and how many pictures it has
-         * @description Say of a value in the cache what it is, and how many pictures it has.
+         * Say of a value in the cache or among the pins what it is, and how many pictures it has
+         * @description Say of a value in the cache or among the pins what it is, and how many pictures it has.
          */
         get: operations["values_show"];
         put?: never;
@@ -732,8 +732,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Draw a picture of a value in the cache; of a batch the one of an `index`
-         * @description Draw a picture of a value in the cache; of a batch the one of an `index`.
+         * Draw a picture of a value in the cache or among the pins; of a batch the one of an `index`
+         * @description Draw a picture of a value in the cache or among the pins; of a batch the one of an `index`.
          */
         get: operations["values_picture"];
         put?: never;
@@ -758,6 +758,26 @@ export interface paths {
         get: operations["values_of_run"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep what a node gave, in a run or as the cache has it, and say what to write into the node to pin it to that
+         * @description Keep what a node gave, in a run or as the cache has it, and say what to write into the node to pin it to that.
+         */
+        post: operations["pins_pin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1300,6 +1320,54 @@ export interface components {
             };
         };
         /**
+         * PinAsked
+         * @description A node that is to give stored values from now on, instead of running.
+         */
+        PinAsked: {
+            /** Workflow */
+            workflow: {
+                [key: string]: unknown;
+            } | string;
+            /**
+             * Node
+             * @description Its name; of one inside a subgraph such as 'large/detailed'.
+             */
+            node: string;
+            /**
+             * Run
+             * @description Pin it to what it gave in this run; if null, to what is kept of it as the workflow stands.
+             * @default null
+             */
+            run?: string | null;
+            /**
+             * Parameters
+             * @description Values of the workflow's parameters, by name.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Pinned
+         * @description What makes a node a pinned one: at `place` in the document, its `mode` becomes "pin", and `pinned` this.
+         *
+         *     `summaries` say in a few words what the values are.
+         */
+        Pinned: {
+            /** Node */
+            node: string;
+            /** Place */
+            place: string[];
+            /** Pinned */
+            pinned: {
+                [key: string]: string;
+            };
+            /** Summaries */
+            summaries: {
+                [key: string]: string;
+            };
+        };
+        /**
          * Planned
          * @description What a run would do. `nodes` are those that the targets need, in order; `left_out` says why others cannot run.
          *
@@ -1332,7 +1400,7 @@ export interface components {
          * PlannedNode
          * @description What would happen to a node, why, and about how many seconds it would take, null where that is not known.
          *
-         *     `digests` name what the cache holds of it, by output: /api/values has it, and its pictures.
+         *     `digests` name what is kept of it, by output: /api/values has it, and its pictures.
          */
         PlannedNode: {
             /** Node */
@@ -1676,7 +1744,7 @@ export interface components {
         };
         /**
          * ValueView
-         * @description A value in the cache: its socket type, itself in a few words, its bytes, and how many pictures it has.
+         * @description A value that is kept: its socket type, itself in a few words, its bytes, and how many pictures it has.
          */
         ValueView: {
             /** Digest */
@@ -3278,6 +3346,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ValuesOfRun"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    pins_pin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinAsked"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pinned"];
                 };
             };
             /** @description What went wrong */

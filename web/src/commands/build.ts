@@ -8,6 +8,7 @@ import { documentOf, editor, shownGraph } from "../model/editor";
 import { changeNodeView, putGroup, putNote, putOutput, routeWire, setMode } from "../model/edits";
 import { freeName } from "../model/names";
 import { specOf } from "../model/catalogue";
+import { pinNodes } from "../session/pinning";
 import { studio } from "../session/studio";
 import { say, language } from "../i18n";
 import type { Command } from "./command";
@@ -158,9 +159,21 @@ export const buildCommands: readonly Command[] = [
     run: () => toggleMode("bypass"),
   },
   {
+    id: "pin",
+    label: "pinResults",
+    group: "build",
+    keys: ["p"],
+    onCanvas: true,
+    menu: ["node"],
+    isEnabled: () => isNodeChosen() && !areAll("pin"),
+    run: () => void pinNodes(chosenNodes().filter((_, index) => modesOf()[index] !== "pin")),
+  },
+  {
     id: "unpin",
     label: "unpin",
     group: "build",
+    keys: ["p"],
+    onCanvas: true,
     menu: ["node"],
     isEnabled: () => areAll("pin"),
     run: () => toggleMode("pin"),

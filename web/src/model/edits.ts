@@ -63,6 +63,11 @@ export function setMode<G extends Graph>(graph: G, names: Iterable<string>, mode
   return changed;
 }
 
+/** Let a node give stored values, named by their digests, instead of running. */
+export function pinNode<G extends Graph>(graph: G, name: string, pinned: Names<string>): G {
+  return changeNode(graph, name, (node) => ({ ...node, mode: "pin", pinned }));
+}
+
 /** Wire an output into an input. One that takes many gets it at the end, unless it is there already. */
 export function connect<G extends Graph>(graph: G, from: string, name: string, input: string, many: boolean): G {
   return changeNode(graph, name, (node) => {

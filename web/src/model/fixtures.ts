@@ -151,6 +151,7 @@ export const EDITS: Readonly<Record<string, Edit>> = {
   mode: inGraph((graph, chance) =>
     edits.setMode(graph, [name(graph, chance)], chance.pick(["mute", "bypass", null] as const) ?? null),
   ),
+  pin: inGraph((graph, chance) => edits.pinNode(graph, name(graph, chance), { image: `${chance.below(9)}` })),
   move: inGraph((graph, chance) =>
     edits.move(graph, Object.fromEntries(chance.some(Object.keys(graph.nodes)).map((one) => [one, place(chance)]))),
   ),

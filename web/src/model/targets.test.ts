@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Document } from "./document";
-import { runNames } from "./targets";
+import { nameInRuns, runNames } from "./targets";
 
 const DOCUMENT: Document = {
   graphgen: 1,
@@ -28,4 +28,18 @@ test.each([
   ["inner", ["solid"], ["one/in/solid", "two/solid", "each"]],
 ] as const)("in %s, %s are asked for as %s", (scope, names, expected) => {
   expect(runNames(DOCUMENT, scope, names)).toEqual(expected);
+});
+
+test.each([
+  [null, "one", "one"],
+  ["outer", "in", "one/in"],
+  ["inner", "solid", "one/in/solid"],
+  ["gone", "solid", null],
+] as const)("in %s, %s itself is called %s", (scope, name, expected) => {
+  expect(nameInRuns(DOCUMENT, scope, name)).toBe(expected);
+});
+
+test("a node in a subgraph that is used in a map alone is named as a part of that", () => {
+  const { one: _one, two: _two, ...nodes } = DOCUMENT.nodes;
+  expect(nameInRuns({ ...DOCUMENT, nodes }, "inner", "solid")).toBe("each/solid");
 });

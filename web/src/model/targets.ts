@@ -16,6 +16,13 @@ export function runNames(document: Document, scope: Scope, names: Iterable<strin
   return [...found];
 }
 
+/** Return what a node of a graph is called in a run, of its uses in the first; null where its subgraph is not used. */
+export function nameInRuns(document: Document, scope: Scope, name: string): string | null {
+  const [use] = uses(document, scope);
+  if (!use) return null;
+  return use.zone ? `${use.name}/${name}` : use.name + name;
+}
+
 interface Use {
   readonly graph: Graph;
   /** How the names of its nodes begin; of a zone its own name. */

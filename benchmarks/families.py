@@ -119,20 +119,24 @@ def measure_subject(subject: Subject, rounds: int) -> Iterator[Row]:
     dtype = choose_dtype("auto", HALF if device.type == "cuda" else "float32", family(subject.family).denoiser)
     network = subject.build(device, dtype)
     name, run = pipeline_of(subject, network)
-    with sampler_of(subject, network) as ours:
+    with sampler_of(subject, network, device) as ours:
         sides = {"graphgen": ours, name: lambda seed: _timed(run, seed, device)}
         resident, other = _in_turns(subject, rounds, device, sides)
     yield _row(subject, network, resident, other)
     if subject.room:
         network = network.to("cpu")
-        with sampler_of(subject, network, subject.room) as ours:
+        with sampler_of(subject, network, device, subject.room) as ours:
             (streamed,) = _in_turns(subject, 1, device, {"graphgen": ours})
         yield _row(subject, network, streamed, Side("all on the device", resident.seconds, resident.memory))
 
 
 @contextmanager
-def sampler_of(subject: Subject, network: nn.Module, room: int | None = None) -> Iterator[Sampler]:
-    """Yield what samples in graphgen, of which the sampling node is timed; weights have `room` bytes (None: all).
+def sampler_of(
+    subject: Subject, network: nn.Module, device: torch.device, room: int | None = None
+) -> Iterator[Sampler]:
+    """Yield what samples on a device in graphgen, of which the sampling node is timed.
+
+    Weights that take more than `room` bytes are streamed from where the network is; None: there is room for all.
 
     What it yields raises a NodeError where a node fails.
     """
@@ -141,7 +145,8 @@ def sampler_of(subject: Subject, network: nn.Module, room: int | None = None) ->
     registry = build_registry([*find_plugins(), *module_plugins({"ready": pack})])
     with TemporaryDirectory() as folder:
         roots = {name: Path(folder) / name for name in ("models", "inputs", "outputs", "cache", "data")}
-        with Engine(Config.load({**roots, "device_bytes": room}, environment={}), registry) as engine:
+        settings = {**roots, "device": str(device), "device_bytes": room}
+        with Engine(Config.load(settings, environment={}), registry) as engine:
             yield lambda seed: _sample(engine, subject, seed)
 
 

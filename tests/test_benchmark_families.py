@@ -38,7 +38,7 @@ def test_both_sides_make_the_same_latent(name: str) -> None:
     if name == "flux_dev":
         side = subject.size // 16
         theirs = unpack(theirs, side, side)
-    with sampler_of(subject, network) as ours, sampler_of(subject, network, room=100_000) as streamed:
+    with sampler_of(subject, network, CPU) as ours, sampler_of(subject, network, CPU, room=100_000) as streamed:
         found = ours(3).made
         torch.testing.assert_close(streamed(3).made, found)
     assert found.std() > 0.1

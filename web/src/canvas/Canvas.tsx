@@ -2,7 +2,6 @@
 
 import {
   applyNodeChanges,
-  Background,
   type EdgeChange,
   type EdgeMouseHandler,
   type NodeChange,
@@ -32,11 +31,13 @@ import { type CanvasNode, canvasEdges, canvasNodes, type WireEdge } from "./flow
 import { GroupFrame, NoteCard } from "./Frames";
 import { stopsOf } from "./geometry";
 import { GraphNodeCard } from "./GraphNodeCard";
+import { Ground } from "./Ground";
 import { useDocument, useEditor, useGraph, useStage, useStudio } from "./hooks";
 import { Overview } from "./Overview";
 import { Palette } from "./Palette";
 import { askForNode, focusCanvas, onCanvas, pointAt, stage } from "./stage";
 import { useDrag } from "./useDrag";
+import { useMotion } from "./useMotion";
 import { FIT, useScopeView } from "./useScopeView";
 import { useWires } from "./useWires";
 import { WireHint } from "./WireHint";
@@ -88,6 +89,7 @@ export function Canvas(): ReactElement {
   const wiring = useWires();
   const dragging = useDrag(setNodes);
   useScopeView();
+  useMotion();
   useEffect(() => listenToClipboard(() => removeChosen(false)), []);
   useEffect(() => {
     focusCanvas();
@@ -153,9 +155,9 @@ export function Canvas(): ReactElement {
             }
           }}
         >
-          <Background gap={24} />
+          <Ground />
           {isFar && <FarWires nodes={nodes} edges={edges} />}
-          <Overview />
+          <Overview nodes={nodes} />
           <WireHint />
         </ReactFlow>
       </FarContext>

@@ -21,9 +21,10 @@ export function applyTheme(): void {
   else document.documentElement.dataset.theme = theme;
 }
 
+preferences.subscribe(applyTheme);
+
 /** Change the theme, now and for the next time. */
 export function setTheme(theme: Theme): void {
   localStorage.setItem(KEY, theme);
   preferences.setState({ theme });
-  applyTheme();
 }

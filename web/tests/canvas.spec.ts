@@ -1,0 +1,68 @@
+/** How the canvas is drawn and moved: the small map, what is painted, and what is a picture while it moves. */
+
+import type { Page } from "@playwright/test";
+
+import { expect, test } from "./studio";
+
+const PAIR = {
+  graphgen: 1,
+  nodes: {
+    made: { type: "images.solid" },
+    soft: { type: "preprocess.blur", inputs: { image: "made.image" } },
+  },
+  view: { nodes: { made: { x: 0, y: 0 }, soft: { x: 3000, y: 1600 } } },
+};
+
+/** Return where the canvas is looked at, and how near. */
+const viewOf = (page: Page) =>
+  page.locator(".react-flow__viewport").evaluate((element) => {
+    const { a, e, f } = new DOMMatrix(getComputedStyle(element).transform);
+    return { zoom: a, x: e, y: f };
+  });
+
+test("the map shows all nodes and what is seen of them, and leads there", async ({ page, studio }) => {
+  await studio.open(page, "map", PAIR);
+  const map = page.getByRole("img", { name: "Map of the graph" });
+  const seen = map.locator(".map-view");
+  const painted = () =>
+    map.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((value, index) => index % 4 === 3 && value > 0).length;
+    });
+  await expect.poll(painted).toBeGreaterThan(20);
+  const all = await viewOf(page);
+  await map.hover();
+  await page.mouse.wheel(0, -900);
+  await expect.poll(async () => (await viewOf(page)).zoom).toBeGreaterThan(all.zoom * 2);
+  const [frame, whole] = [(await seen.boundingBox())!, (await map.boundingBox())!];
+  expect(frame.width).toBeLessThan(whole.width / 2);
+
+  await page.mouse.click(whole.x + 20, whole.y + whole.height / 2 - 30);
+  await expect(page.locator('.react-flow__node[data-id="made"]')).toBeInViewport();
+  const near = (await seen.boundingBox())!;
+  expect(near.x).toBeLessThan(frame.x);
+  await page.mouse.move(near.x + near.width / 2, near.y + near.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(near.x + near.width / 2 + 60, near.y + near.height / 2 + 20, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(async () => (await seen.boundingBox())!.x).toBeCloseTo(near.x + 60, -1);
+});
+
+test("the canvas is a picture while it is moved, and painted anew when it is at rest", async ({ page, studio }) => {
+  await studio.open(page, "motion", PAIR);
+  const flow = page.locator(".react-flow");
+  const hint = () => page.locator(".react-flow__viewport").evaluate((one) => getComputedStyle(one).willChange);
+  await expect(page.locator(".react-flow__node").first()).toBeVisible();
+  await expect(flow).not.toHaveAttribute("data-moving");
+  const box = (await page.getByTestId("canvas").boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + 30);
+  await page.mouse.down();
+  await expect(async () => {
+    await page.mouse.move(box.x + box.width / 2, box.y + 60, { steps: 4 });
+    await page.mouse.move(box.x + box.width / 2 + 20, box.y + 40, { steps: 4 });
+    expect(await hint()).toBe("transform");
+  }).toPass();
+  await page.mouse.up();
+  await expect(flow).not.toHaveAttribute("data-moving");
+  expect(await hint()).toBe("auto");
+});

@@ -3,6 +3,7 @@
 import { ReactFlowProvider } from "@xyflow/react";
 import { type ReactElement, useEffect, useState } from "react";
 
+import { Refusal } from "./api/client";
 import { Canvas } from "./canvas/Canvas";
 import { useDocument, useWorkspace } from "./canvas/hooks";
 import { RunNews } from "./panels/RunNews";
@@ -16,7 +17,7 @@ import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
 import { studio } from "./session/studio";
 import { openWorkflow } from "./session/workspace";
-import { routeOf } from "./session/route";
+import { hashOf, routeOf } from "./session/route";
 
 export function App(): ReactElement {
   const [route, setRoute] = useState(() => routeOf(location.hash));
@@ -35,7 +36,10 @@ export function App(): ReactElement {
     const { name } = route;
     openWorkflow(name, info?.own ?? true).then(
       () => setFailure(null),
-      (error: unknown) => setFailure({ name, error }),
+      (error: unknown) => {
+        if (error instanceof Refusal && error.movedTo !== null) location.replace(hashOf(route.view, error.movedTo));
+        else setFailure({ name, error });
+      },
     );
     // a copy takes a new name by itself; that is no reason to load anything
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -172,7 +172,7 @@ test("axe finds nothing on the canvas, in its menus and its dialogs", async ({ p
   await press(page, "Escape");
   await button(page, "Menu").click();
   await check(page, "the menu", ".top-bar");
-  await page.getByRole("menuitem", { name: "Name and description" }).click();
+  await page.getByRole("menuitem", { name: "Name, folder and description" }).click();
   await check(page, "details", "dialog");
   await press(page, "Escape");
   await chooseFrom(page, "Menu", "Earlier versions");

@@ -44,9 +44,9 @@ test("a workflow is begun, named, copied, deleted and taken back", async ({ page
   await page.getByLabel("Title of the workflow").fill("My picture");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Menu" }).click();
-  await page.getByRole("menuitem", { name: "Name and description" }).click();
+  await page.getByRole("menuitem", { name: "Name, folder and description" }).click();
   await page.getByRole("textbox", { name: "Description" }).fill("What it is for");
-  await page.getByLabel("File name").fill("no/way");
+  await page.getByLabel("File name").fill("no:way");
   await expect(page.getByRole("button", { name: "Done" })).toBeDisabled();
   await page.getByLabel("File name").fill("mine");
   await page.getByRole("button", { name: "Done" }).click();

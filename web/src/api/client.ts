@@ -40,6 +40,8 @@ export class Refusal extends Error {
     readonly status: number,
     message: string,
     readonly problems: readonly Problem[] = [],
+    /** What the workflow is called now that was asked for by a name it had. */
+    readonly movedTo: string | null = null,
   ) {
     super(message);
   }
@@ -67,7 +69,8 @@ interface Answer<T> {
 function given<T>({ data, error, response }: Answer<T>): T {
   if (response.ok) return data as T;
   const told = (error ?? {}) as Partial<Schemas["ProblemDocument"]>;
-  throw new Refusal(response.status, told.detail ?? (response.statusText || `HTTP ${response.status}`), told.problems);
+  const words = told.detail ?? (response.statusText || `HTTP ${response.status}`);
+  throw new Refusal(response.status, words, told.problems, told.moved_to ?? null);
 }
 
 const etagOf = (response: Response): string => (response.headers.get("ETag") ?? "").replaceAll('"', "");
@@ -85,8 +88,9 @@ export type InputFile = Schemas["InputView"];
 export const listInputs = async (query: { kinds?: string; find?: string; offset?: string }) =>
   given(await client.GET("/api/inputs", { params: { query: { order: "changed", limit: "60", ...query } } }));
 
-export const listWorkflows = async (): Promise<readonly WorkflowInfo[]> =>
-  given(await client.GET("/api/workflows")).workflows;
+/** List all workflows, or the one of a name. */
+export const listWorkflows = async (name?: string): Promise<readonly WorkflowInfo[]> =>
+  given(await client.GET("/api/workflows", { params: { query: name === undefined ? {} : { name } } })).workflows;
 
 export async function readWorkflow(name: string): Promise<{ document: Document; etag: string }> {
   const answer = await client.GET("/api/workflows/{name}", { params: { path: { name } } });
@@ -112,6 +116,12 @@ export async function deleteWorkflow(name: string, seen: string): Promise<void> 
   given(
     await client.DELETE("/api/workflows/{name}", { params: { path: { name }, header: { "If-Match": `"${seen}"` } } }),
   );
+}
+
+/** Give a workflow another name, with its versions and runs; returns its etag. */
+export async function moveWorkflow(name: string, to: string, seen: string): Promise<string> {
+  const params = { path: { name }, header: { "If-Match": `"${seen}"` } };
+  return given(await client.POST("/api/workflows/{name}/move", { params, body: { to } })).etag;
 }
 
 export const listDeleted = async (): Promise<readonly DeletedWorkflow[]> =>

@@ -7,11 +7,11 @@ import type { WorkflowInfo } from "../api/client";
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { chooseFiles, takeFiles } from "../session/dropping";
+import { refreshWorkflows } from "../session/studio";
 import { beginWorkflow, bringBack, library, lookForDeleted } from "../session/library";
-import { draftedNames } from "../session/drafts";
 import { Icon } from "../widgets/icons";
 import { useWhen } from "./times";
-import { WorkflowCard } from "./WorkflowCard";
+import { Folders, Shelf } from "./Shelf";
 
 const SORTS = ["changed", "title"] as const;
 type Sort = (typeof SORTS)[number];
@@ -23,8 +23,9 @@ export function Library(): ReactElement {
   const [sort, setSort] = useState<Sort>("changed");
   const [isOver, setOver] = useState(false);
   const found = useMemo(() => workflows.filter((one) => matches(one, text)), [workflows, text]);
-  const own = found.filter((one) => one.own).sort(sort === "title" ? byTitle : (a, b) => b.changed - a.changed);
-  const examples = found.filter((one) => !one.own).sort(byTitle);
+  const own = useMemo(() => found.filter((one) => one.own).sort(sort === "title" ? byTitle : byTime), [found, sort]);
+  const examples = useMemo(() => found.filter((one) => !one.own).sort(byTitle), [found]);
+  useEffect(() => void refreshWorkflows(), []); // what they look like by now
   const onDrag = (event: DragEvent) => {
     if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
@@ -68,8 +69,19 @@ export function Library(): ReactElement {
         </button>
       </div>
       {text && !found.length && <p className="library-empty">{say("noneFound", { text })}</p>}
-      {(own.length > 0 || !text) && <Shelf id="own" title={say("own")} list={own} empty={say("ownEmpty")} />}
-      {examples.length > 0 && <Shelf id="examples" title={say("examples")} list={examples} empty="" />}
+      {(own.length > 0 || !text) && (
+        <section aria-labelledby="shelf-own">
+          <h2 id="shelf-own">{say("own")}</h2>
+          {!own.length && <p className="library-empty">{say("ownEmpty")}</p>}
+          <Folders list={own} unfolded={text !== ""} />
+        </section>
+      )}
+      {examples.length > 0 && (
+        <section aria-labelledby="shelf-examples">
+          <h2 id="shelf-examples">{say("examples")}</h2>
+          <Shelf list={examples} />
+        </section>
+      )}
       <Deleted />
       {isOver && <p className="library-drop">{say("dropToImport")}</p>}
     </div>
@@ -84,31 +96,9 @@ function matches({ name, title, description }: WorkflowInfo, text: string): bool
     .every((word) => about.includes(word));
 }
 
-function byTitle(one: WorkflowInfo, other: WorkflowInfo): number {
-  return one.title.localeCompare(other.title);
-}
-
-interface ShelfProps {
-  readonly id: string;
-  readonly title: string;
-  readonly list: readonly WorkflowInfo[];
-  readonly empty: string;
-}
-
-function Shelf({ id, title, list, empty }: ShelfProps): ReactElement {
-  const drafted = draftedNames();
-  return (
-    <section aria-labelledby={`shelf-${id}`}>
-      <h2 id={`shelf-${id}`}>{title}</h2>
-      {!list.length && <p className="library-empty">{empty}</p>}
-      <ul className="shelf">
-        {list.map((info) => (
-          <WorkflowCard key={info.name} info={info} drafted={info.own && drafted.has(info.name)} />
-        ))}
-      </ul>
-    </section>
-  );
-}
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+const byTitle = (one: WorkflowInfo, other: WorkflowInfo): number => compare(one.title, other.title);
+const byTime = (one: WorkflowInfo, other: WorkflowInfo): number => other.changed - one.changed;
 
 function Deleted(): ReactElement | null {
   const say = useSay();

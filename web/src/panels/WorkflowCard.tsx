@@ -8,6 +8,9 @@ import { Icon } from "../widgets/icons";
 import { Menu, type MenuSection } from "../widgets/Menu";
 import { useWhen } from "./times";
 
+/** What a workflow that is dragged is known by, to what it is dropped on. */
+export const WORKFLOW_TYPE = "application/x-graphgen-workflow";
+
 interface WorkflowCardProps {
   readonly info: WorkflowInfo;
   /** Whether this browser has changes that the server may not have. */
@@ -43,10 +46,18 @@ export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement
       : []),
   ];
   return (
-    <li className="card">
-      <a href={hashOf("graph", name)}>
+    <li
+      className="card"
+      draggable={own}
+      onDragStart={({ dataTransfer }) => {
+        if (!own) return;
+        dataTransfer.setData(WORKFLOW_TYPE, name);
+        dataTransfer.effectAllowed = "move";
+      }}
+    >
+      <a href={hashOf("graph", name)} draggable={false}>
         <span className="card-picture">
-          {thumbnail ? <img src={thumbnail} alt="" loading="lazy" /> : <Icon name="graph" />}
+          {thumbnail ? <img src={thumbnail} alt="" loading="lazy" draggable={false} /> : <Icon name="graph" />}
         </span>
         <strong>{title}</strong>
         <span className="card-about">{description}</span>

@@ -36,6 +36,16 @@ export function dropDraft(name: string): void {
   localStorage.removeItem(keyOf(TAB, name));
 }
 
+/** Let the drafts that tabs which are gone left of a workflow be found under its other name. */
+export async function moveDrafts(name: string, to: string): Promise<void> {
+  for (const key of await leftKeys(name)) {
+    const [tab] = partsOf(key);
+    if (tab === TAB) continue;
+    localStorage.setItem(keyOf(tab, to), localStorage.getItem(key)!);
+    localStorage.removeItem(key);
+  }
+}
+
 export interface LeftDraft extends Draft {
   /** Forget it, once this tab keeps what was in it. */
   drop(): unknown;
@@ -43,12 +53,17 @@ export interface LeftDraft extends Draft {
 
 /** List the drafts of a workflow that are this tab's, or of tabs that are gone. */
 export async function leftDrafts(name: string): Promise<readonly LeftDraft[]> {
-  const living = new Set((await navigator.locks?.query())?.held?.map((lock) => lock.name) ?? []);
-  return draftKeys().flatMap((key) => {
-    const [tab, of] = partsOf(key);
-    if (of !== name || (tab !== TAB && living.has(lockOf(tab)))) return [];
+  return (await leftKeys(name)).map((key) => {
     const draft = JSON.parse(localStorage.getItem(key)!) as Draft;
-    return [{ ...draft, drop: () => tab !== TAB && localStorage.removeItem(key) }];
+    return { ...draft, drop: () => partsOf(key)[0] !== TAB && localStorage.removeItem(key) };
+  });
+}
+
+async function leftKeys(name: string): Promise<readonly string[]> {
+  const living = new Set((await navigator.locks?.query())?.held?.map((lock) => lock.name) ?? []);
+  return draftKeys().filter((key) => {
+    const [tab, of] = partsOf(key);
+    return of === name && (tab === TAB || !living.has(lockOf(tab)));
   });
 }
 

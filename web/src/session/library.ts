@@ -6,6 +6,7 @@ import {
   type DeletedWorkflow,
   deleteWorkflow,
   listDeleted,
+  moveWorkflow,
   readWorkflow,
   Refusal,
   restoreVersion,
@@ -17,7 +18,9 @@ import { type Document, EMPTY } from "../model/document";
 import { documentOf, editor } from "../model/editor";
 import { same } from "../model/merge";
 import { freeName } from "../model/names";
+import { baseOf, fileNameFrom, folderOf, inFolder } from "../model/filenames";
 import { readDocument } from "../model/reading";
+import { moveDrafts } from "./drafts";
 import { notify } from "./notices";
 import { hashOf } from "./route";
 import { refreshWorkflows, studio } from "./studio";
@@ -33,15 +36,10 @@ export const library = createStore<Library>()(() => ({ asked: null, deleted: [] 
 
 const words = () => language.getState().code;
 
-/** Return a name for a file that is not taken: the one wanted, or one like it. */
-export function nameForFile(wanted: string): string {
-  const clean = wanted
-    .normalize("NFC")
-    .replaceAll(/[^\p{L}\p{N}_ .,()+-]+/gu, " ")
-    .replaceAll(/^[^\p{L}\p{N}]+|[ .]+$/gu, "")
-    .slice(0, 90);
+/** Return a name for a file that is not taken: the one wanted, or one like it, in a folder or in none. */
+export function nameForFile(wanted: string, folder = ""): string {
   const taken = Object.fromEntries(studio.getState().workflows.map(({ name }) => [name, true]));
-  return freeName(clean || say(words(), "untitled"), taken);
+  return freeName(inFolder(folder, fileNameFrom(wanted) || say(words(), "untitled")), taken);
 }
 
 /** Do something the server may refuse; says so then. */
@@ -56,9 +54,9 @@ async function attempt(task: () => Promise<void>): Promise<boolean> {
 }
 
 /** Begin an empty workflow, or one that is like another document, and show it. */
-export async function beginWorkflow(document: Document = EMPTY, wanted = ""): Promise<void> {
-  const name = nameForFile(wanted);
-  await newWorkflow(name, { ...document, name: document.name || name });
+export async function beginWorkflow(document: Document = EMPTY, wanted = "", folder = ""): Promise<void> {
+  const name = nameForFile(wanted, folder);
+  await newWorkflow(name, { ...document, name: document.name || baseOf(name) });
   location.hash = hashOf("graph", name);
 }
 
@@ -67,9 +65,9 @@ export const duplicateWorkflow = (name: string): Promise<boolean> =>
   attempt(async () => {
     if (workspace.getState().name === name) await flush();
     const { document } = await readSaved(name);
-    const copy = say(words(), "copyOf", { name });
+    const copy = say(words(), "copyOf", { name: baseOf(name) });
     const title = document.name && say(words(), "copyOf", { name: document.name });
-    await beginWorkflow({ ...document, ...(title ? { name: title } : {}) }, copy);
+    await beginWorkflow({ ...document, ...(title ? { name: title } : {}) }, copy, folderOf(name));
   });
 
 /** Delete a workflow; for a while, it can be taken back. */
@@ -122,11 +120,27 @@ export const changeDetails = (name: string, { title, description, file }: Detail
       if (workspace.getState().own && file !== name) await renameWorkflow(file);
     } else {
       const { document, etag } = await readSaved(name);
-      await saveWorkflow(file, described(document), file === name ? etag : null);
-      if (file !== name) await deleteWorkflow(name, etag);
+      const next = described(document);
+      const saved = same(next, document) ? etag : await saveWorkflow(name, next, etag);
+      if (file !== name) await moveClosed(name, file, saved);
     }
     await refreshWorkflows();
   });
+
+/** Put one of the person's own workflows into a folder; an empty name is that of none. */
+export const moveToFolder = (name: string, folder: string): Promise<boolean> =>
+  attempt(async () => {
+    const to = inFolder(folder, baseOf(name));
+    if (to === name) return;
+    if (workspace.getState().name === name) await renameWorkflow(to);
+    else await moveClosed(name, to, (await readWorkflow(name)).etag);
+    await refreshWorkflows();
+  });
+
+async function moveClosed(name: string, to: string, seen: string): Promise<void> {
+  await moveWorkflow(name, to, seen);
+  await moveDrafts(name, to);
+}
 
 /** Give a workflow the content of an earlier version. The open one changes as by any edit, and can be undone. */
 export const restoreDocument = (name: string, document: Document): Promise<boolean> =>

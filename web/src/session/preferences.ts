@@ -12,7 +12,27 @@ function initial(): Theme {
   return THEMES.find((theme) => theme === kept) ?? "system";
 }
 
-export const preferences = createStore<{ readonly theme: Theme }>()(() => ({ theme: initial() }));
+const FOLDED = "graphgen-folded";
+
+interface Preferences {
+  readonly theme: Theme;
+  /** The folders of the library that are closed. */
+  readonly folded: ReadonlySet<string>;
+}
+
+export const preferences = createStore<Preferences>()(() => ({
+  theme: initial(),
+  folded: new Set(JSON.parse(localStorage.getItem(FOLDED) ?? "[]") as string[]),
+}));
+
+/** Close a folder of the library or open it, now and for the next time. */
+export function fold(folder: string, isFolded: boolean): void {
+  const folded = new Set(preferences.getState().folded);
+  if (isFolded) folded.add(folder);
+  else folded.delete(folder);
+  localStorage.setItem(FOLDED, JSON.stringify([...folded]));
+  preferences.setState({ folded });
+}
 
 /** Show the page in the chosen theme; `system` leaves it to the browser. */
 export function applyTheme(): void {

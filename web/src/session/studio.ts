@@ -16,7 +16,7 @@ import { type Catalogue, NO_CATALOGUE } from "../model/catalogue";
 import type { Document } from "../model/document";
 import type { RunState } from "../model/runs";
 import { hear, listenToServer } from "./events";
-import { loseFile, meet, reconnect } from "./workspace";
+import { follow, loseFile, meet, reconnect } from "./workspace";
 
 export interface Studio {
   readonly catalogue: Catalogue;
@@ -50,6 +50,9 @@ export const studio = createStore<Studio>()(() => ({
   live: false,
 }));
 
+/** Workflows that are asked for one by one, rather than all anew. */
+const FEW = 5;
+
 /** Load what is needed to show anything, and listen from then on; returns what ends the listening. */
 export async function startStudio(): Promise<() => void> {
   const [catalogue, workflows] = await Promise.all([fetchCatalogue(), listWorkflows()]);
@@ -70,17 +73,26 @@ export async function refreshWorkflows(): Promise<void> {
   studio.setState({ workflows: await listWorkflows() });
 }
 
+/** Read again what the list says of some workflows. */
+async function refreshNamed(names: ReadonlySet<string>): Promise<void> {
+  const found = (await Promise.all([...names].map(listWorkflows))).flat();
+  studio.setState(({ workflows }) => ({ workflows: [...workflows.filter(({ name }) => !names.has(name)), ...found] }));
+}
+
 /** List what is wrong at a node, or at one of its settings or sockets. */
 export function problemsAt(checked: Checked | null, node: string): readonly Problem[] {
   return checked?.problems.filter(({ place }) => place === node || place.startsWith(`${node}.`)) ?? [];
 }
 
 hear((events) => {
-  const about = events.filter(({ event }) => event === "workflow_saved" || event === "workflow_deleted");
-  if (about.length) void refreshWorkflows();
-  for (const { event, client, name, etag } of about) {
+  const about = events.filter(({ event }) => event.startsWith("workflow_"));
+  const names = new Set(about.flatMap(({ name, to }) => [name, to].filter((one) => typeof one === "string")));
+  if (names.size > FEW) void refreshWorkflows();
+  else if (names.size) void refreshNamed(names);
+  for (const { event, client, name, etag, to } of about) {
     if (client === TAB) continue;
     if (event === "workflow_saved") void meet(String(name), String(etag));
+    else if (event === "workflow_moved") void follow(String(name), String(to));
     else void loseFile(String(name));
   }
 });

@@ -11,6 +11,7 @@ interface Saved {
 /** The server's part of saving: files with etags, which can be out of reach. */
 class Files {
   readonly saved = new Map<string, Saved>();
+  readonly moved = new Map<string, string>();
   reachable = true;
   /** Held requests, let go by a test. */
   gate: Promise<void> = Promise.resolve();
@@ -24,26 +25,45 @@ class Files {
 
   async answer(request: Request): Promise<Response> {
     if (!this.reachable) throw new TypeError("no route");
-    const name = decodeURIComponent(new URL(request.url).pathname.split("/")[3] ?? "");
-    const body = request.method === "PUT" ? ((await request.json()) as Document) : null;
+    const { pathname, searchParams } = new URL(request.url);
+    const [, , , part = "", deed] = pathname.split("/");
+    const name = decodeURIComponent(part);
+    const sent = request.method === "PUT" || deed === "move" ? await request.json() : null;
     await this.gate;
     if (!this.reachable) throw new TypeError("no route");
     if (!name) {
-      return Response.json({ workflows: [...this.saved].map(([one, { etag, own }]) => ({ name: one, etag, own })) });
+      const wanted = searchParams.get("name");
+      const listed = [...this.saved].filter(([one]) => wanted === null || one === wanted);
+      return Response.json({ workflows: listed.map(([one, { etag, own }]) => ({ name: one, etag, own })) });
     }
     const there = this.saved.get(name);
     const seen = request.headers.get("If-Match")?.replaceAll('"', "") ?? null;
     if (request.method === "GET") {
-      return there ? Response.json(there.document, { headers: { ETag: `"${there.etag}"` } }) : refused(404);
+      return there
+        ? Response.json(there.document, { headers: { ETag: `"${there.etag}"` } })
+        : refused(404, this.moved.get(name));
     }
-    if (seen !== null && seen !== there?.etag) return refused(412);
+    if (seen !== null && seen !== there?.etag) return refused(412, there ? undefined : this.moved.get(name));
     if (seen === null && there?.own) return refused(428);
-    if (body === null) this.saved.delete(name);
-    return body === null ? new Response(null, { status: 204 }) : Response.json({ name, etag: this.put(name, body) });
+    if (deed === "move") return this.move(name, (sent as { to: string }).to);
+    if (sent === null) this.saved.delete(name);
+    return sent === null
+      ? new Response(null, { status: 204 })
+      : Response.json({ name, etag: this.put(name, sent as Document) });
+  }
+
+  move(name: string, to: string): Response {
+    if (this.saved.has(to)) return refused(409);
+    const there = this.saved.get(name)!;
+    this.saved.delete(name);
+    this.saved.set(to, there);
+    this.moved.set(name, to);
+    return Response.json({ name: to, etag: there.etag });
   }
 }
 
-const refused = (status: number): Response => Response.json({ detail: `refused with ${status}` }, { status });
+const refused = (status: number, moved_to?: string): Response =>
+  Response.json({ detail: `refused with ${status}`, ...(moved_to ? { moved_to } : {}) }, { status });
 
 function store(): Storage {
   const kept = new Map<string, string>();
@@ -253,7 +273,7 @@ test("a renamed workflow goes on under its new name, with what is typed meanwhil
   files.put("b", pair(7, 7));
   const page = await tab();
   await page.openWorkflow("a", true);
-  await expect(page.renameWorkflow("b")).rejects.toThrow("428");
+  await expect(page.renameWorkflow("b")).rejects.toThrow("409");
   expect([page.state().name, onServer("b", "one")]).toEqual(["a", 7]);
   const done = page.renameWorkflow("c");
   page.set("one", 2);
@@ -261,6 +281,24 @@ test("a renamed workflow goes on under its new name, with what is typed meanwhil
   await pause();
   expect([files.saved.has("a"), onServer("c", "one"), page.state().name]).toEqual([false, 2, "c"]);
   expect(localStorage.length).toBe(0);
+});
+
+test("a workflow that is renamed elsewhere goes on under its new name, also where that is learnt late", async () => {
+  files.put("a", pair(1, 1));
+  const page = await tab();
+  await page.openWorkflow("a", true);
+  files.move("a", "folder/b");
+  await page.follow("a", "folder/b");
+  expect(page.state().name).toBe("folder/b");
+  page.set("one", 2);
+  files.move("folder/b", "c"); // of which nobody tells
+  await pause();
+  expect([page.state().name, onServer("c", "one")]).toEqual(["c", 2]);
+  files.put("c", pair(2, 3));
+  files.move("c", "d");
+  await page.reconnect();
+  expect([page.state().name, page.value("two"), page.state().saving]).toEqual(["d", 3, "saved"]);
+  expect([[...files.saved.keys()], localStorage.length]).toEqual([["d"], 0]);
 });
 
 test("of two workflows opened at once the later shows, and what was typed before is saved", async () => {

@@ -8,7 +8,7 @@
 
 import { createStore } from "zustand/vanilla";
 
-import { deleteWorkflow, listWorkflows, readWorkflow, Refusal, saveWorkflow } from "../api/client";
+import { listWorkflows, moveWorkflow, readWorkflow, Refusal, saveWorkflow } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { type Document, EMPTY } from "../model/document";
 import { documentOf, editor } from "../model/editor";
@@ -16,7 +16,7 @@ import { placesOf } from "../model/changes";
 import { merge, same } from "../model/merge";
 import { freeName } from "../model/names";
 import { readDocument, type Reading } from "../model/reading";
-import { dropDraft, keepDraft, type LeftDraft, leftDrafts, stayAlive } from "./drafts";
+import { dropDraft, keepDraft, type LeftDraft, leftDrafts, moveDrafts, stayAlive } from "./drafts";
 import { notify } from "./notices";
 
 export type Saving = "saved" | "changed" | "saving" | "offline" | "failed";
@@ -163,15 +163,35 @@ export function renameWorkflow(to: string): Promise<void> {
   return inTurn(async () => {
     await saveChanged();
     const { name } = workspace.getState();
-    const [document, old] = [present(), base.etag];
-    const etag = await saveWorkflow(to, document, null);
     if (name === null) return;
-    base = { document, etag };
-    dropDraft(name);
-    workspace.setState({ name: to, origin: latestIdentity() });
-    settle();
-    if (old !== null) await deleteWorkflow(name, old);
+    if (base.etag === null) {
+      const document = present();
+      base = { document, etag: await saveWorkflow(to, document, null) };
+    } else base = { ...base, etag: await moveWorkflow(name, to, base.etag) };
+    await goBy(name, to);
   });
+}
+
+/** Another tab or program gave a workflow another name: if it is the open one, it goes on under that. */
+export async function follow(name: string, to: string): Promise<void> {
+  await inTurn(() => followTo(name, to));
+}
+
+async function followTo(name: string, to: string): Promise<void> {
+  const open = workspace.getState();
+  if (open.name !== name || !open.own) return;
+  await goBy(name, to);
+  notify("info", "movedElsewhere", { name: to });
+  await catchUp(to);
+}
+
+/** Go on under another name, with what is not saved yet. */
+async function goBy(name: string, to: string): Promise<void> {
+  workspace.setState({ name: to });
+  if (!same(present(), base.document)) keep(to);
+  dropDraft(name);
+  await moveDrafts(name, to);
+  settle();
 }
 
 /** Take in what another tab or program saved under the open name. */
@@ -208,14 +228,19 @@ async function catchUp(name: string): Promise<void> {
     if (theirs && theirs.etag !== base.etag) takeIn(theirs);
     settle();
   } catch (error) {
-    tell(error);
+    if (error instanceof Refusal && error.movedTo !== null) await followTo(name, error.movedTo);
+    else tell(error);
   }
 }
 
 /** Return what the server has under a name of the person's own; null where it has nothing of theirs. */
 async function ownVersion(name: string): Promise<{ document: Document; etag: string } | null> {
-  const known = (await listWorkflows()).find((one) => one.name === name);
-  return known?.own ? readSaved(name) : null;
+  const [known] = await listWorkflows(name);
+  if (known && !known.own) return null;
+  return readSaved(name).catch((error: unknown) => {
+    if (error instanceof Refusal && error.status === 404 && error.movedTo === null) return null;
+    throw error;
+  });
 }
 
 function takeIn(theirs: { document: Document; etag: string }): void {
@@ -270,6 +295,11 @@ function settle(): void {
 }
 
 async function recover(name: string, error: unknown): Promise<void> {
+  if (error instanceof Refusal && error.movedTo !== null) {
+    await followTo(name, error.movedTo);
+    if (!same(present(), base.document)) schedule(0);
+    return;
+  }
   const status = error instanceof Refusal ? error.status : -1;
   const isTaken = status === 428 || (status === 409 && base.etag === null);
   if (status !== 412 && !isTaken) {

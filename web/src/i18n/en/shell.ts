@@ -13,6 +13,7 @@ export const shell = {
   draftTooLarge: "The browser's storage is full; changes are kept by the server alone.",
   merged: "Changes from another tab were taken in: {places}.",
   mergedWithConflicts: "Changes from another tab were taken in. Both changed {places}; yours was kept.",
+  movedElsewhere: "This workflow is called {name} now.",
   deletedElsewhere: "This workflow was deleted elsewhere. It is still here, and is saved again with the next change.",
   unreadable: "“{name}” cannot be shown",
   unreadable_tooNew:

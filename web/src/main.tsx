@@ -31,11 +31,13 @@ saveChanges((name) => {
   const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
   return freeName(say(code, "copyOf", { name }), taken);
 });
-workspace.subscribe(({ name }, before) => {
-  // a copy of an example goes on under its own address
+workspace.subscribe(({ name, opened }, before) => {
+  // a copy of an example goes on under its own address; another workflow comes by an address of its own
+  if (name === null || name === before.name || opened !== before.opened) return;
   const route = routeOf(location.hash);
-  if (name === null || before.name === null || name === before.name || route.view === "library") return;
-  if (route.name === before.name) history.replaceState(null, "", hashOf(route.view, name));
+  if (route.view !== "library" && route.name === before.name) {
+    history.replaceState(null, "", hashOf(route.view, name));
+  }
 });
 
 listenForKeys();

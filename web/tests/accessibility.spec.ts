@@ -88,9 +88,7 @@ async function violations(page: Page, within: string, narrow: (axe: AxeBuilder) 
 
 /** Wait until a run that was asked for is over. */
 async function made(studio: Studio, asked: object): Promise<void> {
-  const { id } = (await (await studio.api("/api/runs", { json: { ...asked, client: "editor" } })).json()) as {
-    id: string;
-  };
+  const { id } = await studio.submit(asked);
   const status = async () => ((await (await studio.api(`/api/runs/${id}`)).json()) as { status: string }).status;
   await expect.poll(status, { timeout: 60_000 }).not.toMatch(/queued|running/);
 }
@@ -224,7 +222,7 @@ test("axe finds nothing in the panels, the pictures, the app and its results", a
   await button(page, "Run").last().click();
   await expect(page.locator(".app-picture")).toBeVisible({ timeout: 60_000 });
   await check(page, "the app with a picture");
-  for (const height of [16, 17, 18]) await studio.api("/api/runs", { json: { workflow: slow(height) } });
+  for (const number of [1, 2, 3]) await studio.submit({ workflow: slow(number) });
   await page.goto(`${studio.url}/#/w/plain`);
   await page.getByRole("tab", { name: /Queue/ }).click();
   await expect(page.locator(".queue-run").nth(2)).toBeVisible();

@@ -1,34 +1,9 @@
-/** A workflow of cheap nodes that runs for as long as a test needs it; another height is another result. */
-export const slow = (height: number) => ({
+/** Runs until it is cancelled: its node waits for a file that never comes. No two numbers share what they compute. */
+export const slow = (number: number) => ({
   graphgen: 1,
   name: "Slow",
-  nodes: {
-    solid: { type: "images.solid", settings: { width: 16, height } },
-    again: {
-      type: "subgraph.bend",
-      loop: { times: 9000, carry: { image: "image" } },
-      inputs: { image: "solid.image" },
-    },
-    save: { type: "images.save", inputs: { image: "again.image" } },
-  },
-  subgraphs: {
-    bend: {
-      inputs: { image: { type: "image" } },
-      outputs: { image: { from: "bent.image" } },
-      nodes: {
-        bent: {
-          type: "images.curves",
-          inputs: { image: "inputs.image" },
-          settings: {
-            curve: [
-              [0, 0.001],
-              [1, 1],
-            ],
-          },
-        },
-      },
-    },
-  },
+  nodes: { waits: { type: "toy.gated", settings: { gate: `never there ${number}` } } },
+  outputs: { value: { from: "waits.float" } },
 });
 
 /** A picture of one colour, with parameters. */

@@ -1,17 +1,10 @@
 import { plain, slow } from "./flows";
 import { card, expect, test } from "./studio";
 
-interface Submitted {
-  readonly id: string;
-  readonly number: number;
-}
-
 test("a sweep is found again: after a reload, in another tab, and when it is over", async ({ page, studio }) => {
-  const submit = async (asked: object): Promise<Submitted> =>
-    (await (await studio.api("/api/runs", { json: { client: "editor", ...asked } })).json()) as Submitted;
-  const others = [await submit({ workflow: slow(21) }), await submit({ workflow: slow(22) })];
+  const others = [await studio.submit({ workflow: slow(21) }), await studio.submit({ workflow: slow(22) })];
   await studio.open(page, "again", plain("#336699", 60));
-  await submit({
+  await studio.submit({
     workflow: plain("#336699", 60),
     identity: "again",
     sweep: { axes: { color: ["#aa0000", "#0000aa"], width: [30, 31, 32] } },
@@ -62,17 +55,13 @@ const failing = {
 };
 
 test("runs that failed or were cancelled say why in the history, and run again", async ({ page, studio }) => {
-  const submit = async (workflow: object) => {
-    const answer = await studio.api("/api/runs", { json: { workflow, identity: "ends", client: "editor" } });
-    return ((await answer.json()) as Submitted).id;
-  };
   await studio.open(page, "ends", failing);
   await page.getByRole("tab", { name: "History" }).click();
   await page.getByRole("button", { name: "Run", exact: true }).click();
   const rows = page.locator(".ended");
   await expect(rows).toHaveCount(1, { timeout: 60_000 });
   await expect(rows).toContainText("width: must be at least 1 (got 0)");
-  const stopped = await submit(slow(23));
+  const { id: stopped } = await studio.submit({ workflow: slow(23), identity: "ends" });
   await expect
     .poll(async () => ((await (await studio.api(`/api/runs/${stopped}`)).json()) as { status: string }).status)
     .toBe("running");

@@ -90,8 +90,7 @@ test("the selection runs alone, everything again, and by itself after a change",
 test("the queue shows what runs and what waits, is reordered and emptied", async ({ page, studio }) => {
   const ids: string[] = [];
   for (let number = 0; number < 5; number += 1) {
-    const asked = { workflow: slow(16 + number), identity: `slow ${number}`, client: "editor" };
-    ids.push((await (await studio.api("/api/runs", { json: asked })).json()).id);
+    ids.push((await studio.submit({ workflow: slow(number), identity: `slow ${number}` })).id);
   }
   const waiting = async () => (await (await studio.api("/api/queue")).json()).waiting as string[];
   await studio.open(page, "line", ZONES);
@@ -130,7 +129,7 @@ test("the history shows pictures, gives their values back, opens and compares th
     ["#33aa66", 62],
     ["#3355cc", 63],
   ] as const) {
-    await studio.api("/api/runs", { json: { workflow: plain(color, width), identity: "plain", client: "editor" } });
+    await studio.submit({ workflow: plain(color, width), identity: "plain" });
   }
   const thumbs = page.locator(".thumb button");
   await expect(thumbs).toHaveCount(3, { timeout: 60_000 });
@@ -171,8 +170,8 @@ async function drop(page: import("@playwright/test").Page, target: string, name:
 }
 
 test("a dropped picture gives its workflow back; other files are told or loaded", async ({ page, studio }) => {
-  const asked = { workflow: plain("#aa44cc", 64), parameters: { width: 48 }, identity: "given", client: "editor" };
-  const { id } = await (await studio.api("/api/runs", { json: asked })).json();
+  const asked = { workflow: plain("#aa44cc", 64), parameters: { width: 48 }, identity: "given" };
+  const { id } = await studio.submit(asked);
   const done = async () =>
     (await (await studio.api(`/api/runs/${id}`)).json()) as { status: string; files: { url: string }[] };
   await expect.poll(async () => (await done()).status, { timeout: 60_000 }).toBe("done");
@@ -195,6 +194,26 @@ test("a dropped picture gives its workflow back; other files are told or loaded"
   await page.getByRole("button", { name: "Import a file" }).click();
   await (await choosing).setFiles({ name: "chosen.png", mimeType: "image/png", buffer: picture });
   await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("48");
+});
+
+test("whoever goes back before a workflow from a file is saved stays there", async ({ page, studio }) => {
+  await studio.open(page, "former", plain("#336699", 60));
+  await expect(card(page, "solid")).toBeVisible();
+  let letGo = () => {};
+  const gate = new Promise<void>((go) => (letGo = go));
+  await page.route("**/api/workflows/late", async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await drop(page, ".react-flow__pane", "late.json", "application/json", Buffer.from(JSON.stringify(ZONES)));
+  await expect(card(page, "each")).toBeVisible();
+  await expect(page).toHaveURL(/#\/w\/late$/);
+  await page.goBack();
+  await expect(page).toHaveURL(/#\/w\/former$/);
+  letGo();
+  await expect.poll(async () => (await studio.api("/api/workflows/late")).status).toBe(200);
+  await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("60");
+  await expect(page).toHaveURL(/#\/w\/former$/);
 });
 
 test("a sweep over two parameters fills a grid, whose pictures give their values", async ({ page, studio }) => {

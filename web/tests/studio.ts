@@ -12,7 +12,16 @@ import { join, resolve } from "node:path";
 import { test as base, type Page } from "@playwright/test";
 
 const TOKEN = "token-of-the-browser-tests";
+/** How many times slower than it is the page's processor shall seem: `SLOWDOWN=4 make test-browser`. */
+const SLOWDOWN = Number(process.env.SLOWDOWN ?? 1);
+/** A pack of the Python tests, whose nodes wait and fail as they are told. */
+const PACK = resolve("../tests/packs/toy");
 const PYTHON = process.env.PYTHON ?? resolve("../.venv/bin/python");
+
+export interface Submitted {
+  readonly id: string;
+  readonly number: number;
+}
 
 export class Studio {
   readonly folder = mkdtempSync(join(tmpdir(), "graphgen-browser-"));
@@ -28,7 +37,12 @@ export class Studio {
     ]);
     const process_ = spawn(PYTHON, ["-m", "graphgen", "serve", "--no-browser", "--port", String(this.port)], {
       cwd: this.folder,
-      env: { ...process.env, ...(Object.fromEntries(roots) as Record<string, string>), GRAPHGEN_TOKEN: TOKEN },
+      env: {
+        ...process.env,
+        ...(Object.fromEntries(roots) as Record<string, string>),
+        GRAPHGEN_TOKEN: TOKEN,
+        PYTHONPATH: PACK,
+      },
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.process = process_;
@@ -71,6 +85,13 @@ export class Studio {
       ...(json === undefined ? {} : { body: JSON.stringify(json), method: rest.method ?? "POST" }),
       headers: { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json", ...rest.headers },
     });
+  }
+
+  /** Put a run in line as a program does. */
+  async submit(asked: object): Promise<Submitted> {
+    const answer = await this.api("/api/runs", { json: { client: "editor", ...asked } });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as Submitted;
   }
 
   /** Let a page in, and show an address of the editor: `#/w/text_to_image`. */
@@ -116,6 +137,11 @@ export const test = base.extend<{ errors: string[] }, { studio: Studio }>({
     },
     { scope: "worker" },
   ],
+  page: async ({ page }, hand) => {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setCPUThrottlingRate", { rate: SLOWDOWN });
+    await hand(page);
+  },
   // an error in the page fails the test, whatever else it looks at
   errors: [
     async ({ page }, use) => {

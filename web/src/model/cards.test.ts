@@ -38,7 +38,7 @@ test("what is not in the shown graph has no card", () => {
 
 function after(...events: RunEvent[]): RunState {
   const start: RunState = { ...queued("r"), expected: ["one/in/solid", "each", "save"] };
-  return events.reduce(advance, start);
+  return advance(start, events);
 }
 
 const STARTED = { event: "run_started", nodes: 3, seconds: 0 };
@@ -50,7 +50,7 @@ test("a card waits, works, and is done with what lies in it", () => {
     each: { status: "queued" },
     save: { status: "queued" },
   });
-  const done = advance(begun, { event: "node_finished", node: "one/in/solid", seconds: 2, digests: { image: "d1" } });
+  const done = advance(begun, [{ event: "node_finished", node: "one/in/solid", seconds: 2, digests: { image: "d1" } }]);
   expect(runCards(DOCUMENT, null, done).states.one).toMatchObject({
     status: "done",
     seconds: 2,
@@ -74,7 +74,7 @@ test("a zone counts its items, and tells of the one that failed", () => {
 test("what did not change stays the same object", () => {
   const begun = after(STARTED, { event: "node_finished", node: "one/in/solid", seconds: 1 });
   const before = runCards(DOCUMENT, null, begun);
-  const next = runCards(DOCUMENT, null, advance(begun, { event: "node_started", node: "save" }), before);
+  const next = runCards(DOCUMENT, null, advance(begun, [{ event: "node_started", node: "save" }]), before);
   expect(next.states.one).toBe(before.states.one);
   expect(next.states.save).not.toBe(before.states.save);
 });

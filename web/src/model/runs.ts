@@ -73,8 +73,33 @@ export function queued(id: string): RunState {
   };
 }
 
-/** Return how a run stands after an event; the same where the event says nothing of it. */
-export function advance(run: RunState, event: RunEvent): RunState {
+/**
+ * Return how a run stands after some events, in order; the same where none says anything of it.
+ *
+ * A long loop has thousands of nodes, and tells thousands of events: its nodes are copied once for all events, not for each.
+ */
+export function advance(run: RunState, events: readonly RunEvent[]): RunState {
+  let now = run;
+  let nodes: Record<string, NodeRun> | null = null;
+  for (const event of events) {
+    if (event.node === undefined) {
+      now = advanceRun(now, event);
+      if (now.nodes !== nodes) nodes = null;
+      continue;
+    }
+    const before = now.nodes[event.node];
+    const after = advanceNode(before, event);
+    if (!after || after === before) continue;
+    if (!nodes) {
+      nodes = { ...now.nodes };
+      now = { ...now, nodes };
+    }
+    nodes[event.node] = after;
+  }
+  return now;
+}
+
+function advanceRun(run: RunState, event: RunEvent): RunState {
   const time = event.time ?? 0;
   switch (event.event) {
     case "run_queued":
@@ -90,11 +115,9 @@ export function advance(run: RunState, event: RunEvent): RunState {
       return { ...run, status: event.status as RunStatus, ended: time, nodes: settle(run.nodes) };
     case "run_refused":
       return { ...run, status: "failed", ended: time };
+    default:
+      return run;
   }
-  if (!event.node) return run;
-  const before = run.nodes[event.node];
-  const after = advanceNode(before, event);
-  return after === before || !after ? run : { ...run, nodes: { ...run.nodes, [event.node]: after } };
 }
 
 function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | undefined {

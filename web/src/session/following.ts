@@ -12,7 +12,7 @@ export async function pastOf(id: string): Promise<RunState> {
   try {
     const events = await readRunEvents(id);
     const last = events.at(-1)?.id ?? 0;
-    return [...events, ...meanwhile.filter((event) => (event.id ?? 0) > last)].reduce(advance, queued(id));
+    return advance(queued(id), [...events, ...meanwhile.filter((event) => (event.id ?? 0) > last)]);
   } finally {
     end();
   }

@@ -57,7 +57,8 @@ async function attempt(task: () => Promise<void>): Promise<boolean> {
 export async function beginWorkflow(document: Document = EMPTY, wanted = "", folder = ""): Promise<void> {
   const name = nameForFile(wanted, folder);
   await newWorkflow(name, { ...document, name: document.name || baseOf(name) });
-  location.hash = hashOf("graph", name);
+  location.hash = hashOf("graph", name); // before it is saved: whoever goes elsewhere meanwhile is not called back
+  await flush();
 }
 
 /** Begin a workflow that is like a saved one. */

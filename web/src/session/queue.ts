@@ -53,7 +53,7 @@ async function read(): Promise<void> {
 async function catchUp(id: string): Promise<void> {
   if (line.getState().states[id]?.started != null) return;
   const events = await readRunEvents(id);
-  const state = events.reduce(advance, queued(id));
+  const state = advance(queued(id), events);
   if (isOpen(state)) line.setState(({ states }) => ({ states: { ...states, [id]: state } }));
 }
 
@@ -101,7 +101,7 @@ const ENDS = new Set(["run_finished", "run_refused"]);
 hear((events) => {
   const ofRuns = events.filter((event) => event.run !== undefined && event.event !== "node_preview");
   if (!ofRuns.length) return;
-  line.setState(({ states }) => ({ states: ofRuns.reduce(after, states) }));
+  line.setState(({ states }) => ({ states: after(states, ofRuns) }));
   if (ofRuns.some(({ event }) => TURNS.has(event))) refreshLine();
 });
 
@@ -114,13 +114,16 @@ export function stateOf(id: string): RunState {
   return over.get(id) ?? line.getState().states[id] ?? queued(id);
 }
 
-function after(states: Line["states"], event: ServerEvent): Line["states"] {
-  const id = event.run!;
-  if (ENDS.has(event.event)) {
-    const { [id]: last, ...rest } = states;
-    over.set(id, advance(last ?? queued(id), event));
-    for (const old of [...over.keys()].slice(0, -REMEMBERED)) over.delete(old);
-    return rest;
+function after(states: Line["states"], events: readonly ServerEvent[]): Line["states"] {
+  const next = new Map(Object.entries(states));
+  for (const id of new Set(events.map(({ run }) => run!))) {
+    const told = events.filter(({ run }) => run === id);
+    const state = advance(next.get(id) ?? queued(id), told);
+    if (told.some(({ event }) => ENDS.has(event))) {
+      next.delete(id);
+      over.set(id, state);
+    } else next.set(id, state);
   }
-  return { ...states, [id]: advance(states[id] ?? queued(id), event) };
+  for (const old of [...over.keys()].slice(0, -REMEMBERED)) over.delete(old);
+  return Object.fromEntries(next);
 }

@@ -150,7 +150,7 @@ hear((events) => {
   const about = events.filter((event) => run && event.run === run.id);
   if (!run || !about.length) return;
   if (reading === run.id) return; // its past is being read, and has this too
-  studio.setState({ run: about.reduce(advance, run) });
+  studio.setState({ run: advance(run, about) });
   if (about.some(({ event }) => event === "run_finished" || event === "run_refused")) void readResult(run.id);
 });
 

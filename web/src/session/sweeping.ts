@@ -117,7 +117,7 @@ hear((events) => {
   const { shown } = sweeping.getState();
   const about = events.filter(({ run }) => shown && run === shown.run.id);
   if (!shown || !about.length || reading === shown.run.id) return;
-  const state = about.reduce(advance, shown.state);
+  const state = advance(shown.state, about);
   change(shown.run.id, { state });
   if (isOpen(shown.state) && !isOpen(state)) void end(shown.run.id);
 });

@@ -122,14 +122,13 @@ function takeUp(drafts: readonly LeftDraft[]): void {
   if (isKept) for (const draft of drafts) draft.drop();
 }
 
-/** Begin a workflow under a new name. */
+/** Begin a workflow under a new name, and show it. It is saved with the next `flush`. */
 export async function newWorkflow(name: string, document: Document): Promise<void> {
   opening += 1;
   await flush();
   show(name, true, { document: EMPTY, etag: null }, document);
   workspace.setState({ saving: "changed" });
   keep(name);
-  await flush();
 }
 
 /** Show nothing. */

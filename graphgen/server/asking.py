@@ -78,9 +78,12 @@ async def read_document(request: web.Request) -> JSON:
         raise Trouble(415, "not-json", "send the body with 'Content-Type: application/json'")
     service = request.app[SERVICE]
     limits = service.settings.limits
-    data = bytearray()
-    async for piece in pieces(request, limits.body_bytes, limits):
-        data += piece
+    if request.content.is_eof() and (request.content_length or _SMALL) < _SMALL:
+        data = bytearray(request.content.read_nowait())  # all of a small body is there already, as it mostly is
+    else:
+        data = bytearray()
+        async for piece in pieces(request, limits.body_bytes, limits):
+            data += piece
     try:
         text = data.decode("utf-8")
         return read_json(text) if len(text) < _SMALL else await service.checked(read_json, text)

@@ -21,8 +21,10 @@ from graphgen.server.shapes import Submission
 from graphgen.sweep import plan_sweep
 from graphgen.workflow import Workflow
 
-_SMALL = 200
-"""Nodes of a workflow that may be remembered."""
+SMALL = 200
+"""Nodes of a workflow that may be remembered, and is written as JSON at once."""
+_LONGEST = 64 * 1024
+"""Characters of one that may be remembered."""
 _REMEMBERED = 256
 """Graphs that are remembered, those that were asked for last."""
 
@@ -42,20 +44,22 @@ class Checker:
         Raises:
             WorkflowError: with all that is wrong with the parameters and with the workflow.
         """
-        key = _key_of(document, parameters)
-        if key and (known := self._recall(key)):
-            return known
-        graph = self._checked(document, parameters)
-        if key and not graph.reads_outside:
-            self._remember(key, graph)
-        return graph
+        return self._check(document, _key_of(None if is_large(document) else written(document), parameters), parameters)
 
-    def knows(self, document: Mapping[str, Any], asked: Submission) -> bool:
+    def check_written(self, text: str, parameters: Mapping[str, Any]) -> Graph:
+        """Check a workflow by its text, which is not even read where it was found to be in order before.
+
+        Raises:
+            WorkflowError: with all that is wrong with the parameters and with the workflow.
+        """
+        key = _key_of(text, parameters)
+        return self._recall(key) or self._check(json.loads(text), key, parameters)
+
+    def knows(self, text: str, asked: Submission) -> bool:
         """Tell, without waiting for anything, whether a run that is asked for was found to be in order before."""
         if asked.sweep is not None or asked.targets is not None or asked.force:
             return False
-        key = _key_of(document, asked.parameters)
-        return key is not None and self._recall(key) is not None
+        return self._recall(_key_of(text, asked.parameters)) is not None
 
     def check_submission(self, document: Mapping[str, Any], asked: Submission) -> None:
         """Check a run that is asked for: its workflow, parameters, targets and files, and each variation of a sweep.
@@ -80,6 +84,14 @@ class Checker:
         plan_sweep(
             engine, workflow, sweep.axes, asked.parameters, how=sweep.how, targets=asked.targets, force=asked.force
         )
+
+    def _check(self, document: Mapping[str, Any], key: str | None, parameters: Mapping[str, Any]) -> Graph:
+        if known := self._recall(key):
+            return known
+        graph = self._checked(document, parameters)
+        if key and not graph.reads_outside:
+            self._remember(key, graph)
+        return graph
 
     def _checked(self, document: Mapping[str, Any], parameters: Mapping[str, Any]) -> Graph:
         workflow = self.read(document)
@@ -106,7 +118,9 @@ class Checker:
             raise WorkflowError([Problem("too_large", "nodes", message, len(nodes), allowed, "split it")])
         return self.engine.read(document)
 
-    def _recall(self, key: str) -> Graph | None:
+    def _recall(self, key: str | None) -> Graph | None:
+        if key is None:
+            return None
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
@@ -119,10 +133,19 @@ class Checker:
                 self._known.popitem(last=False)
 
 
-def _key_of(document: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
-    """Identify a small workflow and its parameters; None where it may be large, or pinned to values outside of it."""
+def is_large(document: Mapping[str, Any]) -> bool:
+    """Tell whether writing a workflow takes long enough to keep others waiting."""
     nodes = document.get("nodes")
-    if not isinstance(nodes, dict) or len(nodes) > _SMALL:
+    return not isinstance(nodes, dict) or len(nodes) > SMALL
+
+
+def written(document: Mapping[str, Any]) -> str:
+    """Write a workflow as the store keeps it: the same document is the same text."""
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _key_of(text: str | None, parameters: Mapping[str, Any]) -> str | None:
+    """Identify a small workflow and its parameters; None where it may be large, or pinned to values outside of it."""
+    if text is None or len(text) > _LONGEST or '"pinned"' in text:
         return None
-    text = json.dumps([document, parameters], separators=(",", ":"))
-    return None if '"pinned"' in text else digest(text.encode())
+    return digest(text.encode(), b"\0", json.dumps(parameters).encode())

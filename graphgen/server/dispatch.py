@@ -35,6 +35,11 @@ class Dispatcher:
         """Tell whether no more runs are to be carried out."""
         return self._closing
 
+    @property
+    def waiting(self) -> int:
+        """How many runs are in line."""
+        return len(self._line)
+
     def start(self, waiting: Iterable[Waiting]) -> None:
         """Take in the runs that wait, and begin."""
         self.arrange(waiting)

@@ -101,8 +101,8 @@ def body_of(run: str, event: Mapping[str, JSON]) -> str:
     return json.dumps({**head, **event, **head}, separators=(",", ":"))
 
 
-def insert(connection: sqlite3.Connection, new: Mapping[str, Any], most: int) -> tuple[Run, bool]:
-    """Put a run in line; where its key is known already, return that run, and False.
+def insert(connection: sqlite3.Connection, new: Mapping[str, Any], full: bool) -> tuple[Run, bool]:
+    """Put a run in line if that is not `full`; where its key is known already, return that run, and False.
 
     Raises:
         Trouble: the key was used for something else, or too many runs wait.
@@ -112,9 +112,8 @@ def insert(connection: sqlite3.Connection, new: Mapping[str, Any], most: int) ->
             detail = "this Idempotency-Key was used for another request; choose a new one"
             raise Trouble(422, "key-reused", detail)
         return row, False
-    (waiting,) = connection.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchone()
-    if waiting >= most:
-        detail = f"{waiting:,} runs are waiting already; try again when some are done"
+    if full:
+        detail = "too many runs are waiting already; try again when some are done"
         raise Trouble(429, "queue-full", detail, headers={"Retry-After": "10"})
     connection.execute(
         "INSERT INTO runs"

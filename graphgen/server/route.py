@@ -77,11 +77,11 @@ class Service:
 
     async def write(self, act: Act[T]) -> T:
         """Write to the store; what is returned is on disk."""
-        return await asyncio.shield(asyncio.wrap_future(self.store.write(act)))
+        return await self.store.write_from(asyncio.get_running_loop(), act)
 
     async def write_twice(self, first: Act[None], then: Act[T]) -> T:
         """Write to the store what is about to be done, then do it."""
-        return await asyncio.shield(asyncio.wrap_future(self.store.write_twice(first, then)))
+        return await self.store.write_twice(asyncio.get_running_loop(), first, then)
 
 
 SERVICE = web.AppKey("service", Service)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
-from typing import Any
+from typing import Any, TypeVar
 
 from graphgen.control import Control
 from graphgen.effects import write_files
@@ -31,9 +31,12 @@ from graphgen.server.hub import Hub
 from graphgen.server.planning import recorded_as
 from graphgen.server.recorder import Recorder
 from graphgen.server.records import FileRow, Run, Status, body_of
-from graphgen.server.store import Store
+from graphgen.server.store import Act, Store
 from graphgen.sweep import Variation, carry_out, plan_sweep
 
+T = TypeVar("T")
+_AGAIN = 1.0
+"""Seconds after which what could not be written is tried again."""
 _log = logging.getLogger("graphgen.server")
 
 
@@ -51,7 +54,7 @@ class Runner:
 
     def __init__(self, checker: Checker, store: Store, hub: Hub, closing: Flag) -> None:
         self._engine = checker.engine
-        self._check = checker.check
+        self._check = checker.check_written
         self._store = store
         self._hub = hub
         self._closing = closing
@@ -59,7 +62,7 @@ class Runner:
 
     def __call__(self, run_id: str, control: Control) -> None:
         """Carry a run out to its end; one that does not wait any more is left alone."""
-        begun = self._store.write(partial(records.begin, run=run_id), synced=False).result()
+        begun = self._begin(run_id)
         if begun is None:
             return
         run, workflow = begun
@@ -80,9 +83,9 @@ class Runner:
     def _result(self, run: Run, workflow: str, recorder: Recorder, control: Control) -> _Result:
         """Carry a run out; whatever goes wrong with it is its result."""
         try:
-            asked = {**run.call, "identity": run.identity, "workflow": json.loads(workflow)}
+            asked = {**run.call, "identity": run.identity}
             work = self._sweep if asked.get("sweep") else self._single
-            return work(asked, recorder, control)
+            return work(asked, workflow, recorder, control)
         except WorkflowError as error:
             return _refused(recorder, error.problems)
         except PathError as error:
@@ -94,9 +97,9 @@ class Runner:
             _log.exception("a fault while carrying out the run %s", run.id)
             return _failed(f"a fault in graphgen: {error_line(error)}")
 
-    def _single(self, asked: Mapping[str, Any], recorder: Recorder, control: Control) -> _Result:
+    def _single(self, asked: Mapping[str, Any], workflow: str, recorder: Recorder, control: Control) -> _Result:
         engine, written = self._engine, dict[str, str]()
-        plan = engine.plan(self._check(asked["workflow"], asked["parameters"]), asked["targets"], asked["force"])
+        plan = engine.plan(self._check(workflow, asked["parameters"]), asked["targets"], asked["force"])
 
         def take(node: str, files: Files, chronicle: Chronicle) -> tuple[str, ...]:
             made_by = chronicle.provenance(node)
@@ -115,11 +118,11 @@ class Runner:
         )
         return self._told(report, written)
 
-    def _sweep(self, asked: Mapping[str, Any], recorder: Recorder, control: Control) -> _Result:
+    def _sweep(self, asked: Mapping[str, Any], workflow: str, recorder: Recorder, control: Control) -> _Result:
         engine, sweep = self._engine, asked["sweep"]
         planned = plan_sweep(
             engine,
-            asked["workflow"],
+            json.loads(workflow),
             sweep["axes"],
             asked["parameters"],
             how=sweep["how"],
@@ -164,20 +167,26 @@ class Runner:
     def _index(self, path: str) -> FileRow:
         return index_file("outputs", self._engine.config.roots.outputs, Path(path), self._engine.registry.formats)
 
+    def _begin(self, run: str) -> tuple[Run, str] | None:
+        """Mark a run as running; None where it does not wait any more, or the server stops."""
+        return self._persist(partial(records.begin, run=run), f"the start of the run {run}", synced=False)
+
     def _finish(self, run: str, result: _Result, bodies: list[str]) -> None:
-        """Write the end of a run down, however long the disk is full; without it the run would be done again."""
-        act: Callable[[sqlite3.Connection], None] = partial(
+        """Write the end of a run down; without it the run would be done again."""
+        act: Act[None] = partial(
             records.finish, run=run, status=result.status, result=result.document, files=result.files, bodies=bodies
         )
+        self._persist(act, f"the end of the run {run}")
+
+    def _persist(self, act: Act[T], what: str, *, synced: bool = True) -> T | None:
+        """Write something, however long the disk is full; None where the server stops before."""
         while True:
             try:
-                self._store.write(act).result()
+                return self._store.write(act, synced=synced).result()
             except sqlite3.Error as error:
-                _log.error("the end of the run %s is not written yet: %s", run, error)
-                if self._closing.wait(1.0):
-                    return
-            else:
-                return
+                _log.error("%s is not written yet; make room on the disk of %s: %s", what, self._store.folder, error)
+                if self._closing.wait(_AGAIN):
+                    return None
 
 
 def _refused(recorder: Recorder, problems: tuple[Problem, ...] | list[Problem]) -> _Result:

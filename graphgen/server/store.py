@@ -7,9 +7,11 @@ before; so a thousand small writes at once cost as much as a few, and `kill -9` 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -85,12 +87,21 @@ CREATE TABLE moves (
 _VERSION = len(SCHEMA)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Job(Generic[T]):
     act: Act[Any]
-    future: Future[T]
+    future: Future[T] | asyncio.Future[T]
     synced: bool
-    then: Act[T] | None
+    then: Act[T] | None = None
+
+    def settle(self, outcome: T | Exception) -> None:
+        """Tell whoever waits what came of it; one who has gone is not there to be told."""
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
 
 
 class Store:
@@ -120,19 +131,28 @@ class Store:
         Order is kept. What raises is undone alone, and raises from its future. Where it is not to be `synced`, a power
         cut may lose it, though no end of the process does; that saves waiting for the disk.
         """
-        job = _Job(act, Future[T](), synced, None)
-        self._jobs.put(job)
-        return job.future
+        future = Future[T]()
+        self._jobs.put(_Job(act, future, synced))
+        return future
 
-    def write_twice(self, first: Act[None], then: Act[T]) -> Future[T]:
+    def write_from(self, loop: asyncio.AbstractEventLoop, act: Act[T]) -> asyncio.Future[T]:
+        """Have something written, and hear of it in an event loop, in one call of all that was written at once.
+
+        Whoever stops waiting does not stop the writing.
+        """
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(act, future, synced=True))
+        return future
+
+    def write_twice(self, loop: asyncio.AbstractEventLoop, first: Act[None], then: Act[T]) -> asyncio.Future[T]:
         """Have something written, and what follows from it once that is on disk; nothing else comes between.
 
         So what no transaction can hold, such as the move of a file, is announced before it is done, and a start after
         `kill -9` knows of it. Where the first raises, the second is not carried out.
         """
-        job = _Job(first, Future[T](), synced=True, then=then)
-        self._jobs.put(job)
-        return job.future
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(first, future, synced=True, then=then))
+        return future
 
     def read(self, act: Act[T]) -> Future[T]:
         """Have something read, as it was last committed."""
@@ -160,11 +180,7 @@ class Store:
             last = batch[-1]
             if last.then is not None and not isinstance(outcomes[-1], Exception):
                 outcomes[-1:] = self._attempt([last], [last.then])
-            for job, outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, Exception):
-                    job.future.set_exception(outcome)
-                else:
-                    job.future.set_result(outcome)
+            _tell(batch, outcomes)
 
     def _take(self) -> tuple[list[_Job[Any]], bool]:
         """Wait for a job, and take with it those that are waiting too; False when it is time to end."""
@@ -206,6 +222,24 @@ class Store:
         self._writer.execute("COMMIT")
         self._committed(self._writer)
         return outcomes
+
+
+def _tell(batch: Sequence[_Job[Any]], outcomes: Sequence[Any]) -> None:
+    """Tell everybody what came of their jobs: those who wait in threads at once, those of an event loop there."""
+    there: dict[asyncio.AbstractEventLoop, list[tuple[_Job[Any], Any]]] = {}
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if isinstance(job.future, Future):
+            job.settle(outcome)
+        else:
+            there.setdefault(job.future.get_loop(), []).append((job, outcome))
+    for loop, told in there.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more, and all is written down
+            loop.call_soon_threadsafe(_settle, told)
+
+
+def _settle(told: Sequence[tuple[_Job[Any], Any]]) -> None:
+    for job, outcome in told:
+        job.settle(outcome)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -13,14 +13,13 @@ from time import time
 from graphgen.jsontypes import json_digest
 from graphgen.server import records
 from graphgen.server.asking import workflow_named
+from graphgen.server.checking import is_large, written
 from graphgen.server.records import Run, Waiting
 from graphgen.server.route import Service
 from graphgen.server.shapes import Submission
 
 _LOOK = 15.0
 """Seconds after which a run is looked at though nothing was told of it."""
-_FEW = 200
-"""Nodes that are written as JSON at once; more go to a thread."""
 
 
 async def put_in_line(
@@ -33,11 +32,14 @@ async def put_in_line(
         WorkflowError: it cannot run as asked for; tells all that is wrong.
     """
     document = await workflow_named(service, asked.workflow)
-    if not service.checker.knows(document, asked):
+    text = await service.checked(written, document) if is_large(document) else written(document)
+    if not service.checker.knows(text, asked):
         await service.checked(service.checker.check_submission, document, asked)
-    new = await service.checked(_row, asked, document, saved) if _is_large(document) else _row(asked, document, saved)
-    most = service.settings.limits.queued
-    run, fresh = await service.write(partial(records.insert, new={**new, "key": key}, most=most))
+    new = {**_row(asked, saved), "key": key, "request": await _request(service, asked) if key else ""}
+    name = document.get("name")
+    new |= {"workflow": text, "name": name if isinstance(name, str) else ""}
+    full = service.dispatcher.waiting >= service.settings.limits.queued
+    run, fresh = await service.write(partial(records.insert, new=new, full=full))
     if fresh:
         service.dispatcher.add(Waiting(run.id, run.client, run.priority))
     return run, fresh
@@ -60,25 +62,20 @@ async def until_over(service: Service, run: str) -> Run:
     return await service.read(partial(records.find, run=run))
 
 
-def _is_large(document: dict[str, object]) -> bool:
-    """Tell whether writing a workflow takes long enough to keep others waiting."""
-    nodes = document.get("nodes")
-    return not isinstance(nodes, dict) or len(nodes) > _FEW
+async def _request(service: Service, asked: Submission) -> str:
+    """Identify what is asked for, so that a key that is used again is known to mean the same."""
+    return await service.checked(lambda: json_digest(asked.model_dump(mode="json")))
 
 
-def _row(asked: Submission, document: dict[str, object], saved: str | None) -> dict[str, str | int | float]:
-    """Return the row of a run that is asked for."""
+def _row(asked: Submission, saved: str | None) -> dict[str, str | int | float | None]:
+    """Return what the row of a run has of what is asked for."""
     call = asked.model_dump(mode="json", exclude={"workflow", "priority", "client"})
-    name = document.get("name")
     saved = asked.workflow if isinstance(asked.workflow, str) else saved
     return {
         "id": token_hex(8),
-        "request": json_digest(asked.model_dump(mode="json")),
         "priority": asked.priority,
         "client": asked.client,
-        "name": name if isinstance(name, str) else "",
         "created": time(),
         "identity": asked.identity or saved or "",
         "asked": json.dumps({**call, "saved": saved}),
-        "workflow": json.dumps(document, separators=(",", ":")),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from threading import Event
 from time import time
 from typing import Any
 
@@ -25,7 +27,7 @@ def new(name: str, **more: Any) -> dict[str, Any]:
 
 
 def put(store: Store, name: str, **more: Any) -> records.Run:
-    return store.write(partial(records.insert, new=new(name, **more), most=100)).result()[0]
+    return store.write(partial(records.insert, new=new(name, **more), full=False)).result()[0]
 
 
 def order(store: Store) -> list[str]:
@@ -65,14 +67,48 @@ def test_what_raises_is_undone_alone(tmp_path: Path) -> None:
     store = Store(tmp_path)
 
     def half(connection: Any) -> None:
-        records.insert(connection, new("half"), 100)
+        records.insert(connection, new("half"), full=False)
         raise Trouble(409, "no", "no")
 
-    failing, right = store.write(half), store.write(partial(records.insert, new=new("whole"), most=100))
+    failing, right = store.write(half), store.write(partial(records.insert, new=new("whole"), full=False))
     with pytest.raises(Trouble):
         failing.result()
     assert right.result()[1]
     assert order(store) == ["whole"]
+    store.close()
+
+
+def test_who_stops_waiting_does_not_stop_the_writing(tmp_path: Path) -> None:
+    store, gate = Store(tmp_path), Event()
+    store.write(lambda _: gate.wait())
+
+    async def leave() -> records.Run:
+        loop = asyncio.get_running_loop()
+        gone = store.write_from(loop, partial(records.insert, new=new("gone"), full=False))
+        stays = store.write_from(loop, partial(records.insert, new=new("stays"), full=False))
+        wrong = store.write_from(loop, partial(records.find, run="nobody"))
+        gone.cancel()
+        gate.set()
+        with pytest.raises(Trouble, match="no such run"):
+            await wrong
+        return (await stays)[0]
+
+    assert asyncio.run(leave()).id == "stays"
+    assert order(store) == ["gone", "stays"]
+    store.close()
+
+
+def test_what_an_event_loop_asked_for_is_written_after_its_end(tmp_path: Path) -> None:
+    store, gate = Store(tmp_path), Event()
+
+    async def ask() -> None:
+        store.write(lambda _: gate.wait())
+        store.write_from(asyncio.get_running_loop(), partial(records.insert, new=new("late"), full=False))
+
+    asyncio.run(ask())
+    gate.set()
+    assert put(store, "later").id == "later"
+    assert order(store) == ["late", "later"]
     store.close()
 
 
@@ -98,7 +134,7 @@ def test_27_a_full_disk_is_told_and_nothing_is_half_written(tmp_path: Path) -> N
     pages = store.read(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0]).result()
     store.write(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages + 1}").fetchone()).result()
     beside = store.write(records.last_event)
-    full = store.write(partial(records.insert, new=new("during", workflow="x" * 100_000), most=100))
+    full = store.write(partial(records.insert, new=new("during", workflow="x" * 100_000), full=False))
     with pytest.raises(sqlite3.OperationalError, match="full"):
         full.result()
     beside.exception()  # what was in the same transaction may have been undone with it, and was told so

@@ -35,6 +35,7 @@ import { Ground } from "./Ground";
 import { useDocument, useEditor, useGraph, useStage, useStudio } from "./hooks";
 import { Overview } from "./Overview";
 import { Palette } from "./Palette";
+import { placeMissing } from "./placing";
 import { askForNode, focusCanvas, onCanvas, pointAt, stage } from "./stage";
 import { useDrag } from "./useDrag";
 import { useMotion } from "./useMotion";
@@ -58,6 +59,7 @@ export function Canvas(): ReactElement {
   const palette = useStage((state) => state.palette);
   const menu = useStage((state) => state.menu);
   const isDrawing = useStage((state) => state.drawn !== null);
+  const isBare = useStage((state) => state.isBare);
   const say = useSay();
   const distance = useStore((state) => distanceAt(state.transform[2]));
   const isFar = distance !== "near";
@@ -90,6 +92,7 @@ export function Canvas(): ReactElement {
   const dragging = useDrag(setNodes);
   useScopeView();
   useMotion();
+  useEffect(() => void placeMissing(), [graph, catalogue]);
   useEffect(() => listenToClipboard(() => removeChosen(false)), []);
   useEffect(() => {
     focusCanvas();
@@ -98,7 +101,9 @@ export function Canvas(): ReactElement {
 
   return (
     <div
-      className={["canvas", `canvas-${distance}`, isDrawing && "canvas-drawing"].filter(Boolean).join(" ")}
+      className={["canvas", `canvas-${distance}`, isDrawing && "canvas-drawing", isBare && "canvas-bare"]
+        .filter(Boolean)
+        .join(" ")}
       data-testid="canvas"
       tabIndex={0}
       role="application"

@@ -6,7 +6,7 @@
 import type { ElkExtendedEdge, ElkNode, ELK } from "elkjs/lib/elk-api";
 
 import { around, liesIn, type Rect, rounded } from "../model/arrange";
-import { type Point, splitReference, without } from "../model/document";
+import { type Names, type Point, splitReference, without } from "../model/document";
 import { editor, shownGraph } from "../model/editor";
 import { move, putGroup } from "../model/edits";
 import { INPUTS_END, OUTPUTS_END } from "../model/wiring";
@@ -50,15 +50,37 @@ export async function layOutGraph(names: ReadonlySet<string> | null): Promise<vo
   const corner = around(nodes.map(boxOf));
   if (!corner) return;
   try {
-    engine ??= start();
-    const laid = await (await engine).layout(elkGraph(nodes, shownEdges()));
+    const laid = await layOut(nodes, shownEdges());
     if (shownGraph(editor.getState()).nodes !== before.nodes) return; // something else was done meanwhile
     put(laid, corner);
     if (!names) window.setTimeout(() => void flow.fitView({ ...FIT, duration: 200 }), 60);
   } catch (error) {
-    engine = null;
     notify("error", "failed", { why: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** Return where ELK puts nodes, and how large their groups become, by ids. Throws where the worker cannot be loaded. */
+export async function layOut(nodes: readonly CanvasNode[], edges: readonly WireEdge[]): Promise<Names<Rect>> {
+  try {
+    engine ??= start();
+    return rectsOf(await (await engine).layout(elkGraph(nodes, edges)));
+  } catch (error) {
+    engine = null; // the next time, it is loaded anew
+    throw error;
+  }
+}
+
+function rectsOf(laid: ElkNode): Names<Rect> {
+  const rects: Record<string, Rect> = {};
+  const collect = (node: ElkNode, from: Point) => {
+    for (const child of node.children ?? []) {
+      const at = { x: from.x + (child.x ?? 0), y: from.y + (child.y ?? 0) };
+      rects[child.id] = { ...at, width: child.width ?? 0, height: child.height ?? 0 };
+      collect(child, at);
+    }
+  };
+  collect(laid, { x: 0, y: 0 });
+  return rects;
 }
 
 /** Write a graph as ELK reads it: sockets are ports at fixed places, groups are nodes with nodes inside. */
@@ -109,26 +131,17 @@ function elkNode(node: CanvasNode): ElkNode {
 }
 
 /** Take the places that ELK found; points of wires that it moved would lead nowhere sensible and go. */
-function put(laid: ElkNode, corner: Point): void {
-  const rects = new Map<string, Rect>();
-  const collect = (node: ElkNode, from: Point) => {
-    for (const child of node.children ?? []) {
-      const at = { x: from.x + (child.x ?? 0), y: from.y + (child.y ?? 0) };
-      rects.set(child.id, { ...at, width: child.width ?? 0, height: child.height ?? 0 });
-      collect(child, at);
-    }
-  };
-  collect(laid, { x: 0, y: 0 });
-  const box = around(rects.values());
+function put(rects: Names<Rect>, corner: Point): void {
+  const box = around(Object.values(rects));
   if (!box) return;
   const by = { x: corner.x - box.x, y: corner.y - box.y };
   const places = Object.fromEntries(
-    [...rects].map(([id, { x, y }]) => [id, rounded({ x: x + by.x, y: y + by.y })] as const),
+    Object.entries(rects).map(([id, { x, y }]) => [id, rounded({ x: x + by.x, y: y + by.y })] as const),
   );
   editor.getState().edit("layout", (graph) => {
     let changed = move(graph, places);
     for (const group of changed.view?.groups ?? []) {
-      const size = rects.get(group.id);
+      const size = rects[group.id];
       if (size) {
         const sized = { ...group, width: Math.round(size.width), height: Math.round(size.height) };
         changed = putGroup(changed, group.id, sized);
@@ -136,7 +149,7 @@ function put(laid: ElkNode, corner: Point): void {
     }
     const routes = changed.view?.wires;
     if (!routes) return changed;
-    const gone = Object.keys(routes).filter((key) => rects.has(splitReference(key)[0]));
+    const gone = Object.keys(routes).filter((key) => splitReference(key)[0] in rects);
     return { ...changed, view: { ...changed.view, wires: without(routes, gone) } };
   });
 }

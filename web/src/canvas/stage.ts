@@ -45,6 +45,8 @@ export interface Stage {
   /** The wire into which the dragged node would be put. */
   readonly spliced: string | null;
   readonly minimap: boolean;
+  /** Whether the shown graph has no places yet, and is about to get them. */
+  readonly isBare: boolean;
 }
 
 const MINIMAP = "graphgen-minimap";
@@ -58,6 +60,7 @@ export const stage = createStore<Stage>()(() => ({
   drawn: null,
   spliced: null,
   minimap: localStorage.getItem(MINIMAP) !== "off",
+  isBare: false,
 }));
 
 /** Show the small map or hide it, now and for the next time. */

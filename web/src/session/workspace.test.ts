@@ -336,3 +336,32 @@ test("a document of a newer format is neither shown nor written over", async () 
   await expect(page.openWorkflow("a", true)).rejects.toBeInstanceOf(page.Unreadable);
   expect(page.state().name).toBe(null);
 });
+
+test("what a file leaves open is added without an edit, and saved with the next one", async () => {
+  const etag = files.put("a", pair(1, 1));
+  const page = await tab();
+  await page.openWorkflow("a", true);
+  const placed = (one: Document): Document => ({ ...one, view: { nodes: { one: { x: 5, y: 5 } } } });
+  page.complete(placed);
+  await pause();
+  expect([page.state().saving, files.saved.get("a")!.etag, localStorage.length]).toEqual(["saved", etag, 0]);
+  expect(page.editor.getState().history.past).toEqual([]);
+  page.set("two", 2);
+  await pause();
+  expect(files.saved.get("a")!.document).toEqual(placed(pair(1, 2)));
+  page.editor.getState().undo();
+  await pause();
+  expect(files.saved.get("a")!.document).toEqual(placed(pair(1, 1)));
+});
+
+test("adding to an example what it leaves open makes no copy of it", async () => {
+  files.put("example", pair(1, 1), false);
+  const page = await tab();
+  await page.openWorkflow("example", false);
+  page.complete((one) => ({ ...one, view: { nodes: { one: { x: 5, y: 5 } } } }));
+  await pause();
+  expect([page.state().name, page.state().own, [...files.saved.keys()]]).toEqual(["example", false, ["example"]]);
+  page.set("two", 2);
+  await pause();
+  expect([page.state().name, onServer("example copy", "two")]).toEqual(["example copy", 2]);
+});

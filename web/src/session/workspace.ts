@@ -152,6 +152,15 @@ function show(name: string, own: boolean, saved: Base, document: Document): void
   editor.getState().open(document);
 }
 
+/**
+ * Add to the open document what its file leaves open, such as places. That is no change of the person's: it cannot be
+ * undone, and is saved with the next one that can.
+ */
+export function complete(change: (document: Document) => Document): void {
+  base = { ...base, document: change(base.document) };
+  editor.getState().takeIn(change);
+}
+
 /** Save what is not saved yet, now. */
 export function flush(): Promise<void> {
   return inTurn(saveChanged);

@@ -16,6 +16,7 @@ import { App } from "./App";
 import { listenForKeys } from "./commands";
 import { language, say } from "./i18n";
 import { freeName } from "./model/names";
+import { drawAttention } from "./session/attention";
 import { applyTheme } from "./session/preferences";
 import { hashOf, routeOf } from "./session/route";
 import "./session/checking";
@@ -41,6 +42,7 @@ workspace.subscribe(({ name, opened }, before) => {
 });
 
 listenForKeys();
+drawAttention();
 startStudio().then(
   () =>
     root.render(

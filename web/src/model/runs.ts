@@ -13,6 +13,9 @@ export interface NodeRun {
   readonly done?: number;
   readonly total?: number;
   readonly stage?: string;
+  /** When it began, in seconds since 1970, and how long it had worked when it last said how far it was. */
+  readonly started?: number;
+  readonly spent?: number;
   readonly seconds?: number;
   /** The address of a picture of what it works on, or made. */
   readonly preview?: string;
@@ -45,6 +48,8 @@ export interface RunState {
   readonly ended: number | null;
   /** The nodes that the plan says will run, by their names in the run; empty where no plan was made. */
   readonly expected: readonly string[];
+  /** About how many seconds each of them takes, of those of which that is known. */
+  readonly estimates: Readonly<Record<string, number>>;
   /** Of a sweep its combinations, else none. */
   readonly variations: readonly Variation[];
 }
@@ -69,6 +74,7 @@ export function queued(id: string): RunState {
     started: null,
     ended: null,
     expected: [],
+    estimates: {},
     variations: [],
   };
 }
@@ -104,7 +110,7 @@ function advanceRun(run: RunState, event: RunEvent): RunState {
   switch (event.event) {
     case "run_queued":
     case "run_interrupted":
-      return { ...queued(run.id), expected: run.expected };
+      return { ...queued(run.id), expected: run.expected, estimates: run.estimates };
     case "sweep_started":
       return { ...run, variations: event.variations as readonly Variation[] };
     case "run_started": {
@@ -129,11 +135,18 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
   };
   switch (event.event) {
     case "node_started":
-      return { status: "running" };
+      return { status: "running", started: event.time ?? 0 };
     case "node_waiting":
       return { ...before, status: "waiting" };
     case "node_progress":
-      return { ...before, status: "running", done: told.done, total: told.total, stage: told.stage };
+      return {
+        ...before,
+        status: "running",
+        done: told.done,
+        total: told.total,
+        stage: told.stage,
+        ...(before?.started === undefined ? {} : { spent: Math.max(0, (event.time ?? 0) - before.started) }),
+      };
     case "node_preview":
       return { status: "running", ...before, preview: `data:${told.media_type};base64,${told.data}` };
     case "node_partial":
@@ -164,7 +177,7 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
   }
 }
 
-/** How far a run is: how many of its nodes are over, and what it works on. */
+/** How far a run is: how many of its nodes are over, what share of its work, and what it works on. */
 export interface Progress {
   readonly over: number;
   readonly total: number;
@@ -178,22 +191,68 @@ const REPEATED = /\/\d+(\/|$)/;
 /** Return how far a run is. */
 export function progressOf(run: RunState): Progress {
   const counted = Object.entries(run.nodes).filter(([name]) => !REPEATED.test(name));
-  const over = counted.filter(([, { status }]) => status !== "running" && status !== "waiting").length;
+  const over = counted.filter(([, node]) => isOver(node)).length;
   const working = Object.entries(run.nodes).filter(([, { status }]) => status === "running");
   const [name, node] = working.find(([one, { total }]) => total && !REPEATED.test(one)) ?? working.at(-1) ?? [];
-  const part = node?.total ? (node.done ?? 0) / node.total : 0;
   const total = Math.max(run.total, over, 1);
   const step = node?.total ? ` ${node.done ?? 0}/${node.total}` : "";
-  return { over, total, share: Math.min((over + part) / total, 1), at: name ? name + step : "" };
+  const share = run.expected.length ? shareOfWork(run) : Math.min((over + partOf(node)) / total, 1);
+  return { over, total, share, at: name ? name + step : "" };
 }
 
-/** Estimate the seconds that are left of a run; null where nothing is known yet. */
+/** Return the share that is done of what the plan expects, each node counted by how long it takes. */
+function shareOfWork({ expected, estimates, nodes }: RunState): number {
+  const seconds = expected.map((name) => secondsOf(nodes[name]) ?? estimates[name]);
+  const known = seconds.filter((one) => one !== undefined);
+  const usual = known.length ? sum(known) / known.length : 1;
+  const weights = seconds.map((one) => Math.max(one ?? usual, LEAST));
+  const done = expected.map((name, index) => weights[index]! * partOf(nodes[name]));
+  return Math.min(sum(done) / sum(weights), 1);
+}
+
+/** Return how long a node took, or will take by what it has shown; undefined while it has shown nothing. */
+function secondsOf(node: NodeRun | undefined): number | undefined {
+  const part = partOf(node);
+  return node && (node.seconds ?? (node.spent !== undefined && part > 0 ? node.spent / part : undefined));
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+/** Seconds: no node is reckoned as quicker, so that many quick ones still move the bar. */
+const LEAST = 0.01;
+
+function isOver({ status }: NodeRun): boolean {
+  return status !== "running" && status !== "waiting" && status !== "queued";
+}
+
+function partOf(node: NodeRun | undefined): number {
+  if (!node) return 0;
+  return isOver(node) ? 1 : node.total ? (node.done ?? 0) / node.total : 0;
+}
+
+/** Count the nodes that a run has still to carry out; null where nothing is known yet. */
+export function nodesLeft(run: RunState): number | null {
+  if (run.expected.length) {
+    return run.expected.filter((name) => !run.nodes[name] || !isOver(run.nodes[name])).length;
+  }
+  if (run.started === null) return null;
+  const { over, total } = progressOf(run);
+  return total - over;
+}
+
+/**
+ * Estimate the seconds that are left of a run; null where nothing is known yet. The further it is, the more counts how
+ * long it took so far, and the less what was known before.
+ */
 export function secondsLeft(run: RunState, now: number): number | null {
   if (run.started === null) return null;
   const spent = Math.max(0, now - run.started);
-  if (run.seconds > spent) return run.seconds - spent;
+  const planned = run.seconds > spent ? run.seconds - spent : null;
   const { share } = progressOf(run);
-  return share > 0.05 && share < 1 ? spent / share - spent : null;
+  if (share >= 1) return null;
+  if (share < 0.05) return planned;
+  const measured = spent / share - spent;
+  return planned === null ? measured : planned * (1 - share) + measured * share;
 }
 
 /** Tell whether a run waits or is at work. */

@@ -5,7 +5,8 @@ import type { ReactElement } from "react";
 import type { Run } from "../api/client";
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import type { RunState } from "../model/runs";
+import { progressOf, type RunState } from "../model/runs";
+import { RunLeft } from "./RunLeft";
 
 export function AppResult(): ReactElement {
   const say = useSay();
@@ -61,19 +62,13 @@ function FormerPictures({ run }: { readonly run: Run }): ReactElement {
 
 function RunProgress({ run }: { readonly run: RunState }): ReactElement {
   const say = useSay();
-  const states = Object.entries(run.nodes);
-  const over = states.filter(([, { status }]) => status === "done" || status === "cached").length;
-  const [name, node] = states.find(([, { status }]) => status === "running") ?? [];
-  const share = node?.total ? (node.done ?? 0) / node.total : 0;
+  const { share, at } = progressOf(run);
   return (
-    <div className="app-progress">
-      <progress max={run.total || 1} value={over + share} aria-label={say("running")} />
+    <div className="app-progress" aria-live="off">
+      <progress max={1} value={share} aria-label={say("running")} />
+      <span>{at}</span>
       <span>
-        {run.status === "queued"
-          ? say("inLine")
-          : name
-            ? `${name}${node?.total ? ` ${node.done}/${node.total}` : ""}`
-            : ""}
+        <RunLeft />
       </span>
     </div>
   );

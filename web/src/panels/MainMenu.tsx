@@ -6,7 +6,7 @@ import { useStore } from "zustand";
 import { commandNamed, commands, isEnabled, perform } from "../commands";
 import type { Command } from "../commands/command";
 import { type Language, language, setLanguage, useSay } from "../i18n";
-import { preferences, setTheme, THEMES } from "../session/preferences";
+import { preferences, setNotify, setTheme, THEMES } from "../session/preferences";
 import { Icon } from "../widgets/icons";
 import { Menu, type MenuItem, type MenuSection } from "../widgets/Menu";
 
@@ -30,7 +30,7 @@ interface MainMenuProps {
 export function MainMenu({ shown }: MainMenuProps): ReactElement {
   const say = useSay();
   const code = useStore(language, (state) => state.code);
-  const theme = useStore(preferences, (state) => state.theme);
+  const { theme, notify } = useStore(preferences);
   const item = (command: Command): MenuItem => ({
     id: command.id,
     label: say(command.label),
@@ -41,6 +41,10 @@ export function MainMenu({ shown }: MainMenuProps): ReactElement {
   const sections = (): readonly MenuSection[] => [
     { id: "file", items: commands.filter((one) => one.group === "file" && (shown || !one.isEnabled)).map(item) },
     ...(shown ? MORE.map((ids) => ({ id: ids.join(), items: ids.map((id) => item(commandNamed(id))) })) : []),
+    {
+      id: "notify",
+      items: [{ id: "notify", label: say("notifyLong"), checked: notify, run: () => void setNotify(!notify) }],
+    },
     {
       id: "theme",
       title: say("theme"),

@@ -13,6 +13,7 @@ import { showSweep } from "../session/sweeping";
 import { Dialog } from "../widgets/Dialog";
 import { Icon } from "../widgets/icons";
 import { useDuration } from "./duration";
+import { useNow } from "./now";
 
 export function QueuePanel(): ReactElement {
   const say = useSay();
@@ -132,7 +133,7 @@ function AtWork({ run }: { readonly run: Run }): ReactElement {
   const left = secondsLeft(state, now);
   const words = [
     at || `${over}/${total}`,
-    left === null ? "" : say("timeLeft", { time: durationOf(Math.max(1, left)) }),
+    left === null ? "" : say("timeLeft", { time: durationOf(Math.max(1, left), true) }),
   ];
   return (
     <li className="queue-run">
@@ -231,14 +232,4 @@ function Cancel({ run }: { readonly run: Run }): ReactElement {
       <Icon name="close" />
     </button>
   );
-}
-
-/** The time now, in seconds since 1970, each second anew. */
-function useNow(): number {
-  const [now, setNow] = useState(() => Date.now() / 1000);
-  useEffect(() => {
-    const timer = window.setInterval(() => setNow(Date.now() / 1000), 1000);
-    return () => window.clearInterval(timer);
-  }, []);
-  return now;
 }

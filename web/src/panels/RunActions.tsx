@@ -14,6 +14,7 @@ import { isOpen } from "../model/runs";
 import { Icon } from "../widgets/icons";
 import { Menu, type MenuItem } from "../widgets/Menu";
 import { useDuration } from "./duration";
+import { RunLeft } from "./RunLeft";
 import { SweepDialog } from "./SweepDialog";
 
 const WAYS = ["runHere", "runAgainHere", "runFront", "runAllAgain", "live", "sweep"] as const;
@@ -95,8 +96,19 @@ function leadTo(place: string): void {
   show(found.card);
 }
 
-/** How much a run would do: as many nodes, about as long. */
+/** How much a run would do: as many nodes, about as long; while one is at work, what is left of it. */
 function Estimate(): ReactElement {
+  const open = useStudio((state) => isOpen(state.run));
+  return open ? (
+    <span id="run-estimate" className="run-estimate">
+      <RunLeft />
+    </span>
+  ) : (
+    <Planned />
+  );
+}
+
+function Planned(): ReactElement {
   const say = useSay();
   const durationOf = useDuration();
   const plan = useStudio((state) => state.plan);

@@ -73,9 +73,11 @@ async function expect(id: string, workflow: Document, { targets, force }: Asked,
       ...(targets ? { targets } : {}),
       ...(force ? { force } : {}),
     });
-    const expected = plan.nodes.flatMap(({ node, state }) => (state === "run" || state === "may run" ? [node] : []));
+    const due = plan.nodes.filter(({ state }) => state === "run" || state === "may run");
+    const known = due.flatMap(({ node, seconds }) => (seconds === null ? [] : [[node, seconds] as const]));
+    const [expected, estimates] = [due.map(({ node }) => node), Object.fromEntries(known)];
     const { run } = studio.getState();
-    if (run?.id === id) studio.setState({ run: { ...run, expected } });
+    if (run?.id === id) studio.setState({ run: { ...run, expected, estimates } });
   } catch {
     return; // the plan tells of what waits alone; the run itself goes on, and says what fails
   }
@@ -109,12 +111,10 @@ export async function follow(found: Run): Promise<void> {
   const { id } = found;
   reading = id;
   studio.setState({ run: { ...queued(id), status: found.status }, ran: null, result: null, former: null });
-  const asked = readRunWorkflow(id);
-  const [state] = await Promise.all([
-    pastOf(id).then((state) => show(id, state)),
-    asked.then((ran) => remember(id, ran)),
-  ]);
-  if (state && !isOpen(state)) await readResult(id);
+  const state = show(id, await pastOf(id));
+  if (!state) return;
+  const result = isOpen(state) ? null : readResult(id);
+  await Promise.all([result, readRunWorkflow(id).then((ran) => remember(found, ran))]);
 }
 
 function show(id: string, run: RunState): RunState | null {
@@ -124,8 +124,11 @@ function show(id: string, run: RunState): RunState | null {
   return run;
 }
 
-function remember(id: string, ran: Document): void {
-  if (studio.getState().run?.id === id) studio.setState({ ran });
+function remember({ id, sweep, targets, identity }: Run, ran: Document): void {
+  const { run } = studio.getState();
+  if (run?.id !== id) return;
+  studio.setState({ ran });
+  if (isOpen(run) && !sweep) void expect(id, ran, { targets }, identity);
 }
 
 /** Show the latest run of the open workflow, if it ever ran. */

@@ -110,4 +110,8 @@ export const run = {
   sweepOther: "Another sweep",
   sweepNoPicture: "no picture",
   parameter: "Parameter",
+  oneLeft: "1 node left",
+  manyLeft: "{count} nodes left",
+  notifyLong: "Notify when a long run ends",
+  notifyRefused: "The browser lets this page show no notifications; its settings for the page can change that.",
 } as const;

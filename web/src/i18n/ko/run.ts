@@ -110,4 +110,8 @@ export const run: Readonly<Record<keyof typeof en, string>> = {
   sweepOther: "다른 스윕",
   sweepNoPicture: "그림 없음",
   parameter: "매개변수",
+  oneLeft: "노드 1개 남음",
+  manyLeft: "노드 {count}개 남음",
+  notifyLong: "오래 걸린 실행이 끝나면 알림",
+  notifyRefused: "브라우저가 이 페이지의 알림을 허용하지 않습니다. 브라우저의 페이지 설정에서 바꿀 수 있습니다.",
 };

@@ -70,6 +70,13 @@ class Encoded(NamedTuple):
         return len(self.document) + sum(memoryview(buffer.data).nbytes for buffer in self.buffers)
 
 
+class Raw(NamedTuple):
+    """A value, or a part of one, as it is encoded: to be put into another value without being made."""
+
+    document: JSON
+    buffers: Sequence[Buffer]
+
+
 @dataclass(frozen=True)
 class ValueCodec:
     """Encode and decode values, knowing the socket types and buffer codecs that plugins registered."""
@@ -188,6 +195,8 @@ class _Writer:
 
     def _write_changeable(self, value: object, cls: type) -> JSON:
         self.shareable = False  # a MappingProxyType too: whoever made it may still hold the dict behind it
+        if isinstance(value, Raw):
+            return self._write_raw(value)
         if cls is list:
             return [self.write(item) for item in value]  # type: ignore[attr-defined]
         if isinstance(value, Mapping):
@@ -203,6 +212,17 @@ class _Writer:
             )
         return {"$buffer": [codec.classname, self._buffer(codec.encode(value))]}
 
+    def _write_raw(self, value: Raw) -> JSON:
+        found: list[int] = []
+
+        def note(number: int) -> int:
+            found.append(number)
+            return number
+
+        _renumbered(value.document, note)
+        numbers = {number: self._buffer(value.buffers[number]) for number in sorted(found)}  # as they were first met
+        return _renumbered(value.document, numbers.__getitem__)
+
     def _buffer(self, buffer: Buffer) -> int:
         self.buffers.append(buffer)
         return len(self.buffers) - 1
@@ -212,6 +232,22 @@ class _Writer:
         if isinstance(key, str):
             return key
         raise DefinitionError(f"a mapping on a wire has the key {key!r}; keys must be texts")
+
+
+def _renumbered(document: JSON, number: Callable[[int], int]) -> JSON:
+    """Return a document in which buffers have the numbers that `number` gives them."""
+    if isinstance(document, list):
+        return [_renumbered(item, number) for item in document]
+    if not isinstance(document, Mapping):
+        return document
+    ((mark, content),) = document.items()
+    if mark == "$bytes" and isinstance(content, int):
+        return {mark: number(content)}
+    if mark == "$buffer" and isinstance(content, list):
+        return {mark: [content[0], number(int(str(content[1])))]}
+    if isinstance(content, Mapping):  # fields, or a mapping, whose keys may be any text
+        return {mark: {key: _renumbered(item, number) for key, item in content.items()}}
+    return {mark: _renumbered(content, number)}
 
 
 def _write_float(value: float) -> JSON:

@@ -63,6 +63,7 @@ def _processes(crew: Crew) -> Lanes:
         pool=ProcessLane("pool", terms, workers=crew.config.cpu_workers),
         device=_together(crew, [ProcessLane(device.name, terms_of(crew, device)) for device in crew.devices]),
         loop=ProcessLane("loop", terms, width=_AT_ONCE),
+        light=True,
     )
 
 

@@ -176,20 +176,27 @@ class LoopLane:
 
 @dataclass(frozen=True)
 class Lanes:
-    """The lanes of one engine, and which node runs on which."""
+    """The lanes of one engine, and which node runs on which.
+
+    Where processes do the work, this one stays `light`: no tensor is made here, and so no heavy library imported.
+    """
 
     inline: Lane
     pool: Lane
     device: Lane
     loop: Lane
+    light: bool = False
 
-    def lane_for(self, spec: NodeSpec) -> Lane:
-        """Choose the lane for a kind of node."""
+    def lane_for(self, spec: NodeSpec, inputs: Mapping[str, tuple[StoredValue, ...]]) -> Lane:
+        """Choose the lane for a node by its kind and by what it is given."""
         if spec.device == "gpu":
             return self.device
         if spec.asynchronous:
             return self.loop
-        return self.inline if spec.cheap else self.pool
+        if not spec.cheap:
+            return self.pool
+        heavy = self.light and any(value.has_buffers for values in inputs.values() for value in values)
+        return self.pool if heavy else self.inline
 
     def close(self) -> None:
         """Close all lanes."""

@@ -219,7 +219,7 @@ class Execution:
                 self.listen(events.NodeStarted(job.label, "zone"))
             begin_zone(job, node.zone, self._openings)
             return
-        job.lane = self.lanes.lane_for(node.spec)
+        job.lane = self.lanes.lane_for(node.spec, job.inputs)
         streamed = node.spec.yields == "items" and self.streams.wanted(job)
         task = job.make_task(self.run_id, self._priority, watched=self.watched, streamed=streamed)
         self._running[task.id] = job

@@ -53,7 +53,8 @@ def begin_zone(job: Job, inside: Inside, opener: Opener) -> None:
     feeds = Feeds(job, inside, opener)
     for name, items in feeds.lists.items():
         if not isinstance(items, list):  # an output of any type could not promise a list
-            opener.give_up(job, f"its input '{name}' is given a {class_name(type(items))}; it takes a list")
+            kind = class_name(type(job.inputs[name][0].load()))
+            opener.give_up(job, f"its input '{name}' is given a {kind}; it takes a list")
             return
     if isinstance(inside.clause, MapClause):
         MapTurns(job, inside.clause, feeds, opener).begin()
@@ -68,7 +69,7 @@ class Feeds:
         self._opener = opener
         self._index = inside.clause.index
         over = [name for name in inside.clause.over if name not in job.streams]
-        self.lists = {name: cast("list[object]", job.inputs[name][0].load()) for name in over}
+        self.lists = {name: cast("list[object]", job.inputs[name][0].carried()) for name in over}
         self.growing = job.streams
         wanted = {output.name for output in inside.graph.nodes["inputs"].spec.outputs}
         self._same: dict[str, StoredValue] = {}
@@ -195,7 +196,7 @@ class MapTurns:
 
     def _collected(self) -> dict[str, StoredValue]:
         turns = [self._results[turn] for turn in sorted(self._results)]
-        return {name: self._opener.wrap([values[name].load() for values in turns]) for name in self._names}
+        return {name: self._opener.wrap([values[name].carried() for values in turns]) for name in self._names}
 
 
 class LoopTurns:
@@ -240,7 +241,7 @@ class LoopTurns:
             return
         self._last = values
         for name, items in self._collected.items():
-            items.append(values[name].load())
+            items.append(values[name].carried())
         if self._is_over(turn + 1):
             self._opener.close(self.job, self._values(), ())
         elif turn + 1 >= self._clause.at_most and not self._bounded:

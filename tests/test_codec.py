@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packs.maths import Pixel, Point
 
-from graphgen.codec import Buffer, BufferCodec, Encoded, ValueCodec
+from graphgen.codec import Buffer, BufferCodec, Encoded, Raw, ValueCodec
 from graphgen.errors import DefinitionError
 from graphgen.types import build_table
 
@@ -66,6 +66,27 @@ def test_values_come_back_as_they_were(value: object) -> None:
 def test_different_values_have_different_digests(first: object, second: object) -> None:
     same = CODEC.encode(first).digest == CODEC.encode(second).digest
     assert same == (repr(CODEC.encode(first)) == repr(CODEC.encode(second)))
+
+
+@given(items=st.lists(values, max_size=4))
+def test_a_list_is_the_same_put_together_of_parts_that_stay_encoded(items: list[object]) -> None:
+    whole = CODEC.encode(items)
+    parts = [Raw(part, whole.buffers) for part in json.loads(whole.document)]
+    alone = [CODEC.encode(part) for part in parts]
+    assert [part.digest for part in alone] == [CODEC.encode(item).digest for item in items]
+    again = [Raw(json.loads(part.document), part.buffers) for part in alone]
+    assert CODEC.encode(again).digest == whole.digest
+
+
+def test_parts_keep_the_order_of_their_arrays_and_texts_that_look_like_marks() -> None:
+    items = [
+        Holder(None, (Array(b"1", (1,)), b"two"), {"$buffer": Array(b"3", (1,)), "$bytes": 7, "a": b"four"}),
+        {"$map": [Array(b"5", (1,))], "$tuple": (b"six", Array(b"5", (1,)))},
+    ]
+    whole = CODEC.encode(items)
+    parts = [Raw(part, whole.buffers) for part in json.loads(whole.document)]
+    assert [CODEC.encode(part).digest for part in parts] == [CODEC.encode(item).digest for item in items]
+    assert CODEC.encode([*reversed(parts)]).digest == CODEC.encode([*reversed(items)]).digest
 
 
 def test_kinds_are_told_apart() -> None:

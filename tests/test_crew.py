@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cache_kit import ARRAYS, Array
 from engine_kit import N, carry_out, config, workflow
 from lane_kit import PACKS, WORKER, installed, others
 
 from graphgen import events
+from graphgen.cache import StoredValue
+from graphgen.codec import ValueCodec
 from graphgen.devices import DevicesLane
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen.lanes import InlineLane, ThreadLane
 from graphgen.remote import ProcessLane
+from graphgen.types import build_table
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +135,18 @@ def test_the_configuration_chooses(tmp_path: Path, changes: dict[str, object], l
         assert isinstance(made.lanes.pool, kind)
         assert isinstance(made.lanes.device, kind)
         assert made.lanes.device.name == "cpu"
+
+
+def test_cheap_nodes_run_here_unless_processes_work_and_they_are_given_arrays(tmp_path: Path) -> None:
+    codec = ValueCodec(build_table([]), {ARRAYS.classname: ARRAYS})
+    plain, array = (StoredValue.wrap(value, codec) for value in (7, [Array(b"12", (2,))]))
+    for workers in ("thread", "process"):
+        with Engine(_config(tmp_path / workers, workers), installed()) as made:
+            lanes, cheap = made.lanes, made.registry.nodes["maths.number"]
+            assert cheap.cheap
+            assert lanes.lane_for(cheap, {"a": (plain,), "b": ()}) is lanes.inline
+            beside = lanes.pool if workers == "process" else lanes.inline
+            assert lanes.lane_for(cheap, {"a": (plain,), "b": (plain, array)}) is beside
 
 
 def test_several_devices_become_one_lane(tmp_path: Path) -> None:

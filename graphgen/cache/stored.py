@@ -17,7 +17,7 @@ from threading import BoundedSemaphore
 from typing import Literal, NamedTuple
 
 from graphgen.cache.image import Damaged, Layout, Span, measure, pack, parse, understood
-from graphgen.codec import Buffer, Encoded, ValueCodec
+from graphgen.codec import Buffer, Encoded, Raw, ValueCodec
 from graphgen.jsontypes import JSON
 from graphgen.novalue import reason_in
 
@@ -128,6 +128,16 @@ class StoredValue:
             self._value = value if shareable else None
             self._kind = "shared" if shareable else "copied"
         return value
+
+    def carried(self) -> object:
+        """Return the value to be put into another one, a list to be taken apart: what holds arrays stays encoded.
+
+        So an engine whose nodes run elsewhere needs no library that makes arrays.
+        """
+        if not self.has_buffers:
+            return self.load()
+        document, buffers = json.loads(self.document), self.encoded.buffers
+        return [Raw(item, buffers) for item in document] if isinstance(document, list) else Raw(document, buffers)
 
     @property
     def encoded(self) -> Encoded:

@@ -22,6 +22,7 @@ from graphgen.server import moving, versions
 from graphgen.server.names import DEEPEST, FORM, file_of, is_name, stays_inside, twin_of
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.shapes import DeletedView, WorkflowView
+from graphgen.server.versions import Moment
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ class Library:
 
     # --- what the store's thread does, one after another ------------------------------------------------------------
 
-    def save(self, connection: sqlite3.Connection, name: str, document: Mapping[str, Any], seen: str | None) -> str:
+    def save(
+        self, connection: sqlite3.Connection, name: str, document: Mapping[str, Any], seen: str | None, moment: Moment
+    ) -> str:
         """Save a workflow over the version that was `seen` (None: there was none) and return what identifies it.
 
         Raises:
@@ -129,23 +132,23 @@ class Library:
         """
         self._check_free(name)
         self._check_seen(connection, name, seen)
-        data = (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
+        data = file_bytes(document)
         current = file_of(self.own, name)
         if current.is_file():
-            versions.add(connection, name, current.read_bytes())
-        versions.add(connection, name, data)
+            versions.preserve(connection, name, current.read_bytes(), moment.now)
+        versions.add(connection, name, data, moment)
         moving.forget(connection, name)
         _write(current, data)
         return digest(data)
 
-    def delete(self, connection: sqlite3.Connection, name: str, seen: str | None) -> None:
+    def delete(self, connection: sqlite3.Connection, name: str, seen: str | None, now: float) -> None:
         """Delete one of the user's own workflows; its versions are kept, so that it can be restored.
 
         Raises:
             Trouble: there is none of that name, or another version is there by now.
         """
         path = self._find_own(connection, name, seen, "deleted")
-        versions.add(connection, name, path.read_bytes())
+        versions.preserve(connection, name, path.read_bytes(), now)
         path.unlink()
         moving.remove_empty(self.own, path.parent)
 
@@ -215,6 +218,11 @@ class Library:
             raise Trouble(428, "not-seen", "the workflow exists; send the ETag of the version you have as If-Match")
         if seen is not None and seen != digest(path.read_bytes()):
             raise Trouble(412, "changed", "the workflow was changed meanwhile; read it again, then save")
+
+
+def file_bytes(document: Mapping[str, Any]) -> bytes:
+    """Return a workflow as its file holds it."""
+    return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def moved(to: str | None, status: int = 404) -> Trouble | None:

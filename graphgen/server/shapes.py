@@ -99,6 +99,13 @@ class Renaming(BaseModel):
     to: str = Field(description="The new name, with the folders it lies in before it: portraits/oil.")
 
 
+class Labelling(BaseModel):
+    """A version of a workflow that is called something."""
+
+    model_config = _CONFIG
+    label: str = Field(max_length=100, description="What it is called; empty takes the name away.")
+
+
 class ProblemView(TypedDict):
     """One thing that is wrong: where, what is there, what is allowed, and the cure."""
 
@@ -351,11 +358,17 @@ class DeletedList(TypedDict):
 
 
 class VersionView(TypedDict):
-    """A version of a workflow."""
+    """A version of a workflow: what somebody called it, empty if nothing, and whether it was run.
+
+    Those that were saved by themselves (`automatic`) become fewer with time, unless they were run or have a name.
+    """
 
     version: int
     saved: float
     etag: str
+    label: str
+    automatic: bool
+    ran: bool
 
 
 class VersionsList(TypedDict):

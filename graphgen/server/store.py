@@ -82,6 +82,12 @@ CREATE TABLE moves (
     done INTEGER NOT NULL DEFAULT 0
 );
 """,
+    """
+ALTER TABLE versions ADD COLUMN session TEXT NOT NULL DEFAULT '';
+ALTER TABLE versions ADD COLUMN automatic INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE versions ADD COLUMN ran INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE versions ADD COLUMN label TEXT NOT NULL DEFAULT '';
+""",
 )
 """What makes each version of the file out of the one before."""
 _VERSION = len(SCHEMA)

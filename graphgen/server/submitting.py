@@ -6,14 +6,18 @@ In: a `Submission`. Out: the run, as it is on disk.
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Mapping
 from functools import partial
 from secrets import token_hex
 from time import time
+from typing import Any
 
-from graphgen.jsontypes import json_digest
-from graphgen.server import records
+from graphgen.jsontypes import digest, json_digest
+from graphgen.server import records, versions
 from graphgen.server.asking import workflow_named
 from graphgen.server.checking import is_large, written
+from graphgen.server.library import file_bytes
 from graphgen.server.records import Run, Waiting
 from graphgen.server.route import Service
 from graphgen.server.shapes import Submission
@@ -39,7 +43,8 @@ async def put_in_line(
     name = document.get("name")
     new |= {"workflow": text, "name": name if isinstance(name, str) else ""}
     full = service.dispatcher.waiting >= service.settings.limits.queued
-    run, fresh = await service.write(partial(records.insert, new=new, full=full))
+    etag = await _saved_as(service, document) if new["identity"] else ""
+    run, fresh = await service.write(partial(_insert, new=new, full=full, etag=etag))
     if fresh:
         service.dispatcher.add(Waiting(run.id, run.client, run.priority))
     return run, fresh
@@ -60,6 +65,21 @@ async def until_over(service: Service, run: str) -> Run:
     finally:
         watcher.close()
     return await service.read(partial(records.find, run=run))
+
+
+async def _saved_as(service: Service, document: dict[str, object]) -> str:
+    """Return what identifies the version of a saved workflow that holds a document."""
+    if is_large(document):
+        return await service.checked(lambda: digest(file_bytes(document)))
+    return digest(file_bytes(document))
+
+
+def _insert(connection: sqlite3.Connection, new: Mapping[str, Any], full: bool, etag: str) -> tuple[Run, bool]:
+    """Put a run in line, and mark the version of the saved workflow that it is of."""
+    run, fresh = records.insert(connection, new, full)
+    if fresh and etag:
+        versions.mark_run(connection, run.identity, etag)
+    return run, fresh
 
 
 async def _request(service: Service, asked: Submission) -> str:

@@ -8,36 +8,96 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import count, islice
-from time import time
+from typing import NamedTuple
 
 from graphgen.jsontypes import digest
 from graphgen.server.names import LONGEST
 from graphgen.server.problems import missing
 from graphgen.server.shapes import DeletedView, VersionView
+from graphgen.server.thinning import Mark, superfluous
 
-KEPT = 200
-"""Versions of one workflow that are kept."""
 _SHORTENED = 90
 """Characters that are left of a name to which a number is added."""
 
 
-def add(connection: sqlite3.Connection, name: str, data: bytes) -> None:
-    """Keep a version, unless it is the latest one already; of many, drop the oldest."""
+class Moment(NamedTuple):
+    """When a version is saved, and by what: an editor by itself, in a session of its own, or somebody on purpose."""
+
+    now: float
+    session: str | None = None
+    """None: it is saved on purpose."""
+
+
+def add(connection: sqlite3.Connection, name: str, data: bytes, moment: Moment) -> None:
+    """Keep a version, unless it is the latest one already, and let those go that are not worth keeping any more."""
+    number, known = _latest(connection, name)
+    if known == digest(data):
+        if moment.session is None:
+            connection.execute("UPDATE versions SET automatic = 0 WHERE name = ? AND version = ?", (name, number))
+        return
+    text = data.decode("utf-8", errors="replace")
+    columns = "name, version, saved, digest, document, session, automatic"
+    row = (name, number + 1, moment.now, digest(data), text, moment.session or "", moment.session is not None)
+    connection.execute(f"INSERT INTO versions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+    _thin(connection, name, moment.now)
+
+
+def preserve(connection: sqlite3.Connection, name: str, data: bytes, now: float) -> None:
+    """Keep what is about to go as a version, where it is none yet: a file that was edited by hand."""
+    _, known = _latest(connection, name)
+    if known != digest(data):
+        add(connection, name, data, Moment(now))
+
+
+def _latest(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
     question = "SELECT version, digest FROM versions WHERE name = ? ORDER BY version DESC LIMIT 1"
     number, known = connection.execute(question, (name,)).fetchone() or (0, "")
-    if known == digest(data):
-        return
-    row = (name, number + 1, time(), digest(data), data.decode("utf-8", errors="replace"))
-    connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?)", row)
-    connection.execute("DELETE FROM versions WHERE name = ? AND version <= ?", (name, number + 1 - KEPT))
+    return number, known
+
+
+def _thin(connection: sqlite3.Connection, name: str, now: float) -> None:
+    question = "SELECT version, saved, session, automatic, ran, label != '' FROM versions WHERE name = ?"
+    marks = (
+        Mark(number, saved, session, bool(automatic), bool(ran), bool(named))
+        for number, saved, session, automatic, ran, named in connection.execute(question, (name,))
+    )
+    gone = [(name, number) for number in superfluous(marks, now)]
+    connection.executemany("DELETE FROM versions WHERE name = ? AND version = ?", gone)
+
+
+def mark_run(connection: sqlite3.Connection, name: str, etag: str) -> None:
+    """Note that a version of a workflow was run, if it was saved."""
+    latest = "SELECT max(version) FROM versions WHERE name = ? AND digest = ?"
+    question = f"UPDATE versions SET ran = 1 WHERE name = ? AND version = ({latest})"  # noqa: S608 - no part is given
+    connection.execute(question, (name, name, etag))
+
+
+def label(connection: sqlite3.Connection, name: str, number: int, text: str) -> VersionView:
+    """Give a version a name, or take it away where that is empty; return the version.
+
+    Raises:
+        Trouble: there is none of that number.
+    """
+    connection.execute("UPDATE versions SET label = ? WHERE name = ? AND version = ?", (text, name, number))
+    found = next((view for view in listed(connection, name) if view["version"] == number), None)
+    if found is None:
+        raise missing("version")
+    return found
 
 
 def listed(connection: sqlite3.Connection, name: str) -> list[VersionView]:
     """List the versions of a workflow, the latest first."""
-    question = "SELECT version, saved, digest FROM versions WHERE name = ? ORDER BY version DESC"
+    question = "SELECT version, saved, digest, label, automatic, ran FROM versions WHERE name = ? ORDER BY version DESC"
     return [
-        {"version": version, "saved": saved, "etag": etag}
-        for version, saved, etag in connection.execute(question, (name,))
+        {
+            "version": version,
+            "saved": saved,
+            "etag": etag,
+            "label": named,
+            "automatic": bool(automatic),
+            "ran": bool(ran),
+        }
+        for version, saved, etag, named, automatic, ran in connection.execute(question, (name,))
     ]
 
 

@@ -22,6 +22,7 @@ from server.test_saved_workflows import put
 from graphgen.server.library import Library
 from graphgen.server.names import is_name
 from graphgen.server.store import Store
+from graphgen.server.versions import Moment
 
 
 @pytest.fixture
@@ -211,11 +212,12 @@ def test_who_watches_is_told_of_the_move(client: Client) -> None:
 # --- kill -9 --------------------------------------------------------------------------------------------------------
 
 DYING = """
-import os, sys
+import asyncio, os, sys
 from pathlib import Path
 from graphgen.server import moving, records
 from graphgen.server.library import Library
 from graphgen.server.store import Store
+from graphgen.server.versions import Moment
 
 def die(*_):
     os._exit(9)
@@ -229,10 +231,15 @@ elif place == "after the file":
 elif place == "before the end":
     moving.remove_empty = die
 tag = library.read("sum")[1]
-store.write_twice(
-    lambda connection: library.begin_move(connection, "sum", "a/sum", tag),
-    lambda connection: (library.end_move(connection, "sum", "a/sum"), die())[0],
-).result()
+
+async def move():
+    await store.write_twice(
+        asyncio.get_running_loop(),
+        lambda connection: library.begin_move(connection, "sum", "a/sum", tag),
+        lambda connection: (library.end_move(connection, "sum", "a/sum"), die())[0],
+    )
+
+asyncio.run(move())
 """
 
 
@@ -240,9 +247,9 @@ store.write_twice(
 def test_26_a_move_that_is_killed_is_whole_or_was_not(tmp_path: Path, place: str) -> None:
     library = Library.of(tmp_path / "workflows")
     with closing(Store(tmp_path / "server")) as store:
-        store.write(lambda connection: library.save(connection, "sum", {"name": "first"}, None)).result()
+        store.write(lambda connection: library.save(connection, "sum", {"name": "first"}, None, Moment(1.0))).result()
         tag = library.read("sum")[1]
-        store.write(lambda connection: library.save(connection, "sum", {"name": "second"}, tag)).result()
+        store.write(lambda connection: library.save(connection, "sum", {"name": "second"}, tag, Moment(2.0))).result()
     command = [sys.executable, "-c", DYING, str(tmp_path), place]
     assert subprocess.run(command, check=False).returncode == 9
     with closing(Store(tmp_path / "server")) as store:

@@ -61,6 +61,7 @@ test("a workflow is begun, named, copied, deleted and taken back", async ({ page
   await page.getByRole("button", { name: "Take back" }).click();
   await expect(entry(page, "My picture copy")).toBeVisible();
   await choose(page, "My picture copy", "Delete");
+  await expect(entry(page, "My picture copy")).toHaveCount(0);
   await page.reload();
   await page.getByText("Deleted (").click();
   await page.getByRole("button", { name: "Bring back: My picture copy" }).click();
@@ -82,14 +83,38 @@ test("earlier versions tell what changed, and come back", async ({ page, studio 
   await page.getByRole("button", { name: "Menu" }).click();
   await page.getByRole("menuitem", { name: "Earlier versions" }).click();
   const dialog = page.getByRole("dialog");
-  await expect(dialog.locator(".history-changes")).toContainText("solid width");
+  await expect(dialog.locator(".history-changes")).toContainText("solid width: 64 → 128");
   await dialog.locator(".history-list button").nth(1).click();
-  await expect(dialog.locator(".history-changes")).toContainText("solid added");
+  await expect(dialog.locator(".history-changes")).toContainText("solid added (Plain colour)");
+  await dialog.getByLabel("Name of this version").fill("small");
+  await dialog.getByRole("button", { name: "Apply" }).click();
+  await expect(dialog.locator(".history-list li").nth(1)).toContainText("small");
+  await expect(dialog.getByRole("button", { name: "Apply" })).toBeDisabled();
   await page.screenshot({ path: "../build/browser/history.png" });
   await dialog.getByRole("button", { name: "Go back to this version" }).click();
   await expect(width).toHaveValue("64");
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(width).toHaveValue("128");
+});
+
+test("what one saves oneself and what one runs stays among the versions", async ({ page, studio }) => {
+  await studio.open(page, "kept", { ...ONE, outputs: { picture: { from: "solid.image" } } });
+  const width = card(page, "solid").getByLabel("Width", { exact: true });
+  const marks = async () => {
+    const { versions } = await (await studio.api("/api/workflows/kept/versions")).json();
+    return versions.map(({ automatic, ran }: { automatic: boolean; ran: boolean }) => [automatic, ran]);
+  };
+  await width.fill("128");
+  await width.press("Enter");
+  await expect.poll(marks).toEqual([
+    [true, false],
+    [false, false],
+  ]);
+  await page.keyboard.press("Control+s");
+  await expect.poll(async () => (await marks())[0]).toEqual([false, false]);
+  await width.fill("96");
+  await width.press("Control+Enter");
+  await expect.poll(async () => (await marks())[0]).toEqual([true, true]);
 });
 
 test("workflows go out and come in as files", async ({ page, studio }) => {

@@ -14,7 +14,8 @@ from graphgen.server.asking import find_workflow, read_body, read_document
 from graphgen.server.planning import recorded_as
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.shapes import DeletedList, Renaming, Saved, VersionsList, WorkflowsList
+from graphgen.server.shapes import DeletedList, Labelling, Renaming, Saved, VersionsList, VersionView, WorkflowsList
+from graphgen.server.versions import Moment
 from graphgen.server.views import run_view
 from graphgen.strictjson import read_json
 
@@ -56,16 +57,19 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def save(request: web.Request) -> web.StreamResponse:
     """Save a workflow: a new one, or over the version whose ETag is given as If-Match. It need not be in order yet."""
+    automatic = request.query.get("automatic", "false")
+    if automatic not in ("true", "false"):
+        raise Trouble(400, "bad-query", f"automatic must be true or false (got '{automatic[:40]}')")
     document = await read_document(request)
     if not isinstance(document, dict):
         raise Trouble(422, "invalid-body", "a workflow is a JSON object")
-    return await _save(request, document)
+    return await _save(request, document, _client(request) if automatic == "true" else None)
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete one of the user's own workflows; its versions are kept."""
     service = request.app[SERVICE]
-    act = partial(service.library.delete, name=request.match_info["name"], seen=_seen(request))
+    act = partial(service.library.delete, name=request.match_info["name"], seen=_seen(request), now=time())
     client = _client(request)
     await service.write(act)
     _announce(service, {"event": "workflow_deleted", "name": request.match_info["name"], "client": client})
@@ -113,13 +117,23 @@ async def restore(request: web.Request) -> web.StreamResponse:
     document = read_json(text)
     if not isinstance(document, dict):
         raise missing("version")
-    return await _save(request, document)
+    return await _save(request, document, None)
 
 
-async def _save(request: web.Request, document: dict[str, object]) -> web.StreamResponse:
-    service, name = request.app[SERVICE], request.match_info["name"]
-    act = partial(service.library.save, name=name, document=document, seen=_seen(request))
-    client = _client(request)
+async def label(request: web.Request) -> web.StreamResponse:
+    """Call a version of a workflow something, so that it is always kept; an empty name takes that away."""
+    service, text = request.app[SERVICE], (await read_body(request, Labelling)).label.strip()
+    if not text.isprintable():
+        raise Trouble(422, "invalid-body", "a version's name is of printable characters, on one line")
+    act = partial(rows.label, name=request.match_info["name"], number=_number(request), text=text)
+    return web.json_response(await service.write(act))
+
+
+async def _save(request: web.Request, document: dict[str, object], session: str | None) -> web.StreamResponse:
+    """Save a document: on purpose, or by itself in the session of an editor."""
+    service, name, client = request.app[SERVICE], request.match_info["name"], _client(request)
+    moment = Moment(time(), session)
+    act = partial(service.library.save, name=name, document=document, seen=_seen(request), moment=moment)
     tag = await service.write(act)
     _announce(service, {"event": "workflow_saved", "name": name, "etag": tag, "client": client})
     return web.json_response({"name": name, "etag": tag}, headers={"ETag": f'"{tag}"'})
@@ -173,11 +187,20 @@ ROUTES = [
         {200: dict[str, object], 304: None},
         headers={"If-None-Match": "an ETag"},
     ),
-    Route("PUT", "/api/workflows/{name}", save, {200: Saved}, body=dict[str, object], headers=_MATCH),
+    Route(
+        "PUT",
+        "/api/workflows/{name}",
+        save,
+        {200: Saved},
+        body=dict[str, object],
+        query={"automatic": "true where nobody asked for it: such versions become fewer with time"},
+        headers=_MATCH,
+    ),
     Route("DELETE", "/api/workflows/{name}", delete, {204: None}, headers=_MATCH),
     Route("POST", "/api/workflows/{name}/move", move, {200: Saved}, body=Renaming, headers=_MATCH),
     Route("GET", "/api/workflows/{name}/thumbnail", thumbnail, {200: "image/png"}),
     Route("GET", "/api/workflows/{name}/versions", versions, {200: VersionsList}),
     Route("GET", "/api/workflows/{name}/versions/{version}", version, {200: dict[str, object]}),
+    Route("PATCH", "/api/workflows/{name}/versions/{version}", label, {200: VersionView}, body=Labelling),
     Route("POST", "/api/workflows/{name}/versions/{version}/restore", restore, {200: Saved}, headers=_MATCH),
 ]

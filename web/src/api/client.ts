@@ -97,16 +97,23 @@ export async function readWorkflow(name: string): Promise<{ document: Document; 
   return { document: given(answer) as unknown as Document, etag: etagOf(answer.response) };
 }
 
-/** Save over the version `seen` (null: there is none yet); returns the new version's etag. */
+/**
+ * Save over the version `seen` (null: there is none yet); returns the new version's etag. Versions saved by the editor
+ * itself (`automatic`) become fewer with time.
+ */
 export async function saveWorkflow(
   name: string,
   document: Document,
   seen: string | null,
-  how: { keepalive?: boolean } = {},
+  { automatic = false, ...how }: { keepalive?: boolean; automatic?: boolean } = {},
 ): Promise<string> {
   const answer = await client.PUT("/api/workflows/{name}", {
     ...how,
-    params: { path: { name }, header: seen === null ? {} : { "If-Match": `"${seen}"` } },
+    params: {
+      path: { name },
+      query: automatic ? { automatic: "true" } : {},
+      header: seen === null ? {} : { "If-Match": `"${seen}"` },
+    },
     body: document as unknown as Record<string, unknown>,
   });
   return given(answer).etag;
@@ -135,6 +142,15 @@ export async function restoreVersion(name: string, version: number): Promise<voi
 
 export const listVersions = async (name: string): Promise<readonly Version[]> =>
   given(await client.GET("/api/workflows/{name}/versions", { params: { path: { name } } })).versions;
+
+/** Call a version something; an empty text takes its name away. */
+export const labelVersion = async (name: string, version: number, label: string): Promise<Version> =>
+  given(
+    await client.PATCH("/api/workflows/{name}/versions/{version}", {
+      params: { path: { name, version: `${version}` } },
+      body: { label },
+    }),
+  );
 
 export const readVersion = async (name: string, version: number): Promise<Document> =>
   given(

@@ -481,7 +481,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Call a version of a workflow something, so that it is always kept; an empty name takes that away
+         * @description Call a version of a workflow something, so that it is always kept; an empty name takes that away.
+         */
+        patch: operations["workflows_label"];
         trace?: never;
     };
     "/api/workflows/{name}/versions/{version}/restore": {
@@ -1236,6 +1240,17 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * Labelling
+         * @description A version of a workflow that is called something.
+         */
+        Labelling: {
+            /**
+             * Label
+             * @description What it is called; empty takes the name away.
+             */
+            label: string;
+        };
+        /**
          * ModelView
          * @description A model, from the models root or one that comes along.
          *
@@ -1801,7 +1816,9 @@ export interface components {
         };
         /**
          * VersionView
-         * @description A version of a workflow.
+         * @description A version of a workflow: what somebody called it, empty if nothing, and whether it was run.
+         *
+         *     Those that were saved by themselves (`automatic`) become fewer with time, unless they were run or have a name.
          */
         VersionView: {
             /** Version */
@@ -1810,6 +1827,12 @@ export interface components {
             saved: number;
             /** Etag */
             etag: string;
+            /** Label */
+            label: string;
+            /** Automatic */
+            automatic: boolean;
+            /** Ran */
+            ran: boolean;
         };
         /**
          * VersionsList
@@ -2612,7 +2635,10 @@ export interface operations {
     };
     workflows_save: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true where nobody asked for it: such versions become fewer with time */
+                automatic?: string;
+            };
             header?: {
                 /** @description the ETag of the version seen; left out for a new workflow */
                 "If-Match"?: string;
@@ -2809,6 +2835,42 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    workflows_label: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Labelling"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
                 };
             };
             /** @description What went wrong */

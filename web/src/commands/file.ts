@@ -1,6 +1,6 @@
 import { chooseFiles } from "../session/dropping";
 import { beginWorkflow, duplicateWorkflow, exportWorkflow, library, removeWorkflow } from "../session/library";
-import { flush, workspace } from "../session/workspace";
+import { saveOnPurpose, workspace } from "../session/workspace";
 import type { Command } from "./command";
 
 const openName = (): string | null => workspace.getState().name;
@@ -16,7 +16,7 @@ const withFile = (act: (name: string) => unknown) => (): void => {
 export const fileCommands: readonly Command[] = [
   { id: "newWorkflow", label: "newWorkflow", group: "file", run: () => void beginWorkflow() },
   { id: "openLibrary", label: "allWorkflows", group: "file", keys: ["Mod+o"], run: () => (location.hash = "#/") },
-  { id: "save", label: "saveNow", group: "file", keys: ["Mod+s"], whileTyping: true, run: () => void flush() },
+  { id: "save", label: "saveNow", group: "file", keys: ["Mod+s"], whileTyping: true, run: () => void saveOnPurpose() },
   {
     id: "details",
     label: "details",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { changesBetween } from "./changes";
+import { changesBetween, valuesOf } from "./changes";
 import type { Document } from "./document";
 
 const before: Document = {
@@ -34,4 +34,22 @@ test("nodes are told with what of them changed", () => {
     { kind: "changed", node: "inner/deep", parts: ["type"] },
     { kind: "added", node: "other", parts: [] },
   ]);
+});
+
+test("a setting or wire is told with what it was and is", () => {
+  const after: Document = {
+    ...before,
+    nodes: {
+      one: { type: "a.b", settings: { x: 5, text: "long ".repeat(20) } },
+      two: { type: "a.b", inputs: { image: "three.image" } },
+    },
+    subgraphs: { inner: { nodes: { deep: { type: "a.b", settings: { list: [1, 2] } } } } },
+  };
+  const told = (node: string, part: string) => valuesOf(before, after, node, part);
+  expect(told("one", "x")).toEqual(["1", "5"]);
+  expect(told("one", "y")).toEqual(["2", "—"]);
+  expect(told("two", "image")).toEqual(["one.image", "three.image"]);
+  expect(told("inner/deep", "list")).toEqual(["—", "[1,2]"]);
+  expect(told("one", "text")?.[1]).toHaveLength(40);
+  expect(told("one", "mode")).toBeNull();
 });

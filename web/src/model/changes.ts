@@ -23,6 +23,34 @@ export function changesBetween(before: Document, after: Document): readonly Chan
   return found;
 }
 
+/**
+ * Say in a few signs what a setting or wire of a node was and is; null for what is no single value. A node in a subgraph
+ * is given with that before it: `refine/sample`.
+ */
+export function valuesOf(
+  before: Document,
+  after: Document,
+  node: string,
+  part: string,
+): readonly [before: string, after: string] | null {
+  const [old, now] = [before, after].map((one) => valueIn(one, node, part));
+  return old === undefined && now === undefined ? null : [shortly(old), shortly(now)];
+}
+
+function valueIn(document: Document, place: string, part: string): unknown {
+  const [name, within] = place.split("/").reverse() as [string, string?];
+  const node = (within === undefined ? document : document.subgraphs?.[within])?.nodes[name];
+  return node?.settings?.[part] ?? node?.inputs?.[part];
+}
+
+const LONGEST = 40;
+
+function shortly(value: unknown): string {
+  if (value === undefined) return "—";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+}
+
 /** Name the places that differ between two documents: settings as `node.setting`, nodes, and parts of the workflow. */
 export function placesOf(before: Document, after: Document): readonly string[] {
   return changesBetween(before, after).flatMap(({ node, parts }) =>

@@ -1,20 +1,19 @@
-/** The versions of a workflow that were saved, what changed in each, and the way back to one. */
+/** The versions of a workflow that are kept, what changed in each, its name, and the way back to it. */
 
-import { type ReactElement, useEffect, useState } from "react";
+import { type FormEvent, type ReactElement, useEffect, useState } from "react";
 
-import { listVersions, readVersion } from "../api/client";
+import { labelVersion, listVersions, readVersion, type Version } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { type Change, changesBetween } from "../model/changes";
-import { EMPTY } from "../model/document";
 import { readDocument } from "../model/reading";
-import { choices, type Sitting, sittings } from "../model/versions";
+import { choices, type SavedVersion, type Sitting, sittings } from "../model/versions";
 import { restoreDocument } from "../session/library";
 import { notify } from "../session/notices";
 import { flush } from "../session/workspace";
 import { Dialog } from "../widgets/Dialog";
 import { useWhen } from "./times";
+import { VersionChanges } from "./VersionChanges";
 
 interface HistoryDialogProps {
   readonly name: string;
@@ -23,43 +22,49 @@ interface HistoryDialogProps {
 
 export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactElement {
   const say = useSay();
-  const when = useWhen();
   const isOpen = useWorkspace((state) => state.name === name);
-  const [list, setList] = useState<readonly Sitting[] | null>(null);
+  const [versions, setVersions] = useState<readonly Version[] | null>(null);
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const [picked, setPicked] = useState<number | null>(null);
   useEffect(() => {
     (isOpen ? flush() : Promise.resolve())
       .then(() => listVersions(name))
-      .then((versions) => setList(sittings(versions)))
+      .then(setVersions)
       .catch((error: unknown) => notify("error", "failed", { why: wordsOf(error) }));
   }, [name, isOpen]);
-  const rows = choices(list ?? [], opened);
+  const list = sittings(versions ?? []);
+  const rows = choices(list, opened);
   const at = Math.max(
     0,
     rows.findIndex(({ version }) => version === picked),
   );
   const chosen = rows[at];
-  const before = rows[at + 1];
   const restore = async () => {
     const reading = readDocument(await readVersion(name, chosen!.version));
     if (reading.ok && (await restoreDocument(name, reading.document))) onClose();
   };
+  const label = async (text: string) => {
+    try {
+      const named = await labelVersion(name, chosen!.version, text);
+      setVersions((known) => known?.map((one) => (one.version === named.version ? named : one)) ?? null);
+    } catch (error) {
+      notify("error", "failed", { why: wordsOf(error) });
+    }
+  };
   return (
     <Dialog title={say("historyOf", { name })} className="history-dialog" onClose={onClose}>
-      {list?.length === 0 && <p className="side-empty">{say("noHistory")}</p>}
+      {versions?.length === 0 && <p className="side-empty">{say("noHistory")}</p>}
       <div className="history">
         <ul className="history-list">
-          {rows.map(({ version, saved }, index) => (
-            <li key={version}>
-              <button type="button" aria-pressed={index === at} onClick={() => setPicked(version)}>
-                <span>{index === 0 ? say("versionNow") : when(saved)}</span>
-                <small>{new Date(saved * 1000).toLocaleString(document.documentElement.lang)}</small>
+          {rows.map((one, index) => (
+            <li key={one.version}>
+              <button type="button" aria-pressed={index === at} onClick={() => setPicked(one.version)}>
+                <VersionRow {...one} isLatest={index === 0} />
               </button>
               <Earlier
-                sitting={list?.find((one) => one.version === version)}
+                sitting={list.find(({ version }) => version === one.version)}
                 opened={opened}
-                onOpen={() => setOpened(new Set([...opened, version]))}
+                onOpen={() => setOpened(new Set([...opened, one.version]))}
               />
             </li>
           ))}
@@ -67,7 +72,13 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
         {chosen && (
           <section className="history-changes" aria-live="polite">
             <h3>{say("changedHere")}</h3>
-            <Changes key={chosen.version} name={name} version={chosen.version} before={before?.version ?? null} />
+            <VersionChanges
+              key={chosen.version}
+              name={name}
+              version={chosen.version}
+              before={rows[at + 1]?.version ?? null}
+            />
+            <LabelField key={`${chosen.version} ${chosen.label}`} label={chosen.label} onLabel={label} />
             <button type="button" className="primary" disabled={at === 0} onClick={() => void restore()}>
               {say("restoreThis")}
             </button>
@@ -75,6 +86,53 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
         )}
       </div>
     </Dialog>
+  );
+}
+
+/** When a version was saved, what it is called, and why it is kept. */
+function VersionRow({ saved, label, automatic, ran, isLatest }: SavedVersion & { readonly isLatest: boolean }) {
+  const say = useSay();
+  const when = useWhen();
+  const reasons = [ran && say("versionRan"), !automatic && say("versionOnPurpose")].filter(Boolean).join(", ");
+  return (
+    <>
+      {label && <strong>{label}</strong>}
+      <span>{isLatest ? say("versionNow") : when(saved)}</span>
+      <small>
+        {new Date(saved * 1000).toLocaleString(document.documentElement.lang)}
+        {reasons && ` · ${reasons}`}
+      </small>
+    </>
+  );
+}
+
+interface LabelFieldProps {
+  readonly label: string;
+  onLabel(text: string): Promise<void>;
+}
+
+function LabelField({ label, onLabel }: LabelFieldProps): ReactElement {
+  const say = useSay();
+  const [text, setText] = useState(label);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void onLabel(text.trim());
+  };
+  return (
+    <form className="history-label" onSubmit={submit}>
+      <label>
+        {say("versionLabel")}
+        <input
+          value={text}
+          maxLength={100}
+          placeholder={say("versionUnnamed")}
+          onChange={({ target }) => setText(target.value)}
+        />
+      </label>
+      <button type="submit" disabled={text.trim() === label}>
+        {say("apply")}
+      </button>
+    </form>
   );
 }
 
@@ -93,46 +151,4 @@ function Earlier({ sitting, opened, onOpen }: EarlierProps): ReactElement | null
       {say("savesTogether", { count: sitting.earlier.length + 1 })}
     </button>
   );
-}
-
-interface ChangesProps {
-  readonly name: string;
-  readonly version: number;
-  readonly before: number | null;
-}
-
-function Changes({ name, version, before }: ChangesProps): ReactElement {
-  const say = useSay();
-  const [changes, setChanges] = useState<readonly Change[] | null>(null);
-  useEffect(() => {
-    let isWanted = true;
-    const read = async (one: number | null) => {
-      const reading = one === null ? null : readDocument(await readVersion(name, one));
-      return reading?.ok ? reading.document : EMPTY;
-    };
-    Promise.all([read(before), read(version)]).then(
-      ([old, now]) => isWanted && setChanges(changesBetween(old, now)),
-      (error: unknown) => notify("error", "failed", { why: wordsOf(error) }),
-    );
-    return () => void (isWanted = false);
-  }, [name, version, before]);
-  if (changes?.length === 0) return <p className="side-empty">{say("nothingChanged")}</p>;
-  return (
-    <ul>
-      {changes?.map(({ kind, node, parts }) => (
-        <li key={`${kind} ${node}`} className={`change-${kind}`}>
-          <strong>{node || say("wholeWorkflow")}</strong>{" "}
-          {kind === "changed" ? parts.map((part) => partLabel(say, node, part)).join(", ") : say(`change_${kind}`)}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-const FACE = ["name", "description", "parameters", "outputs", "inputs", "view"] as const;
-
-/** Say what of the workflow itself changed; what of a node did stays as the file names it. */
-function partLabel(say: ReturnType<typeof useSay>, node: string, part: string): string {
-  const face = FACE.find((one) => one === part);
-  return face && !node ? say(`part_${face}`) : part;
 }

@@ -22,7 +22,7 @@ import { pastOf } from "./following";
 import { notify } from "./notices";
 import { stateOf } from "./queue";
 import { studio } from "./studio";
-import { workspace } from "./workspace";
+import { flush, workspace } from "./workspace";
 
 /** All tabs are one client: their runs come in the order in which they were put in line. */
 export const CLIENT = "editor";
@@ -42,6 +42,7 @@ export async function submit(asked: Asked = {}, front = false): Promise<Run | nu
   const workflow = document as unknown as Record<string, unknown>;
   const identity = workspace.getState().name ?? "";
   try {
+    await flush(); // so that the version that runs is known, and kept
     const priority = front ? await priorityOfFront() : 0;
     const run = await submitRun({ workflow, identity, client: CLIENT, priority, ...asked });
     if (workspace.getState().name === identity) workspace.setState({ origin: null });

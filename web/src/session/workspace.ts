@@ -163,7 +163,12 @@ export function complete(change: (document: Document) => Document): void {
 
 /** Save what is not saved yet, now. */
 export function flush(): Promise<void> {
-  return inTurn(saveChanged);
+  return inTurn(() => saveChanged());
+}
+
+/** Save the open workflow because the person wants it: this version is always kept. */
+export function saveOnPurpose(): Promise<void> {
+  return inTurn(() => saveChanged(true));
 }
 
 /** Give the open workflow's file another name. Throws a `Refusal` where that cannot be; nothing has happened then. */
@@ -270,15 +275,15 @@ function tellMerged(conflicts: readonly string[]): void {
   notify("warning", "mergedWithConflicts", { places: [...new Set(places)].slice(0, 5).join(", ") });
 }
 
-async function saveChanged(): Promise<void> {
+async function saveChanged(onPurpose = false): Promise<void> {
   window.clearTimeout(timer);
   const { name, own, saving } = workspace.getState();
   const document = present();
-  if (name === null || !own || same(document, base.document)) return;
+  if (name === null || !own || (same(document, base.document) && !onPurpose)) return;
   if (saving !== "offline") workspace.setState({ saving: "saving" });
   isSaving = true;
   try {
-    base = { document, etag: await saveWorkflow(name, document, base.etag) };
+    base = { document, etag: await saveWorkflow(name, document, base.etag, { automatic: !onPurpose }) };
     settle();
   } catch (error) {
     await recover(name, error);
@@ -388,5 +393,5 @@ export function saveChanges(copyName: (name: string) => string): void {
 function leave(): void {
   const { name, own } = workspace.getState();
   if (name === null || !own || same(present(), base.document)) return;
-  void saveWorkflow(name, present(), base.etag, { keepalive: true }).catch(() => undefined);
+  void saveWorkflow(name, present(), base.etag, { keepalive: true, automatic: true }).catch(() => undefined);
 }

@@ -88,6 +88,7 @@ export function NumberInput({ id, schema, value, invalid, label, onChange }: Num
     else if (event.key === "ArrowUp") move(1, scale);
     else if (event.key === "ArrowDown") move(-1, scale);
     else return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.altKey)) return; // runs, with what was typed
     event.preventDefault();
     event.stopPropagation();
   };

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from graphgen.errors import Problem, did_you_mean, one_of
 from graphgen.faces import find_subgraph
 from graphgen.jsontypes import JSON
+from graphgen.offers import Offers
 from graphgen.registry import Registry
 from graphgen.spec import InputSpec, NodeSpec, SettingSpec
 from graphgen.subgraphs import Flat
@@ -66,7 +67,8 @@ def resolve_nodes(flat: Flat, registry: Registry, problems: list[Problem]) -> di
             problems.extend([_unknown_node(name, node.type, registry)] if node.type else [])  # told by its form
         elif resolved := _migrate(name, node, spec, problems):
             nodes[name] = resolved
-    return {name: _resolve_wires(node, flat, nodes, registry, problems) for name, node in nodes.items()}
+    offers = Offers(nodes, registry)
+    return {name: _resolve_wires(node, flat, nodes, registry, offers, problems) for name, node in nodes.items()}
 
 
 def _resolve_zone(
@@ -136,6 +138,7 @@ def _resolve_wires(
     flat: Flat,
     nodes: Mapping[str, ResolvedNode],
     registry: Registry,
+    offers: Offers,
     problems: list[Problem],
 ) -> ResolvedNode:
     wires: dict[str, tuple[Wire, ...]] = {}
@@ -157,7 +160,7 @@ def _resolve_wires(
         if len(found) == len(texts):
             wires[socket] = tuple(found)
     if node.mode not in ("bypass", "pin"):
-        problems.extend(_missing(node, registry))
+        problems.extend(_missing(node, offers))
     sound = len(problems) == before and len(wires) == len(node.inputs)
     return node._replace(wires=wires, sound=sound, converts=converts)
 
@@ -208,15 +211,8 @@ def _misfits(
             yield wire, output.type
 
 
-def _missing(node: ResolvedNode, registry: Registry) -> Iterable[Problem]:
+def _missing(node: ResolvedNode, offers: Offers) -> Iterable[Problem]:
     for name in node.spec.required:
         if name not in node.inputs and (item := node.spec.input(name)):
-            sources = [
-                f"{spec.id}.{output.name}"
-                for spec in registry.nodes.values()
-                for output in spec.outputs
-                if fits(output.type, item.type, registry.types) and item.type.name != "any"
-            ]
-            cure = f"wire one in, for example from {' or '.join(sources[:3])}" if sources else "wire one in"
             message = f"nothing is wired here; it takes a value of type {item.type}"
-            yield Problem("missing_input", f"{node.name}.{name}", message, cure=cure)
+            yield Problem("missing_input", f"{node.name}.{name}", message, cure=offers.cure(node.name, item))

@@ -198,8 +198,8 @@ test("axe finds nothing on the canvas, in its menus and its dialogs", async ({ p
 });
 
 test("axe finds nothing in the panels, the pictures, the app and its results", async ({ page, studio }) => {
-  for (const color of ["#cc3344", "#33aa66"]) await made(studio, { workflow: PLAIN(color), identity: "plain" });
-  await studio.open(page, "plain", PLAIN("#336699"));
+  for (const color of ["#cc3344", "#33aa66"]) await made(studio, { workflow: PLAIN(color), identity: "looked at" });
+  await studio.open(page, "looked at", PLAIN("#336699"));
   await head(page, "solid").click();
   for (const name of ["Node", "Outline", "Parameters"]) {
     const tab = page.getByRole("tab", { name });
@@ -218,12 +218,12 @@ test("axe finds nothing in the panels, the pictures, the app and its results", a
   await page.locator(".thumb button").first().click();
   await check(page, "a picture", "dialog");
   await press(page, "Escape");
-  await page.goto(`${studio.url}/#/app/plain`);
+  await page.goto(`${studio.url}/#/app/looked%20at`);
   await button(page, "Run").last().click();
   await expect(page.locator(".app-picture")).toBeVisible({ timeout: 60_000 });
   await check(page, "the app with a picture");
   for (const number of [1, 2, 3]) await studio.submit({ workflow: slow(number) });
-  await page.goto(`${studio.url}/#/w/plain`);
+  await page.goto(`${studio.url}/#/w/looked%20at`);
   await page.getByRole("tab", { name: /Queue/ }).click();
   await expect(page.locator(".queue-run").nth(2)).toBeVisible();
   await check(page, "runs in line", ".side");

@@ -67,7 +67,7 @@ test("a change says what runs again and why", async ({ page, studio }) => {
 
 test("the selection runs alone, everything again, and by itself after a change", async ({ page, studio }) => {
   const solid = { type: "images.solid", settings: { width: 64, height: 31 } };
-  await studio.open(page, "parts", { ...ZONES, name: "Parts", nodes: { ...ZONES.nodes, solid } });
+  await studio.open(page, "selection", { ...ZONES, name: "Parts", nodes: { ...ZONES.nodes, solid } });
   await card(page, "curves").locator(".node-header").click();
   await page.keyboard.press("Alt+Enter");
   await expect(card(page, "curves").locator(".outcome-line")).toContainText(/Done|Cached/, { timeout: 60_000 });

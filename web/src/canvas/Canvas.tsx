@@ -94,10 +94,7 @@ export function Canvas(): ReactElement {
   useMotion();
   useEffect(() => void placeMissing(), [graph, catalogue]);
   useEffect(() => listenToClipboard(() => removeChosen(false)), []);
-  useEffect(() => {
-    focusCanvas();
-    return () => stage.setState({ flow: null, dialog: null, palette: null, menu: null });
-  }, []);
+  useEffect(() => () => stage.setState({ flow: null, dialog: null, palette: null, menu: null }), []);
 
   return (
     <div
@@ -127,6 +124,7 @@ export function Canvas(): ReactElement {
           edgeTypes={EDGE_TYPES}
           onInit={(flow) => {
             stage.setState({ flow });
+            focusCanvas(); // now that keys find the nodes
             if (flow.getNodes().length) void flow.fitView(FIT);
           }}
           onNodesChange={onNodesChange}

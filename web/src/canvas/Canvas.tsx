@@ -40,7 +40,7 @@ import { askForNode, focusCanvas, onCanvas, pointAt, stage } from "./stage";
 import { useDrag } from "./useDrag";
 import { useMotion } from "./useMotion";
 import { FIT, useScopeView } from "./useScopeView";
-import { useWires } from "./useWires";
+import { pickUpWire, useWires } from "./useWires";
 import { WireHint } from "./WireHint";
 import { WireLine } from "./WireLine";
 
@@ -108,6 +108,7 @@ export function Canvas(): ReactElement {
       aria-describedby="canvas-help"
       onPointerMove={(event) => pointAt({ x: event.clientX, y: event.clientY })}
       onPointerLeave={() => pointAt(null)}
+      onMouseDownCapture={pickUpWire}
       onContextMenu={openMenu}
     >
       <p id="canvas-help" className="sr-only">
@@ -135,6 +136,7 @@ export function Canvas(): ReactElement {
           onNodeContextMenu={chooseNode}
           onEdgeContextMenu={chooseEdge}
           onEdgeDoubleClick={addPointThere}
+          onEdgeClick={addPointByAlt}
           deleteKeyCode={null}
           disableKeyboardA11y
           nodesFocusable={false}
@@ -219,6 +221,10 @@ const addPointThere: EdgeMouseHandler<WireEdge> = (event, edge) => {
   );
   const stops = stopsOf(edge, nodes);
   if (stops.length > 1) addPoint(edge.id, stops, onCanvas({ x: event.clientX, y: event.clientY }));
+};
+
+const addPointByAlt: EdgeMouseHandler<WireEdge> = (event, edge) => {
+  if (event.altKey) addPointThere(event, edge);
 };
 
 /** Open the menu of what lies under the pointer, or, asked for by a key, of what is chosen. */

@@ -1,14 +1,14 @@
 /** Wires as they are drawn with the pointer: begun, judged, put in place, led elsewhere, let go. */
 
 import type { Connection, FinalConnectionState, HandleType, OnConnectStartParams } from "@xyflow/react";
-import { useCallback, useRef } from "react";
+import { type MouseEvent as ReactMouseEvent, useCallback, useRef } from "react";
 
 import { labelOf } from "../model/catalogue";
 import { documentOf, editor, shownGraph } from "../model/editor";
 import { closedTo, type End, givenAt, landing, NEW, takenAt, unwire, verdict, wireOpen } from "../model/wiring";
 import { notify } from "../session/notices";
 import { studio } from "../session/studio";
-import { splitHandle, type WireEdge } from "./flow";
+import { shownEdges, splitHandle, type WireEdge } from "./flow";
 import { askForNode, stage } from "./stage";
 
 /** Return the two ends of a wire that may be. */
@@ -87,6 +87,24 @@ export function useWires() {
   );
 
   return { onConnect, isValidConnection, onConnectStart, onConnectEnd, onReconnectStart, onReconnect, onReconnectEnd };
+}
+
+/**
+ * Take the wire that goes into a socket by its end, where the socket takes no other: it is led elsewhere, or off, and no
+ * new one is drawn from there.
+ */
+export function pickUpWire(event: ReactMouseEvent): void {
+  const socket = (event.target as Element).closest<HTMLElement>(".react-flow__handle.target");
+  if (!socket || event.button !== 0) return;
+  const { nodeid, handleid } = socket.dataset;
+  const wire = shownEdges().find(({ target, targetHandle }) => target === nodeid && targetHandle === handleid);
+  if (!wire || wire.data?.wire.many) return;
+  const edge = document.querySelector(`.react-flow__edge[data-id="${CSS.escape(wire.id)}"]`);
+  const end = edge?.querySelector(".react-flow__edgeupdater-target");
+  if (!end) return; // seen from afar, wires are one drawing
+  event.stopPropagation();
+  const { clientX, clientY } = event;
+  end.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true, button: 0, clientX, clientY }));
 }
 
 /** Tell the sockets what is being drawn, so that those fade that cannot take it. */

@@ -3,7 +3,7 @@
 import { type Catalogue, inputsOf, outputsOf, specOf } from "./catalogue";
 import type { Document, Graph, Subgraph } from "./document";
 import { judge } from "./types";
-import { closedTo, type End, INPUTS_END, takes, type Taking } from "./wiring";
+import { closedTo, type End, INPUTS_END, lostAtFace, takes, type Taking } from "./wiring";
 
 /** A wire that could be made. */
 export interface Join {
@@ -31,6 +31,7 @@ export function joinsOf(catalogue: Catalogue, document: Document, graph: Graph, 
   const rated = [...into, ...out].flatMap(({ from: { type, ...from }, end: { taking, isNeeded, ...end } }): Rated[] => {
     const fit = judge(type, taking.type, catalogue.types);
     if (!fit.ok || wiredFrom(graph, end).includes(`${from.node}.${from.socket}`)) return [];
+    if (lostAtFace(document, graph, from, end)) return [];
     const rank =
       (end.node === name ? 0 : 8) + (taking.isSetting ? 4 : 0) + (fit.conversion ? 2 : 0) + (isNeeded ? 0 : 1);
     return [{ from, into: end, type, taken: taking, rank }];

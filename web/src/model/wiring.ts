@@ -11,6 +11,7 @@ import {
   INPUTS,
   splitReference,
   type Subgraph,
+  subgraphName,
   type Wire,
   wires,
 } from "./document";
@@ -64,7 +65,15 @@ export function givenAt(catalogue: Catalogue, document: Document, graph: Graph, 
 
 export type Verdict =
   | { readonly ok: true; readonly many: boolean; readonly through: string | null }
-  | { readonly ok: false; readonly reason: "noFit" | "circle" | "gone"; readonly from: string; readonly into: string };
+  | {
+      readonly ok: false;
+      readonly reason: "noFit" | "circle" | "gone" | FaceReason;
+      readonly from: string;
+      readonly into: string;
+    };
+
+/** Why what comes into a subgraph does not go into a setting, though it fits. */
+type FaceReason = "isParameter" | "losesValue";
 
 /** Judge a wire from an output into an input. */
 export function verdict(catalogue: Catalogue, document: Document, graph: Graph, from: End, into: End): Verdict {
@@ -78,7 +87,24 @@ export function verdict(catalogue: Catalogue, document: Document, graph: Graph, 
   }
   const fit = judge(given, taken.type, catalogue.types);
   if (!fit.ok) return { ok: false, reason: "noFit", ...types };
+  const reason = lostAtFace(document, graph, from, into);
+  if (reason) return { ok: false, reason, from: from.socket, into: into.socket };
   return { ok: true, many: taken.many, through: fit.conversion?.node ?? null };
+}
+
+/**
+ * Say why what comes into a subgraph is not wired into a setting: nodes outside set it already, through a parameter; or
+ * it has a value, which would be lost, for nothing is wired into that input from outside. Null where neither is so.
+ */
+export function lostAtFace(document: Document, graph: Graph, from: End, into: End): FaceReason | null {
+  if (from.node !== INPUTS_END) return null;
+  if (parameterOf(graph, into.node, into.socket)) return "isParameter";
+  if (from.socket === NEW || graph.nodes[into.node]?.settings?.[into.socket] === undefined) return null;
+  const subgraphs = Object.entries(document.subgraphs ?? {});
+  const name = subgraphs.find(([, one]) => one === graph)?.[0];
+  const all = [document, ...subgraphs.map(([, one]) => one)].flatMap(({ nodes }) => Object.values(nodes));
+  const isUnfed = all.some(({ type, inputs }) => subgraphName(type) === name && inputs?.[from.socket] === undefined);
+  return isUnfed ? "losesValue" : null;
 }
 
 /** Return the nodes that a wire drawn from a node would close a circle with. */

@@ -12,6 +12,8 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   paletteKeys: "Enter로 추가합니다. Esc는 그래프로 돌아가고, F6은 그래프에서 나갑니다.",
   nothingFound: "“{text}”에 대한 결과가 없습니다",
   noFit: "{from} 타입은 {into}에 연결할 수 없습니다",
+  isParameter: "{into}: 이미 서브그래프의 매개변수이며 바깥에서 설정됩니다",
+  losesValue: "{from}에 바깥에서 연결된 것이 없어 {into}의 값이 사라집니다. ‘새로 추가’에 연결하면 값이 유지됩니다",
   circle: "순환이 생기므로 연결할 수 없습니다",
   twoOutputs: "출력끼리는 연결할 수 없습니다",
   twoInputs: "입력끼리는 연결할 수 없습니다",
@@ -151,8 +153,9 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   gestureDouble: "캔버스를 두 번 클릭하면 노드를 추가하고, 서브그래프를 두 번 클릭하면 엽니다",
   gestureDrop: "연결선을 캔버스에 놓으면 맞는 노드를 추가합니다",
   gestureSplice: "노드를 연결선 위에 놓으면 그 사이에 끼워 넣습니다",
-  gestureReconnect: "연결선의 끝을 끌어 다른 소켓으로 옮기거나, 빈 곳에 놓아 제거합니다",
-  gesturePoint: "연결선을 두 번 클릭하거나 Shift를 누른 채 오른쪽 클릭하면 경유점을 추가합니다",
+  gestureReconnect: "연결선의 끝이나 연결된 입력 소켓을 끌어 다른 소켓으로 옮기거나, 빈 곳에 놓아 제거합니다",
+  gesturePoint:
+    "연결선을 두 번 클릭하거나, Alt를 누른 채 클릭하거나, Shift를 누른 채 오른쪽 클릭하면 경유점을 추가합니다",
   gestureSelect: "Shift를 누른 채 끌어 선택하고, Ctrl 또는 Shift를 누른 채 클릭하여 추가로 선택합니다",
   gesturePan: "캔버스를 끌어 이동하고, 휠을 돌려 확대하거나 축소합니다",
 } as const;

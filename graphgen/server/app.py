@@ -22,7 +22,7 @@ from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
 from graphgen.server.library import Library
-from graphgen.server.problems import tell_problems
+from graphgen.server.problems import Trouble, tell_problems
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes import (
     description,
@@ -41,7 +41,7 @@ from graphgen.server.routes import (
     workflows,
 )
 from graphgen.server.runner import Runner
-from graphgen.server.security import GUARD, PAGE, Guard, add_headers, answer_preflight
+from graphgen.server.security import GUARD, NO_TOKEN, PAGE, Guard, add_headers, answer_preflight
 from graphgen.server.settings import Settings
 from graphgen.server.store import Store
 
@@ -78,7 +78,16 @@ def make_app(engine: Engine, settings: Settings, folder: Path) -> web.Applicatio
 
 @web.middleware
 async def _let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Judge a request before anything else is done for it."""
+    """Judge a request before anything else is done for it; who opens a page without a token is asked for it."""
+    try:
+        return await _judged(request, handler)
+    except Trouble as trouble:
+        if trouble.kind == NO_TOKEN and request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            return page.ask(request)
+        raise
+
+
+async def _judged(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.path == PAGE and "token" in request.query and request.method == "GET":
         request.app[GUARD].check(request, token=False)
         return page.enter(request)

@@ -40,6 +40,15 @@ PAGE_HEADERS = {
 }
 """On pages of ours in place of the above."""
 
+TOKEN_PAGE_HEADERS = {
+    "Content-Security-Policy": PAGE_HEADERS["Content-Security-Policy"].replace(
+        "form-action 'none'", "form-action 'self'"
+    ),
+    "Cache-Control": "no-store",
+    "WWW-Authenticate": 'Bearer realm="graphgen"',
+}
+"""On the page that asks for the token, whose form leads to the page."""
+
 EDITOR_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -47,8 +56,10 @@ EDITOR_HEADERS = {
 }
 """On the editor: its own scripts and styles, its own server, and pictures that are made or dropped in the page."""
 
-OPEN = frozenset(("/health",))
-"""Paths that need no token."""
+OPEN = frozenset(("/health", "/style.css"))
+"""Paths that need no token: what the page that asks for it is made of, and whether the server is there."""
+NO_TOKEN = "no-token"  # noqa: S105 - a problem's name
+"""What the problem is called where the token is missing or wrong."""
 PAGE = "/"
 """The one path at which a link with a token is taken, and other sites may link to."""
 
@@ -112,7 +123,7 @@ class Guard:
             self._check_cookie_use(request)
             return
         detail = "a token is needed: open the link that `graphgen serve` prints, or send 'Authorization: Bearer TOKEN'"
-        raise Trouble(401, "no-token", detail, headers={"WWW-Authenticate": 'Bearer realm="graphgen"'})
+        raise Trouble(401, NO_TOKEN, detail, headers={"WWW-Authenticate": 'Bearer realm="graphgen"'})
 
     def _check_cookie_use(self, request: web.Request) -> None:
         """A browser tells where such a request comes from; one that does not is none of our page's."""

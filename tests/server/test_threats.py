@@ -168,6 +168,24 @@ def test_5_a_token_in_the_query_opens_nothing_but_the_page(client: Client) -> No
         client.token = TOKEN
 
 
+def test_5_a_browser_without_the_token_is_asked_for_it_and_programs_are_told(client: Client) -> None:
+    client.token = None
+    try:
+        for path in ("/", "/?token=wrong", "/api"):
+            page = client.get(path, Accept="text/html,*/*;q=0.8")
+            assert page.status == 401
+            assert page.headers["Content-Type"].startswith("text/html")
+            assert b'<form action="/" method="get">' in page.body
+            assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+            assert client.get(path).kind == "no-token"
+        assert client.get("/style.css").status == 200
+        foreign = client.get("/", Accept="text/html", Origin="http://evil.com")
+        assert foreign.status == 403
+        assert b"<form" not in foreign.body
+    finally:
+        client.token = TOKEN
+
+
 def test_5_other_machines_are_not_let_in_without_a_token() -> None:
     for host in ("0.0.0.0", "::", "192.168.1.4", "studio.example"):  # noqa: S104 - refused
         with pytest.raises(ConfigError, match="no token"):

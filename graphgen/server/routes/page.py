@@ -11,12 +11,13 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from string import Template
 
 from aiohttp import web
 
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.route import Route
-from graphgen.server.security import EDITOR_HEADERS, GUARD, PAGE, PAGE_HEADERS
+from graphgen.server.security import EDITOR_HEADERS, GUARD, NO_TOKEN, PAGE, PAGE_HEADERS, TOKEN_PAGE_HEADERS
 
 _YEAR = 365 * 24 * 3600
 _FOREVER = f"public, max-age={_YEAR}, immutable"
@@ -68,12 +69,19 @@ def enter(request: web.Request) -> web.Response:
     """
     guard = request.app[GUARD]
     if not guard.is_token(request.query.get("token", "")):
-        raise Trouble(401, "no-token", "this link has another token; `graphgen serve` prints the right one")
+        raise Trouble(401, NO_TOKEN, "that is not the token of this server; `graphgen serve` prints the right one")
     answer = web.Response(status=303, headers={"Location": PAGE, "Cache-Control": "no-store"})
     answer.set_cookie(
         guard.cookie_name(request), guard.cookie, max_age=_YEAR, httponly=True, samesite="Strict", path="/"
     )
     return answer
+
+
+def ask(request: web.Request) -> web.Response:
+    """Ask whoever opens a page in a browser for the token; what the form sends is a link with a token."""
+    reason = "That is not the token of this server." if "token" in request.query else "This server asks for its token."
+    text = Template(asset("token.html").decode()).substitute(reason=reason)
+    return web.Response(status=401, text=text, content_type="text/html", headers=TOKEN_PAGE_HEADERS)
 
 
 def editor_folder() -> Traversable:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from graphgen.faces import find_subgraph, output_type, setting_behind
 from graphgen.jsontypes import JSON
 from graphgen.registry import Registry
-from graphgen.spec import InputSpec, NodeSpec, OutputSpec, SettingSpec
+from graphgen.spec import InputSpec, NodeSpec, OutputSpec, SettingSpec, label_of
 from graphgen.types import parse_type
 from graphgen.workflow import Node, Subgraph, Workflow
 
@@ -28,9 +28,11 @@ def all_nodes(registry: Registry) -> dict[str, NodeSpec]:
 
 
 def catalogue_json(registry: Registry) -> dict[str, JSON]:
-    """Return all nodes and shipped subgraphs, and the rules of wires, as JSON."""
-    nodes = {name: spec.to_json() for name, spec in all_nodes(registry).items()}
-    return {**registry.catalogue(), "nodes": nodes}
+    """Return all nodes and shipped subgraphs, their categories with titles, and the rules of wires, as JSON."""
+    specs = all_nodes(registry)
+    categories = {name: label_of(name) for name in sorted({spec.category for spec in specs.values()})}
+    nodes = {name: spec.to_json() for name, spec in specs.items()}
+    return {**registry.catalogue(), "nodes": nodes, "categories": categories}
 
 
 def face_of(name: str, subgraph: Subgraph, registry: Registry) -> NodeSpec:
@@ -45,7 +47,7 @@ def face_of(name: str, subgraph: Subgraph, registry: Registry) -> NodeSpec:
     pack, _, function = name.partition(".")
     return NodeSpec(
         id=name,
-        title=function.replace("_", " ").capitalize(),
+        title=label_of(function),
         category=pack,
         description=subgraph.description,
         version=subgraph.version,

@@ -126,6 +126,11 @@ def register_subgraphs() -> Sequence[Path]:  # type: ignore[empty-body]
 
 
 @hookspec
+def register_translations() -> Sequence[Path]:  # type: ignore[empty-body]
+    """Return JSON files of words for nodes, each named as its language is: `ko.json`, `pt-BR.json`."""
+
+
+@hookspec
 def register_types() -> Sequence[type]:  # type: ignore[empty-body]
     """Return frozen dataclasses that travel inside values; those in nodes' signatures are known already."""
 

@@ -5,6 +5,7 @@ In: plugins. Out: a frozen `Registry`. A plugin that contributes something impos
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,8 @@ class Registry:
     formats: Mapping[str, FileFormat] = field(default_factory=dict)
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
     subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
+    translations: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Files of words by language, not read yet."""
     plugins: tuple[Plugin, ...] = ()
     broken: tuple[BrokenPlugin, ...] = ()
 
@@ -174,6 +177,7 @@ class _Contribution:
     formats: tuple[FileFormat, ...]
     renderers: tuple[Renderer, ...]
     subgraphs: Mapping[str, Subgraph]
+    translations: tuple[Path, ...]
     conversions: tuple[ConversionRule, ...]
 
     @property
@@ -225,6 +229,7 @@ def _merge(parts: Sequence[_Contribution], failed: Sequence[BrokenPlugin]) -> Re
         formats={item.suffix: item for part in parts for item in part.formats},
         renderers={class_name(item.shows): item for part in parts for item in part.renderers},
         subgraphs={name: subgraph for part in parts for name, subgraph in part.subgraphs.items()},
+        translations=_by_language(chain.from_iterable(part.translations for part in parts)),
         plugins=tuple(part.plugin for part in parts),
         broken=tuple(failed),
     )
@@ -246,6 +251,7 @@ def _collect(plugin: Plugin) -> _Contribution:
         formats=tuple(_call(hooks, "register_formats")),
         renderers=tuple(_call(hooks, "register_renderers")),
         subgraphs=dict(_read_subgraph(plugin, path) for path in _call(hooks, "register_subgraphs")),
+        translations=tuple(map(_check_translation, _call(hooks, "register_translations"))),
         conversions=tuple(rule_of(item, plugin.name) for item in conversions),
     )
 
@@ -257,6 +263,25 @@ def _read_subgraph(plugin: Plugin, path: Path) -> tuple[str, Subgraph]:
         return f"{plugin.name}.{path.stem}", Subgraph.model_validate(document)
     except ValidationError as error:
         raise DefinitionError(f"{path}: " + "; ".join(map(str, problems_of(error)))) from error
+
+
+_is_language = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*").fullmatch
+
+
+def _check_translation(path: Path) -> Path:
+    """Return the path of a file of words if it is one by its name; it is read when somebody wants its language."""
+    if path.suffix != ".json" or not _is_language(path.stem):
+        raise DefinitionError(f"{path}: a file of words is named as its language is, such as ko.json or pt-BR.json")
+    if not path.is_file():
+        raise DefinitionError(f"{path}: there is no such file")
+    return path
+
+
+def _by_language(paths: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in paths:
+        found[path.stem] = (*found.get(path.stem, ()), path)
+    return found
 
 
 def _hooks(plugin: Plugin) -> pluggy.HookRelay:

@@ -170,8 +170,11 @@ class NodeSpec:
         return {item.name: item for item in self.outputs}
 
     def settings_schema(self) -> dict[str, JSON]:
-        """Return the JSON Schema of the settings, widgets included."""
-        return self.model.model_json_schema()
+        """Return the JSON Schema of the settings, widgets included, each titled as people read its name."""
+        schema = self.model.model_json_schema()
+        for name, setting in schema.get("properties", {}).items():
+            setting["title"] = label_of(name)
+        return schema
 
     def to_json(self) -> dict[str, JSON]:
         """Return the node as one entry of a catalogue."""
@@ -196,5 +199,16 @@ class NodeSpec:
         }
 
 
+def label_of(name: str) -> str:
+    """Return a name as people read it: `text_encoder` is `Text encoder`."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
 def _socket_json(socket: InputSpec | OutputSpec) -> dict[str, JSON]:
-    return {"name": socket.name, "type": str(socket.type), "description": socket.description}
+    return {
+        "name": socket.name,
+        "title": label_of(socket.name),
+        "type": str(socket.type),
+        "description": socket.description,
+    }

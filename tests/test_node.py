@@ -129,9 +129,24 @@ def test_a_spec_is_json() -> None:
     assert shown["wireable"] == ["seed", "strength", "text", "mode", "sizes"]
     once: dict[str, JSON] = {"many": False, "stream": False}
     assert shown["inputs"] == [
-        {"name": "point", "type": "point", "description": "Where to begin.", "required": True, **once},
-        {"name": "other", "type": "point?", "description": "", "required": False, **once},
-        {"name": "points", "type": "point<flux>", "description": "", "required": False, "many": True, "stream": False},
+        {
+            "name": "point",
+            "title": "Point",
+            "type": "point",
+            "description": "Where to begin.",
+            "required": True,
+            **once,
+        },
+        {"name": "other", "title": "Other", "type": "point?", "description": "", "required": False, **once},
+        {
+            "name": "points",
+            "title": "Points",
+            "type": "point<flux>",
+            "description": "",
+            "required": False,
+            "many": True,
+            "stream": False,
+        },
     ]
     assert shown["yields"] is None
 
@@ -148,8 +163,24 @@ def test_generators_and_streams_are_told_by_their_types() -> None:
     assert told(streams.extent) == ("values", False, [("low", "int"), ("high", "int")])
     shown = spec_of(streams.added).to_json()
     assert shown["inputs"] == [
-        {"name": "values", "type": "list[int]", "description": "", "required": True, "many": False, "stream": True},
-        {"name": "base", "type": "int?", "description": "", "required": False, "many": False, "stream": False},
+        {
+            "name": "values",
+            "title": "Values",
+            "type": "list[int]",
+            "description": "",
+            "required": True,
+            "many": False,
+            "stream": True,
+        },
+        {
+            "name": "base",
+            "title": "Base",
+            "type": "int?",
+            "description": "",
+            "required": False,
+            "many": False,
+            "stream": False,
+        },
     ]
 
 

@@ -135,7 +135,9 @@ def test_devices_and_diagnoses_come_from_all_plugins_and_failures_stop_nobody() 
 def test_the_catalogue_is_json() -> None:
     catalogue = registry().catalogue()
     assert isinstance(catalogue["nodes"], dict)
-    assert catalogue["nodes"]["maths.add"]["outputs"] == [{"name": "int", "type": "int", "description": ""}]
+    assert catalogue["nodes"]["maths.add"]["outputs"] == [
+        {"name": "int", "title": "Int", "type": "int", "description": ""}
+    ]
     assert list(catalogue["nodes"]) == sorted(registry().nodes)
 
 

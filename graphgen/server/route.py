@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,9 +11,8 @@ from typing import ParamSpec, TypeAlias, TypeVar
 
 from aiohttp import web
 
-from graphgen.catalogue import catalogue_json
 from graphgen.engine import Engine
-from graphgen.jsontypes import digest
+from graphgen.server.catalogues import Catalogues
 from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
@@ -58,10 +56,9 @@ class Service:
     threads: ThreadPoolExecutor
 
     @cached_property
-    def catalogue(self) -> tuple[bytes, str]:
-        """All nodes as JSON, and the digest of that."""
-        body = json.dumps(catalogue_json(self.engine.registry), ensure_ascii=False).encode()
-        return body, digest(body)
+    def catalogues(self) -> Catalogues:
+        """What there is to build with, in each language."""
+        return Catalogues(self.engine.registry)
 
     async def aside(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Do what waits for a disk in a thread, so that others are answered meanwhile."""

@@ -32,6 +32,7 @@ from graphgen_nodes.imaging.thumbnails import OTHERS, WRITERS, shrunk
 from graphgen_nodes.tensors import TENSOR
 
 MODELS = Path(__file__).parent / "models"
+TRANSLATIONS = Path(__file__).parent / "translations"
 SAMPLES = Path(__file__).parent / "assets" / "samples"
 
 
@@ -72,6 +73,12 @@ class LazyLoader(Loader):
     def attach(self, loaded: Loaded, handle: object, lease: Lease) -> AbstractContextManager[object]:
         """Yield what a node uses during one lease."""
         return self.loader.attach(loaded, handle, lease)
+
+
+@hookimpl
+def register_translations() -> list[Path]:
+    """Contribute what the built-in nodes say in other languages."""
+    return sorted(TRANSLATIONS.glob("*.json"))
 
 
 @hookimpl

@@ -9,6 +9,7 @@ from graphgen.graph import Graph
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
 from graphgen.server.asking import read_body, workflow_named
+from graphgen.server.catalogues import choose_language
 from graphgen.server.checking import Checker
 from graphgen.server.planning import planned
 from graphgen.server.route import SERVICE, Route
@@ -17,10 +18,20 @@ from graphgen.wirefacts import checked_json, facts_json
 
 
 async def catalogue(request: web.Request) -> web.StreamResponse:
-    """List all nodes, with the JSON Schema of each one's settings, and the rules of wires."""
-    service = request.app[SERVICE]
-    body, tag = await service.aside(lambda: service.catalogue)
-    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    """List all nodes, with the JSON Schema of each one's settings, and the rules of wires.
+
+    Titles and descriptions are in the language asked for, as far as plugins have brought words for it, else in English.
+    """
+    catalogues = request.app[SERVICE].catalogues
+    asked = request.query.get("language") or ",".join(request.headers.getall("Accept-Language", ()))
+    language = choose_language(asked, catalogues.languages)
+    body, tag = await request.app[SERVICE].aside(catalogues.find, language)
+    headers = {
+        "ETag": f'"{tag}"',
+        "Cache-Control": "no-cache",
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
     if tag in {item.value for item in request.if_none_match or ()}:
         return web.Response(status=304, headers=headers)
     answer = web.Response(body=body, content_type="application/json", headers=headers)
@@ -70,7 +81,14 @@ def _check(checker: Checker, document: dict[str, object], asked: Checking) -> di
 
 
 ROUTES = [
-    Route("GET", "/api/nodes", catalogue, {200: dict[str, object], 304: None}, headers={"If-None-Match": "an ETag"}),
+    Route(
+        "GET",
+        "/api/nodes",
+        catalogue,
+        {200: dict[str, object], 304: None},
+        query={"language": "the language of titles and descriptions, such as ko, before what Accept-Language says"},
+        headers={"If-None-Match": "an ETag", "Accept-Language": "languages, the best first, as browsers send them"},
+    ),
     Route("POST", "/api/check", check, {200: Checked}, body=Checking),
     Route("POST", "/api/plan", plan, {200: Planned}, body=Planning),
 ]

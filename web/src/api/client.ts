@@ -75,8 +75,8 @@ function given<T>({ data, error, response }: Answer<T>): T {
 
 const etagOf = (response: Response): string => (response.headers.get("ETag") ?? "").replaceAll('"', "");
 
-export const fetchCatalogue = async (): Promise<Catalogue> =>
-  given(await client.GET("/api/nodes")) as unknown as Catalogue;
+export const fetchCatalogue = async (language: string): Promise<Catalogue> =>
+  given(await client.GET("/api/nodes", { params: { query: { language } } })) as unknown as Catalogue;
 
 export const fetchSystem = async (): Promise<System> => given(await client.GET("/api/system"));
 

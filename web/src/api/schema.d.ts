@@ -153,7 +153,7 @@ export interface paths {
         };
         /**
          * List all nodes, with the JSON Schema of each one's settings, and the rules of wires
-         * @description List all nodes, with the JSON Schema of each one's settings, and the rules of wires.
+         * @description List all nodes, with the JSON Schema of each one's settings, and the rules of wires. Titles and descriptions are in the language asked for, as far as plugins have brought words for it, else in English.
          */
         get: operations["nodes_catalogue"];
         put?: never;
@@ -2092,10 +2092,15 @@ export interface operations {
     };
     nodes_catalogue: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the language of titles and descriptions, such as ko, before what Accept-Language says */
+                language?: string;
+            };
             header?: {
                 /** @description an ETag */
                 "If-None-Match"?: string;
+                /** @description languages, the best first, as browsers send them */
+                "Accept-Language"?: string;
             };
             path?: never;
             cookie?: never;

@@ -105,7 +105,7 @@ function NodeRow({ id, data, row, problems }: RowProps): ReactElement {
     <div className={`row row-setting${problem ? " row-wrong" : ""}`} style={style} title={problem}>
       {row.wireable && <Socket side="in" name={name} type={settingType(schema)} small />}
       {row.wired ? (
-        <span className="socket-label">{labelOf(name)}</span>
+        <span className="socket-label">{schema.title ?? labelOf(name)}</span>
       ) : (
         <NodeSetting
           place=""

@@ -5,6 +5,7 @@ import { type ReactElement, useState } from "react";
 import { useDuration } from "../panels/duration";
 import { useReasons } from "../panels/reasons";
 import { useSay } from "../i18n";
+import type { NodeSpec } from "../model/catalogue";
 import { isPast, type Outcome, pictureOf } from "../model/outcome";
 import type { NodeRun } from "../model/runs";
 import { Icon, type IconName } from "../widgets/icons";
@@ -30,7 +31,7 @@ export function NodeOutcome({ id, title, data }: NodeOutcomeProps): ReactElement
   if (!outcome && !digest && !file) return null;
   return (
     <div className={isPast(outcome) ? "outcome outcome-past" : "outcome"}>
-      {outcome && <StateLine outcome={outcome} run={run} />}
+      {outcome && <StateLine outcome={outcome} run={run} spec={spec} />}
       {layout.rows.length > 0 &&
         (forming ? (
           <img className="node-picture" src={forming} alt="" draggable={false} />
@@ -59,10 +60,16 @@ const SIGNS: Readonly<Record<Outcome["kind"], IconName>> = {
   pinned: "pin",
 };
 
-function StateLine({ outcome, run }: { readonly outcome: Outcome; readonly run: NodeRun | undefined }): ReactElement {
+interface StateLineProps {
+  readonly outcome: Outcome;
+  readonly run: NodeRun | undefined;
+  readonly spec: NodeSpec | undefined;
+}
+
+function StateLine({ outcome, run, spec }: StateLineProps): ReactElement {
   const say = useSay();
   const durationOf = useDuration();
-  const reasons = useReasons(outcome.because);
+  const reasons = useReasons(outcome.because, spec);
   const { kind } = outcome;
   const share = run?.total ? (run.done ?? 0) / run.total : null;
   const why = kind === "skipped" ? (run?.because ?? "") : kind === "stale" || kind === "perhaps" ? reasons[0] : "";

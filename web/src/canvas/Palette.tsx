@@ -103,6 +103,7 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
               take(one);
             }}
           >
+            <em>{catalogue.categories[one.spec.category]}</em>
             <strong>{one.spec.title}</strong> <small>{one.spec.id}</small>
             <span>{isRefused(one) ? say("wouldHoldItself") : one.spec.description.split("\n")[0]}</span>
           </li>

@@ -4,7 +4,7 @@ import { Handle, Position, useNodeId } from "@xyflow/react";
 import type { CSSProperties, ReactElement } from "react";
 
 import { useSay } from "../i18n";
-import { type InputSpec, labelOf, type OutputSpec } from "../model/catalogue";
+import type { InputSpec, OutputSpec } from "../model/catalogue";
 import { judge } from "../model/types";
 import { studio } from "../session/studio";
 import { colorOf } from "./colors";
@@ -62,7 +62,7 @@ export function InSocket({ input, problem }: InSocketProps): ReactElement {
     <span className={`socket-in${problem ? " socket-wrong" : ""}`} title={problem ?? describe(input)}>
       <Socket side="in" name={input.name} type={input.type} many={input.many} />
       <span className="socket-label">
-        {labelOf(input.name)}
+        {input.title}
         {input.required && <span aria-hidden="true"> *</span>}
       </span>
     </span>
@@ -76,7 +76,7 @@ interface OutSocketProps {
 export function OutSocket({ output }: OutSocketProps): ReactElement {
   return (
     <span className="socket-out" title={describe(output)}>
-      <span className="socket-label">{labelOf(output.name)}</span>
+      <span className="socket-label">{output.title}</span>
       <Socket side="out" name={output.name} type={output.type} />
     </span>
   );

@@ -1,11 +1,14 @@
 /** What components read of the stores. */
 
+import { useMemo } from "react";
 import { useStore } from "zustand";
 
+import { labelOf } from "../model/catalogue";
 import type { CardPlan } from "../model/cards";
 import type { NodeRun } from "../model/runs";
 import { documentOf, editor, type EditorState, scopeOf, shownGraph } from "../model/editor";
 import { type Document, type Graph, type Scope } from "../model/document";
+import { fields, parameterTitle } from "../model/parameters";
 import type { Problem } from "../api/client";
 import { type Outcome, outcomeOf } from "../model/outcome";
 import { isOpen } from "../model/runs";
@@ -22,6 +25,16 @@ export const useStage = <T>(read: (state: Stage) => T): T => useStore(stage, rea
 export const useGraph = (): Graph => useEditor(shownGraph);
 export const useDocument = (): Document => useEditor(documentOf);
 export const useScope = (): Scope => useEditor(scopeOf);
+
+/** Return how to tell what a parameter of a workflow is called; by its name alone while the workflow is not known. */
+export function useParameterTitle(document: Document | null): (name: string) => string {
+  const catalogue = useStudio((state) => state.catalogue);
+  const titles = useMemo(() => {
+    const list = document ? fields(catalogue, document, document) : [];
+    return new Map(list.map((field) => [field.name, parameterTitle(field)]));
+  }, [catalogue, document]);
+  return (name) => titles.get(name) ?? labelOf(name);
+}
 
 /** Return how a node stands in the shown run. */
 export const useNodeRun = (name: string): NodeRun | undefined => useStudio((state) => shownRuns(state)[name]);

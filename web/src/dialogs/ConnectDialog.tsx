@@ -5,10 +5,10 @@ import { type ReactElement, useEffect, useId, useMemo, useRef, useState } from "
 import { chosenNode } from "../canvas/chosen";
 import { useDocument, useGraph, useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { labelOf, specOf } from "../model/catalogue";
+import { specOf, titleOf } from "../model/catalogue";
 import { editor } from "../model/editor";
 import { type Join, joinsOf } from "../model/joining";
-import { INPUTS_END, wireOpen } from "../model/wiring";
+import { type End, INPUTS_END, wireOpen } from "../model/wiring";
 import { Dialog } from "../widgets/Dialog";
 import { useListKeys } from "./useListKeys";
 
@@ -85,18 +85,22 @@ function useLines(name: string | null): readonly Line[] {
   const document = useDocument();
   const graph = useGraph();
   return useMemo(() => {
-    const titleOf = (node: string): string => {
+    const nodeTitle = (node: string): string => {
       if (node === INPUTS_END) return say("inputsEnd");
       const { type } = graph.nodes[node]!;
       return `${graph.view?.nodes?.[node]?.title ?? specOf(catalogue, document, type)?.title ?? type} (${node})`;
     };
+    const nameOf = ({ node, socket }: End): string => {
+      const type = graph.nodes[node]?.type;
+      return titleOf(type === undefined ? undefined : specOf(catalogue, document, type), socket);
+    };
     if (name === null || !graph.nodes[name]) return [];
     return joinsOf(catalogue, document, graph, name).map((join) => {
-      const [output, input] = [labelOf(join.from.socket), labelOf(join.into.socket)];
+      const [output, input] = [nameOf(join.from), nameOf(join.into)];
       const label =
         join.into.node === name
-          ? say("wireFrom", { input, output, title: titleOf(join.from.node) })
-          : say("wireInto", { input, output, title: titleOf(join.into.node) });
+          ? say("wireFrom", { input, output, title: nodeTitle(join.from.node) })
+          : say("wireInto", { input, output, title: nodeTitle(join.into.node) });
       return { join, label };
     });
   }, [name, catalogue, document, graph, say]);

@@ -7,6 +7,8 @@ import type { TypeTable } from "./types";
 
 export interface InputSpec {
   readonly name: string;
+  /** What it is called, in the person's language. */
+  readonly title: string;
   readonly type: string;
   readonly description: string;
   readonly required: boolean;
@@ -15,6 +17,7 @@ export interface InputSpec {
 
 export interface OutputSpec {
   readonly name: string;
+  readonly title: string;
   readonly type: string;
   readonly description: string;
 }
@@ -32,6 +35,8 @@ export interface SettingSchema {
   readonly description?: string;
   readonly default?: Json;
   readonly enum?: readonly Json[];
+  /** What the values to choose from are called, where that is not what they are. */
+  readonly choices?: Names<string>;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -44,10 +49,12 @@ export interface SettingSchema {
   readonly widget?: Widget;
 }
 
-/** What a node is, as the server's catalogue tells it. */
+/** What a node is, as the server's catalogue tells it: in the person's language, as far as there are words for it. */
 export interface NodeSpec {
   readonly id: string;
   readonly title: string;
+  /** What its title is in English, where that is another one. */
+  readonly english?: string;
   readonly category: string;
   readonly description: string;
   readonly version: number;
@@ -62,10 +69,17 @@ export interface NodeSpec {
 export interface Catalogue {
   readonly graphgen: string;
   readonly nodes: Names<NodeSpec>;
+  /** Titles of the categories. */
+  readonly categories: Names<string>;
   readonly types: TypeTable;
 }
 
-export const NO_CATALOGUE: Catalogue = { graphgen: "", nodes: {}, types: { ancestors: {}, conversions: [] } };
+export const NO_CATALOGUE: Catalogue = {
+  graphgen: "",
+  nodes: {},
+  categories: {},
+  types: { ancestors: {}, conversions: [] },
+};
 
 /** Return what a node's type is; undefined where it is not installed, or the subgraph is not there. */
 export function specOf(catalogue: Catalogue, document: Document, type: string): NodeSpec | undefined {
@@ -118,6 +132,7 @@ function describe(catalogue: Catalogue, document: Document, name: string, above:
     effect: false,
     inputs: Object.entries(subgraph.inputs ?? {}).map(([input, about]) => ({
       name: input,
+      title: labelOf(input),
       type: about.type,
       description: about.description ?? "",
       required: !about.type.endsWith("?"),
@@ -129,7 +144,7 @@ function describe(catalogue: Catalogue, document: Document, name: string, above:
       const [node, socket] = splitReference(from);
       const target = subgraph.nodes[node];
       const type = target && outputsOf(target, spec(target.type)).find((one) => one.name === socket)?.type;
-      return { name: output, type: type ?? "any", description: description ?? "" };
+      return { name: output, title: labelOf(output), type: type ?? "any", description: description ?? "" };
     }),
   };
 }
@@ -164,4 +179,11 @@ export function settingType(schema: SettingSchema): string {
 export function labelOf(name: string): string {
   const words = name.replaceAll(/[_-]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Return what an input, output or setting of a node is called; of one that it has not got, its name. */
+export function titleOf(spec: NodeSpec | undefined, name: string): string {
+  const socket = (one: InputSpec | OutputSpec) => one.name === name;
+  const setting = spec?.settings.properties?.[name];
+  return (setting ?? spec?.inputs.find(socket) ?? spec?.outputs.find(socket))?.title ?? labelOf(name);
 }

@@ -1,7 +1,7 @@
 /** What tests of the model share: a small catalogue, random graphs and edits of a seed, and what a document must keep. */
 
 import { type Rect } from "./arrange";
-import { type Catalogue, inputsOf, type NodeSpec, specOf } from "./catalogue";
+import { type Catalogue, inputsOf, labelOf, type NodeSpec, specOf } from "./catalogue";
 import { makeSubgraph } from "./collapse";
 import {
   type Document,
@@ -39,12 +39,13 @@ function spec(id: string, inputs: Sockets, outputs: Sockets, settings: readonly 
     effect: false,
     inputs: Object.entries(inputs).map(([name, type]) => ({
       name,
+      title: labelOf(name),
       type: type.replace("*", ""),
       description: "",
       required: !type.endsWith("?"),
       many: type.startsWith("*"),
     })),
-    outputs: Object.entries(outputs).map(([name, type]) => ({ name, type, description: "" })),
+    outputs: Object.entries(outputs).map(([name, type]) => ({ name, title: labelOf(name), type, description: "" })),
     settings: { properties: Object.fromEntries(settings.map((name) => [name, { type: "integer", default: 0 }])) },
     wireable: settings,
   };
@@ -62,6 +63,7 @@ const SPECS = [
 export const CATALOGUE: Catalogue = {
   graphgen: "",
   nodes: Object.fromEntries(SPECS.map((one) => [one.id, one])),
+  categories: { test: "Test" },
   types: { ancestors: {}, conversions: [{ from: "mask", to: "image", node: "masks.to_image", cost: 1, lossy: "" }] },
 };
 

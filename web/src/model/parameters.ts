@@ -1,6 +1,6 @@
 /** A workflow's public face: which of its settings people are asked for, under which names, in which order. */
 
-import { type Catalogue, outputsOf, type SettingSchema, specOf } from "./catalogue";
+import { type Catalogue, labelOf, outputsOf, type SettingSchema, specOf } from "./catalogue";
 import { type Document, type Graph, type Json, type Names, splitReference } from "./document";
 import { parameterOf, putParameter, setSetting } from "./edits";
 import { freeName, isName } from "./names";
@@ -30,6 +30,11 @@ export function fields(catalogue: Catalogue, document: Document, graph: Graph): 
       : target.settings?.[setting];
     return [{ name, description: description ?? schema.description ?? "", schema, value, node, setting, sets }];
   });
+}
+
+/** Return what a parameter is called: as the setting it sets, where it has that one's name, else by its own. */
+export function parameterTitle({ name, setting, schema }: Field): string {
+  return (name === setting ? schema.title : undefined) ?? labelOf(name);
 }
 
 function loopSchema(setting: string): SettingSchema | null {

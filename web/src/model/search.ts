@@ -26,32 +26,38 @@ export function search(
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found: Found[] = [];
   for (const spec of specs) {
-    const score = rate(spec, words);
+    const score = rate(spec, words, catalogue.categories[spec.category] ?? "");
     if (score === 0) continue;
     const socket = end ? socketFor(catalogue, spec, end) : null;
     if (end && !socket) continue;
     found.push({ spec, socket: socket?.name ?? null, score: score + (socket?.exact ? 0.5 : 0) });
   }
-  return found.sort((one, other) => other.score - one.score || one.spec.id.localeCompare(other.spec.id));
+  // of those that fit a word equally well, the one that says little else is meant
+  const length = ({ spec: { title } }: Found) => (words.length ? title.length : 0);
+  return found.sort(
+    (one, other) => other.score - one.score || length(one) - length(other) || one.spec.id.localeCompare(other.spec.id),
+  );
 }
 
 /** Rate a node by words, all of which must be found somewhere; 0 is no match. */
-function rate(spec: NodeSpec, words: readonly string[]): number {
-  const [title, id, about] = [spec.title.toLowerCase(), spec.id.toLowerCase(), spec.description.toLowerCase()];
+function rate(spec: NodeSpec, words: readonly string[], category: string): number {
+  const id = spec.id.toLowerCase();
+  const names = [spec.title, spec.english ?? ""].map((name) => name.toLowerCase()).concat(id);
+  const starts = [...names, id.split(".")[1] ?? ""];
+  const about = `${category} ${spec.description}`.toLowerCase();
   let total = 1;
   for (const word of words) {
-    const score =
-      title === word || id === word
-        ? 12
-        : title.startsWith(word) || id.split(".")[1]?.startsWith(word)
-          ? 8
-          : title.includes(word) || id.includes(word)
-            ? 5
-            : isSubsequence(word, title)
-              ? 2
-              : about.includes(word)
-                ? 1
-                : 0;
+    const score = names.includes(word)
+      ? 12
+      : starts.some((name) => name.startsWith(word))
+        ? 8
+        : names.some((name) => name.includes(word))
+          ? 5
+          : names.some((name) => name !== id && isSubsequence(word, name))
+            ? 2
+            : about.includes(word)
+              ? 1
+              : 0;
     if (score === 0) return 0;
     total += score;
   }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { labelOf } from "./catalogue";
 import { CATALOGUE } from "./fixtures";
 import type { Document } from "./document";
 import { queued } from "./runs";
@@ -56,7 +57,7 @@ test("the picture of a variation is what goes into the node that saves, out of s
 });
 
 test("a sweep over one parameter is a row, over two a table, over more one with named rows", () => {
-  const asked = (axes: Readonly<Record<string, readonly number[]>>) => gridOf({ axes, how: "product" });
+  const asked = (axes: Readonly<Record<string, readonly number[]>>) => gridOf({ axes, how: "product" }, labelOf);
   const one = asked({ width: [8, 16] });
   expect(one.columns.map(({ label }) => label)).toEqual(["Width: 8", "Width: 16"]);
   expect(one.rows).toEqual([{ label: "", values: {} }]);
@@ -74,7 +75,7 @@ test("a sweep over one parameter is a row, over two a table, over more one with 
 });
 
 test("values that go together are columns", () => {
-  const grid = gridOf({ axes: { seed: [1, 2], width: [8, 16] }, how: "zip" });
+  const grid = gridOf({ axes: { seed: [1, 2], width: [8, 16] }, how: "zip" }, labelOf);
   expect(grid.columns).toEqual([
     { label: "Seed: 1, Width: 8", values: { seed: 1, width: 8 } },
     { label: "Seed: 2, Width: 16", values: { seed: 2, width: 16 } },

@@ -1,6 +1,6 @@
 /** A sweep: values typed as people write them, and the grid of what came out. */
 
-import { type Catalogue, labelOf, outputsOf, type SettingSchema, specOf } from "./catalogue";
+import { type Catalogue, outputsOf, type SettingSchema, specOf } from "./catalogue";
 import { type Document, type Graph, type Json, type Names, splitReference, subgraphName, wiresOf } from "./document";
 import { resultNodes } from "./parameters";
 import type { RunState, Variation } from "./runs";
@@ -67,8 +67,15 @@ export interface Grid {
   readonly rows: readonly GridLane[];
 }
 
-/** Lay a sweep out: what was asked for last goes across, all before it down; values side by side are one row. */
-export function gridOf({ axes, how }: SweepAsked): Grid {
+/**
+ * Lay a sweep out: what was asked for last goes across, all before it down; values side by side are one row. Parameters
+ * are called as `titleOf` says.
+ */
+export function gridOf({ axes, how }: SweepAsked, titleOf: (name: string) => string): Grid {
+  const lane = (named: readonly Named[], isNamed = true): GridLane => {
+    const label = named.map(([name, value]) => (isNamed ? `${titleOf(name)}: ${said(value)}` : said(value)));
+    return { label: label.join(", "), values: Object.fromEntries(named) };
+  };
   const names = Object.keys(axes);
   const last = names.at(-1) ?? "";
   if (how === "zip") {
@@ -81,16 +88,11 @@ export function gridOf({ axes, how }: SweepAsked): Grid {
     [[]],
   );
   const columns = (axes[last] ?? []).map((value) => lane([[last, value]], before.length === 0));
-  const corner = before.length ? `${before.map(labelOf).join(", ")} ╲ ${labelOf(last)}` : "";
+  const corner = before.length ? `${before.map(titleOf).join(", ")} ╲ ${titleOf(last)}` : "";
   return { corner, columns, rows: rows.map((row) => lane(row, row.length > 1)) };
 }
 
 type Named = readonly [name: string, value: Json];
-
-function lane(named: readonly Named[], isNamed = true): GridLane {
-  const label = named.map(([name, value]) => (isNamed ? `${labelOf(name)}: ${said(value)}` : said(value))).join(", ");
-  return { label, values: Object.fromEntries(named) };
-}
 
 /** Say a value, the same for equal ones. */
 export function said(value: Json): string {

@@ -5,6 +5,7 @@ import { type ReactElement, useState } from "react";
 import type { Run } from "../api/client";
 import { useSay } from "../i18n";
 import type { Piece } from "../model/pieces";
+import { labelOf } from "../model/catalogue";
 import { gridOf } from "../model/sweep";
 import { runOnceMore } from "../session/gallery";
 import { showSweep, sweepOf } from "../session/sweeping";
@@ -40,7 +41,7 @@ const SHOWN = 4;
 export function SweepTile({ run, pieces }: { readonly run: Run; readonly pieces: readonly Piece[] }): ReactElement {
   const say = useSay();
   const asked = sweepOf(run)!;
-  const { rows, columns } = gridOf(asked);
+  const { rows, columns } = gridOf(asked, labelOf);
   const label = say("sweepOf", {
     label: `${run.name || run.identity} #${run.number}`,
     count: rows.length * columns.length,

@@ -44,7 +44,7 @@ function NodeDetails({ name }: { readonly name: string }): ReactElement {
       ))}
       {!spec && <UnknownNode name={name} />}
       <Strays name={name} />
-      <NodeStory name={name} />
+      <NodeStory name={name} spec={spec} />
       {Object.entries(spec?.settings.properties ?? {})
         .filter(([setting]) => node.inputs?.[setting] === undefined)
         .map(([setting, schema]) => (

@@ -47,18 +47,18 @@ export function NodeSockets({ name, node, spec }: NodeSocketsProps): ReactElemen
 }
 
 interface SocketProps {
-  readonly name: string;
+  readonly title: string;
   readonly type: string;
   readonly description: string;
   readonly children: React.ReactNode;
 }
 
-function Socket({ name, type, description, children }: SocketProps): ReactElement {
+function Socket({ title, type, description, children }: SocketProps): ReactElement {
   return (
     <div className="socket-about">
       <dt>
         <span className="socket-dot" style={{ background: colorOf(type) }} />
-        {labelOf(name)} <code>{type}</code>
+        {title} <code>{type}</code>
       </dt>
       <dd>
         {description}

@@ -4,16 +4,22 @@ import type { ReactElement } from "react";
 
 import { useNodePlan, useNodeRun, useOutcome } from "../canvas/hooks";
 import { useSay } from "../i18n";
+import type { NodeSpec } from "../model/catalogue";
 import { useDuration } from "./duration";
 import { useReasons } from "./reasons";
 
-export function NodeStory({ name }: { readonly name: string }): ReactElement | null {
+interface NodeStoryProps {
+  readonly name: string;
+  readonly spec: NodeSpec | undefined;
+}
+
+export function NodeStory({ name, spec }: NodeStoryProps): ReactElement | null {
   const say = useSay();
   const run = useNodeRun(name);
   const plan = useNodePlan(name);
   const durationOf = useDuration();
   const outcome = useOutcome(name);
-  const reasons = useReasons(outcome?.because ?? []);
+  const reasons = useReasons(outcome?.because ?? [], spec);
   if (!outcome) return null;
   const changes = (outcome.because ?? []).filter(({ kind }) => kind === "setting").map(({ words }) => words);
   return (

@@ -5,7 +5,7 @@ import { type ReactElement, useMemo } from "react";
 import { useDocument, useEditor, useGraph, useOutcome, useProblems, useStudio } from "../canvas/hooks";
 import { show } from "../commands/walk";
 import { useSay } from "../i18n";
-import { labelOf, specOf } from "../model/catalogue";
+import { type NodeSpec, specOf, titleOf } from "../model/catalogue";
 import { splitReference } from "../model/document";
 import { editor } from "../model/editor";
 import { outlineOf, type OutlineEntry } from "../model/outline";
@@ -70,7 +70,7 @@ function OutlineNode({ entry: { name, takes, gives } }: { readonly entry: Outlin
   const say = useSay();
   const isChosen = useEditor(({ selected }) => selected.has(name));
   const problems = useProblems(name);
-  const title = useTitle(name);
+  const { title, spec } = useTitle(name);
   const outcome = useOutcome(name);
   return (
     <li>
@@ -82,7 +82,7 @@ function OutlineNode({ entry: { name, takes, gives } }: { readonly entry: Outlin
       {(takes.length > 0 || gives.length > 0) && (
         <ul>
           {takes.map(({ input, from }, index) => (
-            <li key={`${input} ${index}`}>{say("takesFrom", { input: labelOf(input), from })}</li>
+            <li key={`${input} ${index}`}>{say("takesFrom", { input: titleOf(spec, input), from })}</li>
           ))}
           {gives.length > 0 && <li>{say("givesTo", { nodes: gives.join(", ") })}</li>}
         </ul>
@@ -91,10 +91,11 @@ function OutlineNode({ entry: { name, takes, gives } }: { readonly entry: Outlin
   );
 }
 
-function useTitle(name: string): string {
+function useTitle(name: string): { readonly title: string; readonly spec: NodeSpec | undefined } {
   const catalogue = useStudio((state) => state.catalogue);
   const document = useDocument();
   const graph = useGraph();
   const node = graph.nodes[name]!;
-  return graph.view?.nodes?.[name]?.title ?? specOf(catalogue, document, node.type)?.title ?? node.type;
+  const spec = specOf(catalogue, document, node.type);
+  return { title: graph.view?.nodes?.[name]?.title ?? spec?.title ?? node.type, spec };
 }

@@ -87,7 +87,7 @@ function ParameterCard({ field, first, last }: ParameterCardProps): ReactElement
 function ParameterForm({ field, onDone }: { readonly field: Field; onDone(): void }): ReactElement {
   const say = useSay();
   const [name, setName] = useState(field.name);
-  const [description, setDescription] = useState(field.description);
+  const [description, setDescription] = useState(useGraph().parameters?.[field.name]?.description ?? "");
   const finish = () => {
     editor.getState().edit("parameter", (graph) => {
       const described = putParameter(graph, field.name, { sets: field.sets, ...(description ? { description } : {}) });
@@ -114,7 +114,12 @@ function ParameterForm({ field, onDone }: { readonly field: Field; onDone(): voi
       </label>
       <label>
         {say("description")}
-        <textarea rows={2} value={description} onChange={({ target }) => setDescription(target.value)} />
+        <textarea
+          rows={2}
+          value={description}
+          placeholder={field.schema.description}
+          onChange={({ target }) => setDescription(target.value)}
+        />
       </label>
       <button type="submit">{say("done")}</button>
       <small>{labelOf(name)}</small>

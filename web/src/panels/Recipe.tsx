@@ -6,9 +6,8 @@ import { useStudio, useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { readRunWorkflow } from "../api/client";
 import { wordsOf } from "../api/socket";
-import { labelOf } from "../model/catalogue";
 import type { Document, Json, Names } from "../model/document";
-import { type Field, fields } from "../model/parameters";
+import { type Field, fields, parameterTitle } from "../model/parameters";
 import type { Piece } from "../model/pieces";
 import { runOnceMore, takeRecipe, withValues } from "../session/gallery";
 import { beginWorkflow } from "../session/library";
@@ -62,10 +61,10 @@ function Values({ list }: { readonly list: readonly Field[] }): ReactElement {
   if (!list.length) return <p className="side-empty">{say("noParametersGiven")}</p>;
   return (
     <dl className="piece-values" tabIndex={0} aria-label={say("parameters")}>
-      {list.map(({ name, value, schema }) => (
-        <div key={name}>
-          <dt>{labelOf(name)}</dt>
-          <dd>{shown(value ?? schema.default ?? null)}</dd>
+      {list.map((field) => (
+        <div key={field.name}>
+          <dt>{parameterTitle(field)}</dt>
+          <dd>{shown(field.value ?? field.schema.default ?? null)}</dd>
         </div>
       ))}
     </dl>

@@ -5,8 +5,7 @@ import { useStore } from "zustand";
 
 import { useDocument, useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { labelOf } from "../model/catalogue";
-import { type Field, fields } from "../model/parameters";
+import { type Field, fields, parameterTitle } from "../model/parameters";
 import { MOST_VARIATIONS, parseValues } from "../model/sweep";
 import { closeSweep, startSweep, sweeping } from "../session/sweeping";
 import { Dialog } from "../widgets/Dialog";
@@ -95,9 +94,9 @@ function AxisFields({ label, list, axis, wrong, optional, onChange }: AxisFields
         {say("parameter")}
         <select value={axis.name} onChange={({ target }) => onChange({ name: target.value, text: "" })}>
           {optional && <option value="">{say("sweepNone")}</option>}
-          {list.map(({ name }) => (
-            <option key={name} value={name}>
-              {labelOf(name)}
+          {list.map((one) => (
+            <option key={one.name} value={one.name}>
+              {parameterTitle(one)}
             </option>
           ))}
         </select>

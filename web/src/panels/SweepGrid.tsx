@@ -2,9 +2,8 @@
 
 import { type ReactElement, useState } from "react";
 
-import { useStudio, useWorkspace } from "../canvas/hooks";
+import { useParameterTitle, useStudio, useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
-import { labelOf } from "../model/catalogue";
 import type { Json, Names } from "../model/document";
 import type { Piece } from "../model/pieces";
 import { isOpen } from "../model/runs";
@@ -20,7 +19,8 @@ export function SweepGrid({ shown }: { readonly shown: ShownSweep }): ReactEleme
   const say = useSay();
   const pieceAt = usePieces(shown);
   const [large, setLarge] = useState<string | null>(null);
-  const { corner, columns, rows } = gridOf(sweepOf(shown.run)!);
+  const titleOf = useParameterTitle(shown.document);
+  const { corner, columns, rows } = gridOf(sweepOf(shown.run)!, titleOf);
   const all = rows.flatMap((row) => columns.map((column) => pieceAt({ ...row.values, ...column.values })));
   const made = all.filter((piece) => piece !== null);
   const pair = useChosenPair(made);
@@ -56,6 +56,7 @@ export function SweepGrid({ shown }: { readonly shown: ShownSweep }): ReactEleme
                       piece={all[index * columns.length + side]!}
                       open={isOpen(shown.state)}
                       pair={pair}
+                      titleOf={titleOf}
                       onShow={setLarge}
                     />
                   </td>
@@ -121,13 +122,14 @@ interface CellProps {
   readonly piece: Piece | null;
   readonly open: boolean;
   readonly pair: ChosenPair;
+  titleOf(name: string): string;
   onShow(key: string): void;
 }
 
-function Cell({ values, piece, open, pair, onShow }: CellProps): ReactElement {
+function Cell({ values, piece, open, pair, titleOf, onShow }: CellProps): ReactElement {
   const say = useSay();
   const label = Object.entries(values)
-    .map(([name, value]) => `${labelOf(name)} ${said(value)}`)
+    .map(([name, value]) => `${titleOf(name)} ${said(value)}`)
     .join(", ");
   if (!piece) return <span className="sweep-cell sweep-empty">{say(open ? "state_queued" : "sweepNoPicture")}</span>;
   const { key } = piece;

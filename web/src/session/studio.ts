@@ -12,10 +12,13 @@ import {
   TAB,
   type WorkflowInfo,
 } from "../api/client";
+import { wordsOf } from "../api/socket";
+import { language } from "../i18n";
 import { type Catalogue, NO_CATALOGUE } from "../model/catalogue";
 import type { Document } from "../model/document";
 import type { RunState } from "../model/runs";
 import { hear, listenToServer } from "./events";
+import { notify } from "./notices";
 import { follow, loseFile, meet, reconnect } from "./workspace";
 
 export interface Studio {
@@ -55,8 +58,10 @@ const FEW = 5;
 
 /** Load what is needed to show anything, and listen from then on; returns what ends the listening. */
 export async function startStudio(): Promise<() => void> {
-  const [catalogue, workflows] = await Promise.all([fetchCatalogue(), listWorkflows()]);
-  studio.setState({ catalogue, workflows });
+  await Promise.all([loadCatalogue(), refreshWorkflows()]);
+  language.subscribe(() => {
+    loadCatalogue().catch((error: unknown) => notify("error", "failed", { why: wordsOf(error) }));
+  });
   return listenToServer(onConnection);
 }
 
@@ -65,7 +70,15 @@ function onConnection(connected: boolean): void {
   studio.setState({ connected });
   if (!connected || before) return;
   void reconnect();
+  void loadCatalogue(); // it may be another server by now, or could not be read in the language that was chosen
   void refreshWorkflows();
+}
+
+/** Read in the person's language what nodes there are. */
+async function loadCatalogue(): Promise<void> {
+  const { code } = language.getState();
+  const catalogue = await fetchCatalogue(code);
+  if (language.getState().code === code) studio.setState({ catalogue });
 }
 
 /** Read the list of workflows again. */

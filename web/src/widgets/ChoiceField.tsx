@@ -20,7 +20,7 @@ export function ChoiceField({ id, label, schema, value, invalid, onChange }: Fie
       >
         {options.map((option, index) => (
           <option key={index} value={index}>
-            {String(option)}
+            {schema.choices?.[String(option)] ?? String(option)}
           </option>
         ))}
       </select>

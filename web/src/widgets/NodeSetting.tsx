@@ -32,7 +32,7 @@ export function NodeSetting({ place, node, name, schema, doc, view, problem }: N
     <OwnerContext value={owner}>
       <Setting
         id={`${place}${node}.${name}`}
-        label={labelOf(name)}
+        label={schema.title ?? labelOf(name)}
         schema={schema}
         value={doc.settings?.[name]}
         problem={problem}

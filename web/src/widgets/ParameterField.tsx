@@ -1,9 +1,8 @@
 import { type ReactElement, useMemo } from "react";
 
 import { useProblems, useGraph } from "../canvas/hooks";
-import { labelOf } from "../model/catalogue";
 import type { Json } from "../model/document";
-import type { Field } from "../model/parameters";
+import { type Field, parameterTitle } from "../model/parameters";
 import { editor } from "../model/editor";
 import { setPolicy } from "../model/seeds";
 import { OwnerContext } from "./owner";
@@ -27,7 +26,7 @@ export function ParameterField({ field, place, onChange }: ParameterFieldProps):
       <div className="parameter-field">
         <Setting
           id={place + name}
-          label={labelOf(name)}
+          label={parameterTitle(field)}
           schema={schema}
           value={value}
           problem={problem?.message}

@@ -21,7 +21,7 @@ interface SettingToolsProps {
 export function SettingTools({ node, name, schema, value }: SettingToolsProps): ReactElement {
   const say = useSay();
   const parameter = parameterOf(useGraph(), node, name);
-  const label = labelOf(name);
+  const label = schema.title ?? labelOf(name);
   const isChanged = value !== undefined && schema.default !== undefined && !same(value, schema.default);
   const promotion = parameter ? say("demote", { label, name: parameter }) : say("promote", { label });
   const reset = say("reset", { value: JSON.stringify(schema.default) });

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+
+import type { Catalogue } from "./catalogue";
+import { CATALOGUE } from "./fixtures";
+import { search } from "./search";
+
+/** The catalogue of tests, with one node told in Korean. */
+const KOREAN: Catalogue = {
+  ...CATALOGUE,
+  categories: { test: "시험" },
+  nodes: {
+    ...CATALOGUE.nodes,
+    "images.blur": { ...CATALOGUE.nodes["images.blur"]!, title: "이미지 흐리기", english: "Soften picture" },
+  },
+};
+
+const find = (text: string) => search(KOREAN, Object.values(KOREAN.nodes), text, null).map(({ spec }) => spec.id);
+
+describe("search", () => {
+  it("finds a node by its title, with and without spaces, by its English title, and by its id", () => {
+    for (const text of ["흐리기", "이미지흐리기", "흐리기 이미지", "soften", "blur", "images.blur"]) {
+      expect(find(text)[0], text).toBe("images.blur");
+    }
+    expect(find("날카롭게")).toEqual([]);
+  });
+
+  it("finds the nodes of a category after those that are called so", () => {
+    expect(find("시험")).toHaveLength(Object.keys(KOREAN.nodes).length);
+    expect(find("이미지")).toEqual(["images.blur"]);
+  });
+});

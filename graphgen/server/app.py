@@ -22,6 +22,7 @@ from graphgen.server.checking import Checker
 from graphgen.server.dispatch import Dispatcher
 from graphgen.server.hub import Hub
 from graphgen.server.library import Library
+from graphgen.server.needs import Machine
 from graphgen.server.problems import Trouble, tell_problems
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes import (
@@ -101,7 +102,7 @@ async def _work(app: web.Application, engine: Engine, settings: Settings, folder
     store = await asyncio.to_thread(Store, folder)
     await asyncio.wrap_future(store.write(records.recover))
     await asyncio.wrap_future(store.write(records.prune))
-    library = Library.of(engine.config.roots.data / "workflows")
+    library = Library.of(engine.config.roots.data / "workflows", Machine(engine.registry, engine.path_of))
     await asyncio.wrap_future(store.write(library.recover))
     closing = Event()
     hub = await asyncio.to_thread(Hub, store, asyncio.get_running_loop(), settings.limits.watchers)

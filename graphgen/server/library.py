@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import graphgen
 from graphgen.jsontypes import digest
 from graphgen.server import moving, versions
 from graphgen.server.names import DEEPEST, FORM, file_of, is_name, stays_inside, twin_of
+from graphgen.server.needs import Machine, Need
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.shapes import DeletedView, WorkflowView
 from graphgen.server.versions import Moment
@@ -32,17 +33,18 @@ class Library:
     own: Path
     examples: Path
     pictures: Path
-    _known: dict[Path, tuple[_Stamp, WorkflowView]] = field(default_factory=dict, compare=False)
+    machine: Machine
+    _known: dict[str, _Known] = field(default_factory=dict, compare=False)
     """What files say of themselves, read once for each state that they were seen in."""
 
     @classmethod
-    def of(cls, own: Path) -> Library:
+    def of(cls, own: Path, machine: Machine) -> Library:
         """Return the library of a folder. What comes along lies in the package, or in the repository it is run from."""
         package = Path(graphgen.__file__).parent
         shipped = package / "workflows"
         if shipped.is_dir():
-            return cls(own, shipped, shipped / "pictures")
-        return cls(own, package.parent / "workflows", package.parent / "docs" / "pictures")
+            return cls(own, shipped, shipped / "pictures", machine)
+        return cls(own, package.parent / "workflows", package.parent / "docs" / "pictures", machine)
 
     def find(self, name: str) -> Path:
         """Return the file of a workflow.
@@ -75,11 +77,12 @@ class Library:
     def listed(self, only: str | None = None) -> list[WorkflowView]:
         """Describe all workflows, the user's own first; or the one of a name, if there is one."""
         found: dict[str, WorkflowView] = {}
+        there: dict[Need, bool] = {}
         for base in (self.own, self.examples):
-            names = _names(base) if only is None else (only,)
-            for name in names:
+            files = _files(base) if only is None else [(only, file_of(base, only))]
+            for name, file in files:
                 if name not in found and is_name(name):
-                    found.update((view["name"], view) for view in self._described(base, name))
+                    found.update((view["name"], view) for view in self._described(base, name, file, there))
         return list(found.values())
 
     def picture(self, name: str) -> Path | None:
@@ -91,24 +94,31 @@ class Library:
         """List the user's workflows of which versions are kept, but no file, the latest first."""
         return versions.deleted(connection, self.is_own, lambda name, data: _title(_loosely(data), name))
 
-    def _described(self, base: Path, name: str) -> Iterator[WorkflowView]:
-        path = file_of(base, name)
+    def _described(
+        self, base: Path, name: str, file: Path | os.DirEntry[str], there: dict[Need, bool]
+    ) -> Iterator[WorkflowView]:
         try:
-            stamp = _stamp(path)
-            known = self._known.get(path)
-            if known is None or known[0] != stamp:
+            stamp = _stamp(file.stat())
+            known = self._known.get(os.fspath(file))
+            if known is None or known.stamp != stamp:
+                path = Path(file)
                 if not stays_inside(base, path):
                     return
-                known = self._known[path] = (stamp, self._read_view(path, name, stamp))
+                known = self._known[os.fspath(file)] = self._look_at(path, name, stamp)
         except OSError:
-            self._known.pop(path, None)
+            self._known.pop(os.fspath(file), None)
             return
-        yield known[1].copy()
+        missing = self.machine.lacks(known.needs, there)
+        yield {
+            **known.view,
+            "runs_here": not (missing or known.view["damaged"]),
+            "missing": [{"kind": need.kind, "name": need.name} for need in missing],
+        }
 
-    def _read_view(self, path: Path, name: str, stamp: _Stamp) -> WorkflowView:
+    def _look_at(self, path: Path, name: str, stamp: _Stamp) -> _Known:
         data = path.read_bytes()
         document = _loosely(data)
-        return {
+        view: WorkflowView = {
             "name": name,
             "title": _title(document, name),
             "description": str(document.get("description") or ""),
@@ -118,7 +128,11 @@ class Library:
             "thumbnail": f"/api/workflows/{quote(name, safe='')}/thumbnail" if self.picture(name) else None,
             "outputs": list(document.get("outputs") or ()),
             "parameters": list(document.get("parameters") or ()),
+            "damaged": not isinstance(document.get("nodes"), dict),
+            "runs_here": False,
+            "missing": [],
         }
+        return _Known(stamp, view, self.machine.needs_of(document))
 
     # --- what the store's thread does, one after another ------------------------------------------------------------
 
@@ -236,22 +250,29 @@ _Stamp: TypeAlias = tuple[int, int, int]
 """What changes when a file does: its time in nanoseconds, its size and its number."""
 
 
-def _stamp(path: Path) -> _Stamp:
-    found = path.stat()
+class _Known(NamedTuple):
+    """What a file says of itself, in the state that it was seen in."""
+
+    stamp: _Stamp
+    view: WorkflowView
+    needs: tuple[Need, ...]
+
+
+def _stamp(found: os.stat_result) -> _Stamp:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _names(base: Path, within: str = "", depth: int = 1) -> Iterator[str]:
-    """Yield the names of the files in a folder and in those below it, in order; links to folders are left alone."""
+def _files(base: Path, within: str = "", depth: int = 1) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield the files in a folder and in those below it by their names, in order; links to folders are left alone."""
     try:
         entries = sorted(os.scandir(base / within), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
         if entry.name.endswith(".json") and entry.is_file():
-            yield within + entry.name.removesuffix(".json")
+            yield within + entry.name.removesuffix(".json"), entry
         elif depth < DEEPEST and entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield from _names(base, f"{within}{entry.name}/", depth + 1)
+            yield from _files(base, f"{within}{entry.name}/", depth + 1)
 
 
 def _write(path: Path, data: bytes) -> None:

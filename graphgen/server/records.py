@@ -178,11 +178,13 @@ def page(connection: sqlite3.Connection, before: int | None, limit: int, wanted:
     return [Run(**dict(row)) for row in rows]
 
 
-def latest_of_each(connection: sqlite3.Connection) -> dict[str, Run]:
-    """Return for each workflow that goes by a name the latest of its runs that are done."""
-    latest = "SELECT max(number) FROM runs WHERE status = 'done' AND identity != '' GROUP BY identity"
+def latest_of_each(connection: sqlite3.Connection, identity: str | None = None) -> dict[str, Run]:
+    """Return for each workflow that goes by a name, or for one, the latest of its runs that are done."""
+    which = "identity != ''" if identity is None else "identity = :identity"
+    latest = f"SELECT max(number) FROM runs WHERE status = 'done' AND {which} GROUP BY identity"  # noqa: S608
     question = f"SELECT {_COLUMNS} FROM runs WHERE number IN ({latest})"  # noqa: S608
-    return {run.identity: run for run in (Run(**dict(row)) for row in connection.execute(question))}
+    rows = connection.execute(question, {"identity": identity})
+    return {run.identity: run for run in (Run(**dict(row)) for row in rows)}
 
 
 def rename(connection: sqlite3.Connection, origin: str, target: str) -> None:

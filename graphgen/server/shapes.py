@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from graphgen.explain import Kind
 from graphgen.plan import State
+from graphgen.server.needs import NeedKind
 from graphgen.server.records import Status
 
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -319,10 +320,19 @@ class Health(TypedDict):
     status: Literal["ok"]
 
 
+class MissingView(TypedDict):
+    """Something that a workflow names and that is not on this machine: a file, as its setting has it, or a node."""
+
+    kind: NeedKind
+    name: str
+
+
 class WorkflowView(TypedDict):
     """A saved workflow: its name, and what it says of itself. `etag` identifies this version.
 
-    `thumbnail` shows what its latest run gave, or what an example usually gives.
+    `thumbnail` shows what its latest run gave, or what an example usually gives. `runs_here` tells whether all models,
+    pictures and kinds of nodes that it names are on this machine, `missing` which are not; whether it is in order is
+    told by /api/check alone. A `damaged` file holds no nodes, or no JSON at all.
     """
 
     name: str
@@ -334,6 +344,9 @@ class WorkflowView(TypedDict):
     thumbnail: str | None
     outputs: list[str]
     parameters: list[str]
+    damaged: bool
+    runs_here: bool
+    missing: list[MissingView]
 
 
 class WorkflowsList(TypedDict):

@@ -25,6 +25,7 @@ from packs.toy import toy
 from graphgen.engine import Engine
 from graphgen.plugins import module_plugins
 from graphgen.registry import Registry, build_registry
+from graphgen.server.needs import Machine
 from graphgen.server.serving import make_runner
 from graphgen.server.settings import Limits, Settings
 
@@ -37,6 +38,11 @@ _PATIENCE = 240.0
 def registry() -> Registry:
     """The nodes `maths.*`, `probe.*` and `toy.*`."""
     return build_registry(module_plugins({"maths": maths, "probe": probe, "toy": toy}))
+
+
+def nothing_here() -> Machine:
+    """A machine on which nothing is installed, for what does not ask for anything."""
+    return Machine(Registry(), lambda _, name: Path(name))
 
 
 @dataclass(frozen=True)

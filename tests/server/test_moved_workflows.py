@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from server.server_kit import Answer, Client, serving
+from server.server_kit import Answer, Client, nothing_here, serving
 from server.test_runs import SUM
 from server.test_saved_workflows import put
 
@@ -215,7 +215,9 @@ DYING = """
 import asyncio, os, sys
 from pathlib import Path
 from graphgen.server import moving, records
+from graphgen.registry import Registry
 from graphgen.server.library import Library
+from graphgen.server.needs import Machine
 from graphgen.server.store import Store
 from graphgen.server.versions import Moment
 
@@ -223,7 +225,8 @@ def die(*_):
     os._exit(9)
 
 folder, place = Path(sys.argv[1]), sys.argv[2]
-store, library = Store(folder / "server"), Library.of(folder / "workflows")
+store = Store(folder / "server")
+library = Library.of(folder / "workflows", Machine(Registry(), lambda _, name: Path(name)))
 if place == "before the file":
     moving.file_of = die
 elif place == "after the file":
@@ -245,7 +248,7 @@ asyncio.run(move())
 
 @pytest.mark.parametrize("place", ["before the file", "after the file", "before the end", "after the end"])
 def test_26_a_move_that_is_killed_is_whole_or_was_not(tmp_path: Path, place: str) -> None:
-    library = Library.of(tmp_path / "workflows")
+    library = Library.of(tmp_path / "workflows", nothing_here())
     with closing(Store(tmp_path / "server")) as store:
         store.write(lambda connection: library.save(connection, "sum", {"name": "first"}, None, Moment(1.0))).result()
         tag = library.read("sum")[1]

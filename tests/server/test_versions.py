@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from server.server_kit import Client, serving
+from server.server_kit import Client, nothing_here, serving
 from server.test_runs import SUM
 from server.test_saved_workflows import put
 
@@ -114,7 +114,7 @@ def test_there_is_an_end_to_what_programs_save_but_not_to_what_has_a_name() -> N
 
 
 def test_an_hour_of_automatic_saves_leaves_one_for_each_five_minutes(store: Store, tmp_path: Path) -> None:
-    library, seen = Library.of(tmp_path / "workflows"), None
+    library, seen = Library.of(tmp_path / "workflows", nothing_here()), None
     start = NOW - NOW % HOUR
 
     def work(connection: sqlite3.Connection) -> None:
@@ -133,7 +133,7 @@ def test_an_hour_of_automatic_saves_leaves_one_for_each_five_minutes(store: Stor
 
 
 def test_two_tabs_that_work_at_once_keep_a_version_each(store: Store, tmp_path: Path) -> None:
-    library = Library.of(tmp_path / "workflows")
+    library = Library.of(tmp_path / "workflows", nothing_here())
 
     def work(connection: sqlite3.Connection) -> None:
         first = library.save(connection, "sum", {"by": "left"}, None, Moment(NOW, "left"))

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import type { Page } from "@playwright/test";
 
@@ -115,6 +116,38 @@ test("what one saves oneself and what one runs stays among the versions", async 
   await width.fill("96");
   await width.press("Control+Enter");
   await expect.poll(async () => (await marks())[0]).toEqual([true, true]);
+});
+
+test("a damaged file is marked, shown as it is, and replaced by the last version that was whole", async ({
+  page,
+  studio,
+}) => {
+  await studio.save("torn", { ...ONE, name: "Torn" });
+  writeFileSync(join(studio.folder, "data", "workflows", "torn.json"), '{"graphgen": 1, "nodes": {"solid" ');
+  await studio.visit(page);
+  await expect(entry(page, "torn")).toContainText("The file is damaged");
+  await entry(page, "torn").getByRole("link").click();
+  await page.getByText("Show the file’s text").click();
+  await expect(page.locator(".broken-file pre")).toHaveText('{"graphgen": 1, "nodes": {"solid" ');
+  await expect(page.locator(".broken-file")).toContainText("JSON at position");
+  const going = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Export as a file" }).click();
+  expect(readFileSync(await (await going).path(), "utf8")).toBe('{"graphgen": 1, "nodes": {"solid" ');
+  await page.getByRole("button", { name: "Earlier versions" }).click();
+  await page.getByRole("button", { name: "Go back to this version" }).click();
+  await expect(card(page, "solid")).toBeVisible();
+  const { versions } = await (await studio.api("/api/workflows/torn/versions")).json();
+  expect(versions).toHaveLength(3); // the damaged one as well
+});
+
+test("examples that run here stand first, and others say what is not there", async ({ page, studio }) => {
+  await studio.visit(page);
+  const lacking = page.getByRole("region", { name: "Examples for other models" });
+  await expect(page.getByRole("region", { name: "Examples", exact: true })).toContainText("Text to image");
+  await expect(lacking.locator(".card", { hasText: "Flux.1 dev" })).toContainText("Not on this machine: FLUX.1-dev");
+  await expect(lacking).not.toContainText("Text to image");
+  await page.getByRole("searchbox").fill("lora.safetensors");
+  await expect(page.locator(".card")).toHaveCount(1);
 });
 
 test("workflows go out and come in as files", async ({ page, studio }) => {

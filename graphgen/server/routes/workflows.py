@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from time import time
 
@@ -13,10 +14,20 @@ from graphgen.server import versions as rows
 from graphgen.server.asking import find_workflow, read_body, read_document
 from graphgen.server.planning import recorded_as
 from graphgen.server.problems import Trouble, missing
+from graphgen.server.records import Run
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.shapes import DeletedList, Labelling, Renaming, Saved, VersionsList, VersionView, WorkflowsList
+from graphgen.server.shapes import (
+    DeletedList,
+    Labelling,
+    Renaming,
+    Saved,
+    VersionsList,
+    VersionView,
+    WorkflowsList,
+    WorkflowView,
+)
 from graphgen.server.versions import Moment
-from graphgen.server.views import run_view
+from graphgen.server.views import file_view
 from graphgen.strictjson import read_json
 
 _LONGEST_NAME = 100
@@ -24,14 +35,19 @@ _LONGEST_NAME = 100
 
 async def listed(request: web.Request) -> web.StreamResponse:
     """List the saved workflows: the user's own, and the examples; or the one of a name, if there is one."""
-    service = request.app[SERVICE]
-    found = await service.aside(service.library.listed, request.query.get("name"))
-    latest = await service.read(records.latest_of_each)
+    service, name = request.app[SERVICE], request.query.get("name")
+    latest = await service.read(partial(records.latest_of_each, identity=name))
+    return web.json_response({"workflows": await service.aside(_views, service, name, latest)})
+
+
+def _views(service: Service, name: str | None, latest: Mapping[str, Run]) -> list[WorkflowView]:
+    """Describe workflows, those that were run by the first picture of their latest run."""
+    found = service.library.listed(name)
     for view in found:
         if run := latest.get(view["name"]):
-            files = run_view(run, service.engine.registry.formats)["files"]
+            files = (file_view(item, service.engine.registry.formats) for item in run.outcome.get("files", ()))
             view["thumbnail"] = next((one["thumbnail"] for one in files if one["thumbnail"]), view["thumbnail"])
-    return web.json_response({"workflows": found})
+    return found
 
 
 async def thumbnail(request: web.Request) -> web.StreamResponse:

@@ -97,6 +97,12 @@ export async function readWorkflow(name: string): Promise<{ document: Document; 
   return { document: given(answer) as unknown as Document, etag: etagOf(answer.response) };
 }
 
+/** Read a workflow's file as it is, whatever is in it. */
+export async function readFile(name: string): Promise<{ text: string; etag: string }> {
+  const answer = await client.GET("/api/workflows/{name}", { params: { path: { name } }, parseAs: "text" });
+  return { text: given(answer), etag: etagOf(answer.response) };
+}
+
 /**
  * Save over the version `seen` (null: there is none yet); returns the new version's etag. Versions saved by the editor
  * itself (`automatic`) become fewer with time.

@@ -1251,6 +1251,19 @@ export interface components {
             label: string;
         };
         /**
+         * MissingView
+         * @description Something that a workflow names and that is not on this machine: a file, as its setting has it, or a node.
+         */
+        MissingView: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "model" | "input" | "node";
+            /** Name */
+            name: string;
+        };
+        /**
          * ModelView
          * @description A model, from the models root or one that comes along.
          *
@@ -1846,7 +1859,9 @@ export interface components {
          * WorkflowView
          * @description A saved workflow: its name, and what it says of itself. `etag` identifies this version.
          *
-         *     `thumbnail` shows what its latest run gave, or what an example usually gives.
+         *     `thumbnail` shows what its latest run gave, or what an example usually gives. `runs_here` tells whether all models,
+         *     pictures and kinds of nodes that it names are on this machine, `missing` which are not; whether it is in order is
+         *     told by /api/check alone. A `damaged` file holds no nodes, or no JSON at all.
          */
         WorkflowView: {
             /** Name */
@@ -1867,6 +1882,12 @@ export interface components {
             outputs: string[];
             /** Parameters */
             parameters: string[];
+            /** Damaged */
+            damaged: boolean;
+            /** Runs Here */
+            runs_here: boolean;
+            /** Missing */
+            missing: components["schemas"]["MissingView"][];
         };
         /**
          * WorkflowsList

@@ -1,7 +1,8 @@
 /** What is shown instead of a workflow that cannot be: why, and the ways out. Nothing is written over. */
 
-import type { ReactElement, ReactNode } from "react";
+import { type ReactElement, type ReactNode, useState } from "react";
 
+import { readFile } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { useSay } from "../i18n";
 import { FORMAT, wantedAt } from "../model/reading";
@@ -16,7 +17,7 @@ interface BrokenProps {
 
 export function Broken({ name, error, children }: BrokenProps): ReactElement {
   const say = useSay();
-  const isWhole = error instanceof Unreadable && error.reading.reason !== "noJson"; // else it cannot even be read
+  const isThere = error instanceof Unreadable; // else there is no file to do anything with
   const remove = async () => {
     if (await removeWorkflow(name)) location.hash = "#/";
   };
@@ -29,7 +30,7 @@ export function Broken({ name, error, children }: BrokenProps): ReactElement {
         <a className="button" href="#/">
           {say("allWorkflows")}
         </a>
-        {isWhole && (
+        {isThere && (
           <>
             <button type="button" onClick={() => library.setState({ asked: { kind: "history", name } })}>
               {say("earlierVersions")}
@@ -44,7 +45,35 @@ export function Broken({ name, error, children }: BrokenProps): ReactElement {
         )}
         {children}
       </div>
+      {isThere && <FileText key={name} name={name} />}
     </section>
+  );
+}
+
+/** The file as it lies there, to be looked through; of what is no JSON, where it goes wrong. */
+function FileText({ name }: { readonly name: string }): ReactElement {
+  const say = useSay();
+  const [text, setText] = useState<string | null>(null);
+  const [trouble, setTrouble] = useState("");
+  const read = async () => {
+    try {
+      const file = await readFile(name);
+      setText(file.text);
+      JSON.parse(file.text);
+    } catch (error) {
+      setTrouble(wordsOf(error));
+    }
+  };
+  return (
+    <details className="broken-file" onToggle={({ currentTarget }) => currentTarget.open && void read()}>
+      <summary>{say("showText")}</summary>
+      {trouble && <p className="form-trouble">{trouble}</p>}
+      {text !== null && (
+        <pre tabIndex={0} aria-label={say("showText")}>
+          {text}
+        </pre>
+      )}
+    </details>
   );
 }
 

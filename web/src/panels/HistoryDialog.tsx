@@ -4,7 +4,7 @@ import { type FormEvent, type ReactElement, useEffect, useState } from "react";
 
 import { labelVersion, listVersions, readVersion, type Version } from "../api/client";
 import { wordsOf } from "../api/socket";
-import { useWorkspace } from "../canvas/hooks";
+import { useStudio, useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { readDocument } from "../model/reading";
 import { choices, type SavedVersion, type Sitting, sittings } from "../model/versions";
@@ -39,6 +39,9 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
     rows.findIndex(({ version }) => version === picked),
   );
   const chosen = rows[at];
+  const file = useStudio((state) => state.workflows.find((one) => one.name === name)?.etag);
+  // a file that was changed by hand is none of the versions yet
+  const isNow = isOpen || versions?.[0]?.etag === file;
   const restore = async () => {
     const reading = readDocument(await readVersion(name, chosen!.version));
     if (reading.ok && (await restoreDocument(name, reading.document))) onClose();
@@ -59,7 +62,7 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
           {rows.map((one, index) => (
             <li key={one.version}>
               <button type="button" aria-pressed={index === at} onClick={() => setPicked(one.version)}>
-                <VersionRow {...one} isLatest={index === 0} />
+                <VersionRow {...one} isNow={isNow && index === 0} />
               </button>
               <Earlier
                 sitting={list.find(({ version }) => version === one.version)}
@@ -79,7 +82,7 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
               before={rows[at + 1]?.version ?? null}
             />
             <LabelField key={`${chosen.version} ${chosen.label}`} label={chosen.label} onLabel={label} />
-            <button type="button" className="primary" disabled={at === 0} onClick={() => void restore()}>
+            <button type="button" className="primary" disabled={isNow && at === 0} onClick={() => void restore()}>
               {say("restoreThis")}
             </button>
           </section>
@@ -90,14 +93,14 @@ export function HistoryDialog({ name, onClose }: HistoryDialogProps): ReactEleme
 }
 
 /** When a version was saved, what it is called, and why it is kept. */
-function VersionRow({ saved, label, automatic, ran, isLatest }: SavedVersion & { readonly isLatest: boolean }) {
+function VersionRow({ saved, label, automatic, ran, isNow }: SavedVersion & { readonly isNow: boolean }) {
   const say = useSay();
   const when = useWhen();
   const reasons = [ran && say("versionRan"), !automatic && say("versionOnPurpose")].filter(Boolean).join(", ");
   return (
     <>
       {label && <strong>{label}</strong>}
-      <span>{isLatest ? say("versionNow") : when(saved)}</span>
+      <span>{isNow ? say("versionNow") : when(saved)}</span>
       <small>
         {new Date(saved * 1000).toLocaleString(document.documentElement.lang)}
         {reasons && ` · ${reasons}`}

@@ -25,6 +25,7 @@ export function Library(): ReactElement {
   const found = useMemo(() => workflows.filter((one) => matches(one, text)), [workflows, text]);
   const own = useMemo(() => found.filter((one) => one.own).sort(sort === "title" ? byTitle : byTime), [found, sort]);
   const examples = useMemo(() => found.filter((one) => !one.own).sort(byTitle), [found]);
+  const [ready, lacking] = [examples.filter((one) => one.runs_here), examples.filter((one) => !one.runs_here)];
   useEffect(() => void refreshWorkflows(), []); // what they look like by now
   const onDrag = (event: DragEvent) => {
     if (!event.dataTransfer.types.includes("Files")) return;
@@ -76,10 +77,17 @@ export function Library(): ReactElement {
           <Folders list={own} unfolded={text !== ""} />
         </section>
       )}
-      {examples.length > 0 && (
+      {ready.length > 0 && (
         <section aria-labelledby="shelf-examples">
           <h2 id="shelf-examples">{say("examples")}</h2>
-          <Shelf list={examples} />
+          <Shelf list={ready} />
+        </section>
+      )}
+      {lacking.length > 0 && (
+        <section aria-labelledby="shelf-lacking">
+          <h2 id="shelf-lacking">{say("examplesLacking")}</h2>
+          <p className="library-empty">{say("examplesLackingHow")}</p>
+          <Shelf list={lacking} />
         </section>
       )}
       <Deleted />
@@ -88,8 +96,9 @@ export function Library(): ReactElement {
   );
 }
 
-function matches({ name, title, description }: WorkflowInfo, text: string): boolean {
-  const about = `${name} ${title} ${description}`.toLocaleLowerCase();
+function matches({ name, title, description, missing }: WorkflowInfo, text: string): boolean {
+  const lacks = missing.map((one) => one.name).join(" ");
+  const about = `${name} ${title} ${description} ${lacks}`.toLocaleLowerCase();
   return text
     .toLocaleLowerCase()
     .split(/\s+/)

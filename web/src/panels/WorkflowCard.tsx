@@ -21,7 +21,7 @@ interface WorkflowCardProps {
 export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement {
   const say = useSay();
   const when = useWhen();
-  const { name, title, description, own, thumbnail, changed } = info;
+  const { name, title, description, own, thumbnail, changed, damaged, missing } = info;
   const ask = (kind: "details" | "history") => library.setState({ asked: { kind, name } });
   const sections = (): readonly MenuSection[] => [
     {
@@ -61,6 +61,14 @@ export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement
         </span>
         <strong>{title}</strong>
         <span className="card-about">{description}</span>
+        {(damaged || missing.length > 0) && (
+          <span className="card-missing">
+            <Icon name="trouble" />
+            <span>
+              {damaged ? say("damagedFile") : say("missingHere", { names: missing.map((one) => one.name).join(", ") })}
+            </span>
+          </span>
+        )}
       </a>
       <div className="card-foot">
         <small>{drafted ? say("onlyHere") : own ? when(changed) : ""}</small>

@@ -7,7 +7,7 @@ import {
   deleteWorkflow,
   listDeleted,
   moveWorkflow,
-  readWorkflow,
+  readFile,
   Refusal,
   restoreVersion,
   saveWorkflow,
@@ -75,15 +75,14 @@ export const duplicateWorkflow = (name: string): Promise<boolean> =>
 export const removeWorkflow = (name: string): Promise<boolean> =>
   attempt(async () => {
     const isOpen = workspace.getState().name === name;
+    const title = studio.getState().workflows.find((one) => one.name === name)?.title ?? name;
     if (isOpen) await flush();
-    const { document, etag } = await readWorkflow(name);
-    await deleteWorkflow(name, etag);
+    await deleteWorkflow(name, (await readFile(name)).etag);
     if (isOpen) {
       closeWorkflow();
       location.hash = "#/";
     }
     await Promise.all([refreshWorkflows(), lookForDeleted()]);
-    const title = (document as Partial<Document>).name || name;
     notify("info", "deleted", { name: title }, { key: "takeBack", run: () => void bringBack(name) });
   });
 
@@ -134,7 +133,7 @@ export const moveToFolder = (name: string, folder: string): Promise<boolean> =>
     const to = inFolder(folder, baseOf(name));
     if (to === name) return;
     if (workspace.getState().name === name) await renameWorkflow(to);
-    else await moveClosed(name, to, (await readWorkflow(name)).etag);
+    else await moveClosed(name, to, (await readFile(name)).etag);
     await refreshWorkflows();
   });
 
@@ -150,8 +149,7 @@ export const restoreDocument = (name: string, document: Document): Promise<boole
       editor.getState().editDocument("restore", () => document);
       return;
     }
-    const { etag } = await readWorkflow(name);
-    await saveWorkflow(name, document, etag);
+    await saveWorkflow(name, document, (await readFile(name)).etag);
     await refreshWorkflows();
     window.dispatchEvent(new HashChangeEvent("hashchange")); // one that could not be shown is opened again
   });
@@ -160,9 +158,9 @@ export const restoreDocument = (name: string, document: Document): Promise<boole
 export const exportWorkflow = (name: string): Promise<boolean> =>
   attempt(async () => {
     const isOpen = workspace.getState().name === name;
-    const document = isOpen ? documentOf(editor.getState()) : (await readWorkflow(name)).document;
-    const url = URL.createObjectURL(new Blob([`${JSON.stringify(document, null, 2)}\n`], { type: "application/json" }));
-    const link = Object.assign(window.document.createElement("a"), { href: url, download: `${name}.json` });
+    const text = isOpen ? `${JSON.stringify(documentOf(editor.getState()), null, 2)}\n` : (await readFile(name)).text;
+    const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const link = Object.assign(window.document.createElement("a"), { href: url, download: `${baseOf(name)}.json` });
     link.click();
     window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
   });

@@ -3,6 +3,12 @@
 export const library = {
   library: "Workflows",
   examples: "Examples",
+  examplesLacking: "Examples for other models",
+  examplesLackingHow:
+    "They need models that are not on this machine. Put those into the models folder, or choose one of yours in the workflow.",
+  missingHere: "Not on this machine: {names}",
+  damagedFile: "The file is damaged",
+  showText: "Show the file’s text",
   own: "Your workflows",
   newWorkflow: "New workflow",
   untitled: "Untitled",

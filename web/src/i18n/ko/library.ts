@@ -3,6 +3,12 @@ import type { library as en } from "../en/library";
 export const library: Readonly<Record<keyof typeof en, string>> = {
   library: "워크플로",
   examples: "예제",
+  examplesLacking: "다른 모델용 예제",
+  examplesLackingHow:
+    "이 컴퓨터에 없는 모델이 필요합니다. 모델 폴더에 넣거나, 워크플로에서 가지고 있는 모델을 고르세요.",
+  missingHere: "이 컴퓨터에 없음: {names}",
+  damagedFile: "파일이 손상되었습니다",
+  showText: "파일 내용 보기",
   own: "내 워크플로",
   newWorkflow: "새 워크플로",
   untitled: "제목 없음",

@@ -26,7 +26,7 @@ UNITS: Mapping[str, tuple[str, float]] = {
     "bytes sent": ("KB", 1e-3),
     "bytes of scripts, sent": ("KB", 1e-3),
     "bytes of scripts": ("KB", 1e-3),
-    "cards": ("", 1),
+    "nodes drawn": ("", 1),
     "opened from the library": ("ms", 1),
     "main thread's work for it": ("ms", 1),
     "opened by its address": ("ms", 1),

@@ -104,7 +104,7 @@ async function timeOpening(page: Page, size: number): Promise<void> {
   const opened = await settled(page);
   tell(size, "opened from the library", opened.at - pressed);
   tell(size, "main thread's work for it", worked);
-  tell(size, "cards", opened.cards);
+  tell(size, "nodes drawn", opened.nodes);
   await page.reload();
   tell(size, "opened by its address", (await settled(page)).at);
 }

@@ -11,8 +11,8 @@ export interface Place {
 declare global {
   interface Window {
     meter: {
-      /** When a card was added last, and how many there are. */
-      drawn: { at: number; cards: number };
+      /** When a node was drawn last, and how many are: as cards, or painted. */
+      drawn: { at: number; nodes: number };
       /** Times of frames in which the canvas had moved. */
       frames: number[];
       /** How long the latest key or press took until what it did was drawn. */
@@ -24,12 +24,13 @@ declare global {
 /** Put the meters into a page, before anything of it is loaded. */
 export async function install(page: Page): Promise<void> {
   await page.addInitScript(() => {
-    window.meter = { drawn: { at: 0, cards: 0 }, frames: [], answered: null };
+    window.meter = { drawn: { at: 0, nodes: 0 }, frames: [], answered: null };
     let seen = "";
     const watch = (): void => {
       const { drawn, frames } = window.meter;
-      const cards = document.getElementsByClassName("react-flow__node").length;
-      if (cards !== drawn.cards) window.meter.drawn = { at: performance.now(), cards };
+      const painted = Number(document.querySelector<HTMLElement>(".painting")?.dataset.nodes ?? 0);
+      const nodes = document.getElementsByClassName("react-flow__node").length + painted;
+      if (nodes !== drawn.nodes) window.meter.drawn = { at: performance.now(), nodes };
       const dragged = document.querySelector<HTMLElement>(".react-flow__node.dragging") ?? null;
       const moving = dragged ?? document.querySelector<HTMLElement>(".react-flow__viewport");
       if (moving && moving.style.transform !== seen) {
@@ -50,11 +51,11 @@ export async function install(page: Page): Promise<void> {
   });
 }
 
-/** Wait until no more cards come, and return how many there are and since when, in milliseconds of the page's own clock. */
-export async function settled(page: Page): Promise<{ at: number; cards: number }> {
+/** Wait until no more nodes come, and return how many there are and since when, in milliseconds of the page's own clock. */
+export async function settled(page: Page): Promise<{ at: number; nodes: number }> {
   await page.waitForFunction(() => {
     const { drawn } = window.meter;
-    return drawn.cards > 0 && performance.now() - drawn.at > 1500;
+    return drawn.nodes > 0 && performance.now() - drawn.at > 1500;
   });
   return page.evaluate(() => window.meter.drawn);
 }
@@ -115,19 +116,22 @@ export async function zoomTo(page: Page, wanted: number): Promise<void> {
   await settled(page);
 }
 
-/** Return a place near the middle of the canvas where nothing lies. */
+/** Point at a place near the middle of the canvas where nothing lies, and return it. */
 export async function emptyPlace(page: Page): Promise<Place> {
-  return page.evaluate(() => {
-    const box = document.querySelector(".react-flow__pane")!.getBoundingClientRect();
-    const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-    for (let far = 0; far < box.width / 2; far += 1.5) {
-      for (let angle = 0; angle < 6.28; angle += 0.1) {
-        const place = { x: middle.x + far * Math.cos(angle), y: middle.y + far * Math.sin(angle) };
-        if (document.elementFromPoint(place.x, place.y)?.classList.contains("react-flow__pane")) return place;
-      }
+  const box = (await page.getByTestId("canvas").boundingBox())!;
+  for (let far = 0; far < box.height / 2; far += 9) {
+    for (let angle = 0; angle < 2 * Math.PI; angle += 12 / (far + 9)) {
+      const x = box.x + box.width / 2 + far * Math.cos(angle);
+      const y = box.y + box.height / 2 + far * Math.sin(angle);
+      await page.mouse.move(x, y); // what is only painted is an element while it is pointed at
+      const isEmpty = await page.evaluate(
+        ([x, y]) => document.elementFromPoint(x!, y!)?.classList.contains("react-flow__pane"),
+        [x, y],
+      );
+      if (isEmpty) return { x, y };
     }
-    throw new Error("the canvas is full");
-  });
+  }
+  throw new Error("the canvas is full");
 }
 
 /** Do something, and return for how long the page's main thread worked at it, in milliseconds of the processor's time. */

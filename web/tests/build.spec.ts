@@ -98,6 +98,7 @@ test("a wire that cannot be is refused with the reason; one that can be led, spl
 
   // the end of that wire is led to another socket
   const into = await middle(socket(page, "saved", "in", "image"));
+  await page.mouse.move(into.x - 14, into.y); // a wire that is pointed at can be taken by its ends
   const held = page.locator(".react-flow__edgeupdater-target").last();
   await drag(page, held, socket(page, "soft", "in", "image"));
   expect((await saved(page, studio, "wires")).nodes).toMatchObject({ soft: { inputs: { image: "shape.mask" } } });

@@ -52,7 +52,7 @@ test("the canvas is a picture while it is moved, and painted anew when it is at 
   await studio.open(page, "motion", PAIR);
   const flow = page.locator(".react-flow");
   const hint = () => page.locator(".react-flow__viewport").evaluate((one) => getComputedStyle(one).willChange);
-  await expect(page.locator(".react-flow__node").first()).toBeVisible();
+  await expect(page.locator(".painting")).toHaveAttribute("data-nodes", "2");
   await expect(flow).not.toHaveAttribute("data-moving");
   const box = (await page.getByTestId("canvas").boundingBox())!;
   await page.mouse.move(box.x + box.width / 2, box.y + 30);
@@ -65,4 +65,33 @@ test("the canvas is a picture while it is moved, and painted anew when it is at 
   await page.mouse.up();
   await expect(flow).not.toHaveAttribute("data-moving");
   expect(await hint()).toBe("auto");
+});
+
+test("what is painted from afar is as the page is: light or dark, with what is wrong and what is chosen", async ({
+  page,
+  studio,
+}) => {
+  await studio.open(page, "painted", { ...PAIR, nodes: { ...PAIR.nodes, soft: { type: "preprocess.blur" } } });
+  const painting = page.locator(".painting");
+  await expect(painting).toHaveAttribute("data-nodes", "2");
+  /** Return the colour at a place of the graph, as it is painted. */
+  const colorAt = (place: { x: number; y: number }) =>
+    painting.evaluate((canvas: HTMLCanvasElement, place) => {
+      const brush = canvas.getContext("2d")!;
+      const { x, y } = brush.getTransform().transformPoint(place);
+      return [...brush.getImageData(Math.round(x), Math.round(y), 1, 1).data.slice(0, 3)];
+    }, place);
+  const [inside, edge] = [
+    { x: 14, y: 70 },
+    { x: 3000 + 2, y: 1600 + 60 },
+  ];
+  await expect.poll(() => colorAt(inside)).toEqual([255, 255, 255]);
+  await expect.poll(async () => (await colorAt(edge))[0]! - (await colorAt(edge))[1]!).toBeGreaterThan(60); // red: wrong
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expect.poll(async () => Math.max(...(await colorAt(inside)))).toBeLessThan(80);
+
+  await page.keyboard.press("Control+a");
+  await expect(page.getByText("2 nodes selected")).toBeAttached();
+  const around = { x: -5, y: 40 };
+  await expect.poll(async () => (await colorAt(around))[2]!).toBeGreaterThan(200); // blue: chosen
 });

@@ -1,16 +1,14 @@
 /** The canvas: the shown graph, drawn and changed by React Flow, which hands every change on to the document. */
 
 import {
-  applyNodeChanges,
   type EdgeChange,
   type EdgeMouseHandler,
-  type NodeChange,
   type NodeMouseHandler,
   ReactFlow,
   SelectionMode,
   useStore,
 } from "@xyflow/react";
-import { type MouseEvent, type ReactElement, useCallback, useEffect, useMemo, useState } from "react";
+import { type MouseEvent, type ReactElement, useEffect, useMemo } from "react";
 
 import { addPoint, tellChosen } from "../commands/build";
 import type { About } from "../commands/command";
@@ -26,19 +24,24 @@ import { listenToClipboard } from "./clipboard";
 import { ContextMenu } from "./ContextMenu";
 import { EndCard } from "./EndCard";
 import { distanceAt, FarContext } from "./far";
-import { FarWires } from "./FarWires";
 import { type CanvasNode, canvasEdges, canvasNodes, type WireEdge } from "./flow";
 import { GroupFrame, NoteCard } from "./Frames";
 import { stopsOf } from "./geometry";
 import { GraphNodeCard } from "./GraphNodeCard";
 import { Ground } from "./Ground";
 import { useDocument, useEditor, useGraph, useStage, useStudio } from "./hooks";
+import { MovingWires } from "./MovingWires";
 import { Overview } from "./Overview";
+import { Painting } from "./Painting";
 import { Palette } from "./Palette";
 import { placeMissing } from "./placing";
 import { askForNode, focusCanvas, onCanvas, pointAt, stage } from "./stage";
+import { useBoxSelection } from "./useBoxSelection";
 import { useDrag } from "./useDrag";
 import { useMotion } from "./useMotion";
+import { useNodes } from "./useNodes";
+import { type Pointed, usePointed } from "./usePointed";
+import { movingCourses, useOnPage, useScene } from "./useScene";
 import { FIT, useScopeView } from "./useScopeView";
 import { pickUpWire, useWires } from "./useWires";
 import { WireHint } from "./WireHint";
@@ -47,7 +50,6 @@ import { WireLine } from "./WireLine";
 const NODE_TYPES = { graph: GraphNodeCard, group_frame: GroupFrame, note: NoteCard, end: EndCard };
 const EDGE_TYPES = { wire: WireLine };
 const KINDS: Readonly<Record<string, About>> = { graph: "node", group_frame: "group", note: "note", end: "end" };
-const NO_WIRES: WireEdge[] = [];
 
 export function Canvas(): ReactElement {
   const catalogue = useStudio((state) => state.catalogue);
@@ -55,7 +57,6 @@ export function Canvas(): ReactElement {
   const graph = useGraph();
   const inside = useEditor((state) => state.path.length > 0);
   const selected = useEditor((state) => state.selected);
-  const chosenWires = useStage((state) => state.wires);
   const palette = useStage((state) => state.palette);
   const menu = useStage((state) => state.menu);
   const isDrawing = useStage((state) => state.drawn !== null);
@@ -66,30 +67,16 @@ export function Canvas(): ReactElement {
 
   const drawn = useMemo(() => canvasNodes(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
   const wires = useMemo(() => canvasEdges(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
-  const edges = useMemo(
-    () => (chosenWires.size ? wires.map((one) => (chosenWires.has(one.id) ? { ...one, selected: true } : one)) : wires),
-    [wires, chosenWires],
-  );
-  // What is being dragged lives here until it is let go; then the document has it.
-  const [nodes, setNodes] = useState<CanvasNode[]>(drawn);
-  const [shown, setShown] = useState({ drawn, selected, isFar });
-  if (shown.drawn !== drawn || shown.selected !== selected || shown.isFar !== isFar) {
-    setShown({ drawn, selected, isFar });
-    const now = taken(nodes, drawn, selected);
-    // React Flow looks for sockets where outlines have none, and believes its eyes until it is given a node anew
-    setNodes(shown.isFar === isFar ? now : now.map((node) => ({ ...node })));
-  }
-  const onNodesChange = useCallback((changes: NodeChange<CanvasNode>[]) => {
-    setNodes((before) => applyNodeChanges(changes, before));
-    const chosen = changes.filter((change) => change.type === "select");
-    if (!chosen.length) return;
-    const after = new Set(editor.getState().selected);
-    for (const { id, selected: on } of chosen) on ? after.add(id) : after.delete(id);
-    editor.getState().select(after);
-  }, []);
+  const { nodes, setNodes, onNodesChange, moving } = useNodes(drawn, selected);
+  const led = useStage((state) => state.led);
+  const scene = useScene(nodes, wires, moving, led, distance);
+  const { pointed, find, ...pointing } = usePointed(scene.nodes, scene.courses);
+  const shown = useOnPage(nodes, isFar, pointed.node, moving);
+  const edges = useWiresOnPage(wires, pointed.wire, isFar);
 
   const wiring = useWires();
   const dragging = useDrag(setNodes);
+  const boxing = useBoxSelection(nodes);
   useScopeView();
   useMotion();
   useEffect(() => void placeMissing(), [graph, catalogue]);
@@ -106,8 +93,14 @@ export function Canvas(): ReactElement {
       role="application"
       aria-label={say("canvas")}
       aria-describedby="canvas-help"
-      onPointerMove={(event) => pointAt({ x: event.clientX, y: event.clientY })}
-      onPointerLeave={() => pointAt(null)}
+      onPointerMove={(event) => {
+        pointAt({ x: event.clientX, y: event.clientY });
+        pointing.onPointerMove(event);
+      }}
+      onPointerLeave={() => {
+        pointAt(null);
+        pointing.onPointerLeave();
+      }}
       onMouseDownCapture={pickUpWire}
       onContextMenu={openMenu}
     >
@@ -119,8 +112,8 @@ export function Canvas(): ReactElement {
       </p>
       <FarContext value={isFar}>
         <ReactFlow<CanvasNode, WireEdge>
-          nodes={nodes}
-          edges={isFar ? NO_WIRES : edges}
+          nodes={shown}
+          edges={edges}
           nodeTypes={NODE_TYPES}
           edgeTypes={EDGE_TYPES}
           onInit={(flow) => {
@@ -132,6 +125,7 @@ export function Canvas(): ReactElement {
           onEdgesChange={onEdgesChange}
           {...wiring}
           {...dragging}
+          {...boxing}
           onNodeDoubleClick={enterOnDouble}
           onNodeContextMenu={chooseNode}
           onEdgeContextMenu={chooseEdge}
@@ -150,9 +144,10 @@ export function Canvas(): ReactElement {
           maxZoom={2.5}
           proOptions={{ hideAttribution: true }}
           zoomOnDoubleClick={false}
-          onPaneClick={() => {
+          onPaneClick={({ clientX: x, clientY: y }) => {
             stage.setState({ palette: null });
             focusCanvas();
+            choosePainted(find({ x, y }));
           }}
           onDoubleClick={(event) => {
             if ((event.target as Element).classList.contains("react-flow__pane")) {
@@ -161,7 +156,8 @@ export function Canvas(): ReactElement {
           }}
         >
           <Ground />
-          {isFar && <FarWires nodes={nodes} edges={edges} />}
+          <Painting scene={scene} />
+          {moving.size > 0 && <MovingWires courses={movingCourses(nodes, wires, moving)} />}
           <Overview nodes={nodes} />
           <WireHint />
         </ReactFlow>
@@ -175,19 +171,27 @@ export function Canvas(): ReactElement {
   );
 }
 
-/** Take over what the document has now; what is the same stays the same, so that it is not drawn again. */
-function taken(
-  before: readonly CanvasNode[],
-  drawn: readonly CanvasNode[],
-  selected: ReadonlySet<string>,
-): CanvasNode[] {
-  const known = new Map(before.map((node) => [node.id, node]));
-  return drawn.map((node) => {
-    const old = known.get(node.id);
-    const chosen = selected.has(node.id);
-    if (old && old.data === node.data && old.position === node.position && !!old.selected === chosen) return old;
-    return { ...node, selected: chosen, ...(old?.measured ? { measured: old.measured } : {}) } as CanvasNode;
-  });
+/** Return the wires that are elements of the page, not only painted: what is done to wires is done to those. */
+function useWiresOnPage(wires: readonly WireEdge[], pointed: string | null, isFar: boolean): WireEdge[] {
+  const chosen = useStage((state) => state.wires);
+  const spliced = useStage((state) => state.spliced);
+  const led = useStage((state) => state.led);
+  return useMemo(
+    () =>
+      wires.flatMap((wire) => {
+        const { id, data } = wire;
+        if (chosen.has(id)) return [{ ...wire, selected: true }];
+        const hasPoints = !isFar && !!data?.points.length;
+        return id === pointed || id === spliced || id === led || hasPoints ? [wire] : [];
+      }),
+    [wires, chosen, pointed, spliced, led, isFar],
+  );
+}
+
+/** Choose what was pressed where it is only painted: by a finger, which does not point before it presses. */
+function choosePainted({ node, wire }: Pointed): void {
+  if (node !== null) editor.getState().select([node]);
+  if (wire !== null) chooseWires([wire]);
 }
 
 function onEdgesChange(changes: EdgeChange<WireEdge>[]): void {

@@ -10,7 +10,7 @@ import { useSay } from "../i18n";
 import { NodeSetting } from "../widgets/NodeSetting";
 import { useIsFar } from "./far";
 import { FarCard } from "./FarCard";
-import type { GraphNode } from "./flow";
+import { type GraphNode, titleOf } from "./flow";
 import { useNodeRun, useProblems } from "./hooks";
 import type { Row } from "./layout";
 import { NodeHead } from "./NodeHead";
@@ -21,11 +21,11 @@ import { NodeOutcome } from "./NodeOutcome";
 export const GraphNodeCard = memo(function GraphNodeCard(props: NodeProps<GraphNode>): ReactElement {
   const { id, data, selected, height } = props;
   const isFar = useIsFar();
-  const { node, spec, view, layout } = data;
+  const { node, spec, layout } = data;
   const run = useNodeRun(id);
   const problems = useProblems(id);
   const say = useSay();
-  const title = view?.title ?? spec?.title ?? node.type;
+  const title = titleOf(data);
   const state = run?.status ?? "idle";
   const classes = [
     "node",

@@ -24,7 +24,7 @@ import { type Standing, useStandings } from "./standing";
 import { REST } from "./useMotion";
 
 const SIZE = { width: 200, height: 150 };
-const COLORS: Readonly<Record<Standing, string>> = {
+const COLORS: Readonly<Record<string, string>> = {
   wrong: "var(--bad)",
   failed: "var(--bad)",
   running: "var(--accent)",
@@ -156,7 +156,7 @@ function paint(
     if (node.type === "note" || node.type === "group_frame") brush.strokeRect(...place);
     else {
       const isOff = node.type === "graph" && node.data.node.mode;
-      brush.fillStyle = ink(COLORS[standings.get(node.id) ?? ""] ?? (isOff ? "var(--line)" : "var(--map-node)"));
+      brush.fillStyle = ink(COLORS[standings.get(node.id)?.kind ?? ""] ?? (isOff ? "var(--line)" : "var(--map-node)"));
       brush.fillRect(...place);
     }
   }

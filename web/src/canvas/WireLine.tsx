@@ -4,6 +4,7 @@ import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from "@xyflow/react";
 import { memo, type ReactElement } from "react";
 
 import { colorOf } from "./colors";
+import { useIsFar } from "./far";
 import type { WireEdge } from "./flow";
 import { pathThrough } from "./geometry";
 import { useStage } from "./hooks";
@@ -14,6 +15,7 @@ export const WireLine = memo(function WireLine(props: EdgeProps<WireEdge>): Reac
   const spliced = useStage((state) => state.spliced === id);
   const points = data?.points ?? [];
   const stops = [{ x: sourceX, y: sourceY }, ...points, { x: targetX, y: targetY }];
+  const isFar = useIsFar();
   const color = colorOf(data?.type ?? "any");
   const classes = ["wire", selected && "wire-selected", spliced && "wire-spliced"];
   return (
@@ -25,7 +27,7 @@ export const WireLine = memo(function WireLine(props: EdgeProps<WireEdge>): Reac
         className={classes.filter(Boolean).join(" ")}
         style={{ stroke: color }}
       />
-      {points.length > 0 && (
+      {points.length > 0 && !isFar && (
         <EdgeLabelRenderer>
           {points.map((_, index) => (
             <WirePoint key={index} wire={id} points={points} index={index} color={color} />

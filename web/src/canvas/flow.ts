@@ -86,6 +86,11 @@ export function canvasNodes(catalogue: Catalogue, document: Document, graph: Gra
   return found;
 }
 
+/** Return what a node is called on its card. */
+export function titleOf({ node, spec, view }: GraphNodeData): string {
+  return view?.title ?? spec?.title ?? node.type;
+}
+
 /** Return where a node lies and how large it is, as far as that is known without the browser. */
 export function boxOf(node: CanvasNode) {
   const { width, height } = node.measured ?? {};
@@ -177,6 +182,16 @@ function handlesOf(node: DocNode, spec: NodeSpec | undefined, layout: NodeLayout
       return [...(row.input ? [into(row.input.name, y)] : []), ...(row.output ? [out(row.output.name, y)] : [])];
     }
     return row.kind === "setting" && row.wireable ? [into(row.name, y)] : [];
+  });
+}
+
+/** Tell whether two nodes have the same sockets at the same places. */
+export function areSameHandles({ handles: one = [] }: CanvasNode, { handles: other = [] }: CanvasNode): boolean {
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  return one.every(({ id, x, y }, index) => {
+    const handle = other[index]!;
+    return id === handle.id && x === handle.x && y === handle.y;
   });
 }
 

@@ -71,6 +71,25 @@ export function nearestPart(stops: readonly Point[], place: Point): number {
   return best.part;
 }
 
+/** Return how far a place is from a wire, led through its stops. */
+export function distanceTo(stops: readonly Point[], place: Point): number {
+  let best = Infinity;
+  for (let part = 0; part + 1 < stops.length; part += 1) {
+    const course = along(stops[part]!, stops[part + 1]!, 24);
+    for (let at = 0; at + 1 < course.length; at += 1) {
+      best = Math.min(best, distanceToLine(course[at]!, course[at + 1]!, place));
+    }
+  }
+  return best;
+}
+
+function distanceToLine(from: Point, to: Point, { x, y }: Point): number {
+  const [dx, dy] = [to.x - from.x, to.y - from.y];
+  const along = ((x - from.x) * dx + (y - from.y) * dy) / (dx * dx + dy * dy || 1);
+  const t = Math.min(1, Math.max(0, along));
+  return Math.hypot(x - from.x - t * dx, y - from.y - t * dy);
+}
+
 /** Return the middle of a wire. */
 export function middleOf(stops: readonly Point[]): Point {
   const part = Math.floor((stops.length - 2) / 2);

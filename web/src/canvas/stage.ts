@@ -44,6 +44,8 @@ export interface Stage {
   readonly drawn: DrawnWire | null;
   /** The wire into which the dragged node would be put. */
   readonly spliced: string | null;
+  /** The wire an end of which is being led elsewhere. */
+  readonly led: string | null;
   readonly minimap: boolean;
   /** Whether the shown graph has no places yet, and is about to get them. */
   readonly isBare: boolean;
@@ -59,6 +61,7 @@ export const stage = createStore<Stage>()(() => ({
   wires: new Set(),
   drawn: null,
   spliced: null,
+  led: null,
   minimap: localStorage.getItem(MINIMAP) !== "off",
   isBare: false,
 }));

@@ -8,8 +8,12 @@ import { shownChanges, shownPlans, shownRuns } from "../session/shown";
 import { useDocument, useScope, useStudio } from "./hooks";
 import { problemsByCard } from "./problems";
 
-/** `wrong`, or the kind of a card's outcome; empty where there is none. */
-export type Standing = string;
+export interface Standing {
+  /** `wrong`, or the kind of the card's outcome; empty where there is none. */
+  readonly kind: string;
+  /** How the card stands in the shown run; empty where it is not in it. */
+  readonly status: string;
+}
 
 /** Return how cards stand, by name; the same map until one of them stands otherwise. */
 export function useStandings(): ReadonlyMap<string, Standing> {
@@ -20,17 +24,20 @@ export function useStandings(): ReadonlyMap<string, Standing> {
     const [runs, plans] = [shownRuns(state), shownPlans(state)];
     const [changes, open] = [shownChanges(state.ran), isOpen(state.run)];
     const outcomes = Object.keys({ ...runs, ...plans }).map(
-      (name) => `${name} ${outcomeOf(runs[name], plans[name], open, changes.has(name))?.kind ?? ""}`,
+      (name) =>
+        `${name} ${outcomeOf(runs[name], plans[name], open, changes.has(name))?.kind ?? ""} ${runs[name]?.status ?? ""}`,
     );
-    const wrong = [...problemsByCard(state.checked, document, scope).keys()].map((name) => `${name} wrong`);
+    const wrong = [...problemsByCard(state.checked, document, scope).keys()].map(
+      (name) => `${name} wrong ${runs[name]?.status ?? ""}`,
+    );
     return [...outcomes, ...wrong].join("\n");
   });
   return useMemo(
     () =>
       new Map(
         told.split("\n").map((line) => {
-          const [name, standing] = line.split(" ");
-          return [name!, standing ?? ""] as const;
+          const [name, kind, status] = line.split(" ");
+          return [name!, { kind: kind ?? "", status: status ?? "" }] as const;
         }),
       ),
     [told],

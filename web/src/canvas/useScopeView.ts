@@ -5,8 +5,8 @@ import { useEffect, useRef } from "react";
 
 import { useEditor } from "./hooks";
 
-/** How all of a graph is shown. */
-export const FIT = { maxZoom: 1, padding: 0.08 };
+/** How all of a graph is shown, also what is only painted. */
+export const FIT = { maxZoom: 1, padding: 0.08, includeHiddenNodes: true };
 
 export function useScopeView(): void {
   const flow = useReactFlow();

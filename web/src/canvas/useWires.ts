@@ -2,6 +2,7 @@
 
 import type { Connection, FinalConnectionState, HandleType, OnConnectStartParams } from "@xyflow/react";
 import { type MouseEvent as ReactMouseEvent, useCallback, useRef } from "react";
+import { flushSync } from "react-dom";
 
 import { labelOf } from "../model/catalogue";
 import { documentOf, editor, shownGraph } from "../model/editor";
@@ -71,6 +72,7 @@ export function useWires() {
 
   const onReconnectStart = useCallback((_event: unknown, edge: WireEdge) => {
     led.current = edge;
+    stage.setState({ led: edge.id });
   }, []);
 
   const onReconnect = useCallback((edge: WireEdge, connection: Connection) => put("reconnect", connection, edge), []);
@@ -78,6 +80,7 @@ export function useWires() {
   const onReconnectEnd = useCallback(
     (_event: unknown, edge: WireEdge, _side: HandleType, state: FinalConnectionState) => {
       led.current = null;
+      stage.setState({ led: null });
       const { data } = edge;
       if (state.isValid || !data) return;
       if (state.toHandle) refuse(state);
@@ -99,9 +102,13 @@ export function pickUpWire(event: ReactMouseEvent): void {
   const { nodeid, handleid } = socket.dataset;
   const wire = shownEdges().find(({ target, targetHandle }) => target === nodeid && targetHandle === handleid);
   if (!wire || wire.data?.wire.many) return;
+  flushSync(() => stage.setState({ led: wire.id })); // it may have been painted only
   const edge = document.querySelector(`.react-flow__edge[data-id="${CSS.escape(wire.id)}"]`);
   const end = edge?.querySelector(".react-flow__edgeupdater-target");
-  if (!end) return; // seen from afar, wires are one drawing
+  if (!end) {
+    stage.setState({ led: null });
+    return;
+  }
   event.stopPropagation();
   const { clientX, clientY } = event;
   end.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, cancelable: true, button: 0, clientX, clientY }));

@@ -71,10 +71,10 @@ function addPoints(): void {
   const chosen = chosenWires();
   if (!flow) return;
   const nodes = new Map(flow.getNodes().map((node) => [node.id, node]));
-  for (const wire of chosen) {
-    const edge = flow.getEdge(wireKey(wire));
-    const stops = edge ? stopsOf(edge, nodes) : [];
-    if (stops.length > 1) addPoint(wireKey(wire), stops, middleOf(stops));
+  const keys = new Set(chosen.map(wireKey));
+  for (const edge of shownEdges().filter(({ id }) => keys.has(id))) {
+    const stops = stopsOf(edge, nodes);
+    if (stops.length > 1) addPoint(edge.id, stops, middleOf(stops));
   }
 }
 

@@ -39,7 +39,7 @@ export const viewCommands: readonly Command[] = [
     run: () =>
       void stage
         .getState()
-        .flow?.fitView({ ...QUICK, padding: 0.2, maxZoom: 1, nodes: [...chosenIds()].map((id) => ({ id })) }),
+        .flow?.fitView({ ...FIT, ...QUICK, padding: 0.2, nodes: [...chosenIds()].map((id) => ({ id })) }),
   },
   {
     id: "zoomIn",

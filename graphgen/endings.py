@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from graphgen import events
 from graphgen.cache import Cache
@@ -37,6 +37,14 @@ class Host(Protocol):
         """Note a scope's end, if nothing of it is left."""
 
 
+class Why(NamedTuple):
+    """Why a node is skipped: for what kind of reason, because of which node, and in words."""
+
+    kind: events.Skipped
+    about: str
+    words: str
+
+
 class Endings:
     """Ends nodes of one run that give no value."""
 
@@ -55,18 +63,18 @@ class Endings:
         if host.listen:
             host.listen(events.NodeFailed(name, spec.id, report.error, report.traceback, report.inputs))
         for dependant in scope.front.doom(job.node.name):
-            self._skip(scope, dependant, f"'{name}' failed")
+            self._skip(scope, dependant, Why("failed", name, f"'{name}' failed"))
         host.settle(scope)
 
-    def lose(self, scope: Scope, name: str, because: str) -> None:
+    def lose(self, scope: Scope, name: str, because: Why) -> None:
         """Skip a node because of a failure, and all that depends on it."""
         dependants = list(scope.front.doom(name))
         self._skip(scope, name, because)
         for dependant in dependants:
-            self._skip(scope, dependant, f"'{scope.label(name)}' was skipped")
+            self._skip(scope, dependant, _skipped(scope.label(name)))
         self._host.settle(scope)
 
-    def skip(self, scope: Scope, name: str, because: str) -> None:
+    def skip(self, scope: Scope, name: str, because: Why) -> None:
         """Skip a node for want of a value, and what needs it; optional inputs do without."""
         front, reasons, waiting = scope.front, {name: because}, deque([name])
         while waiting:
@@ -74,9 +82,9 @@ class Endings:
             if ended not in front.left:
                 continue
             self._skip(scope, ended, reasons[ended])
-            reason = f"'{scope.label(ended)}' was skipped"
+            reason = _skipped(scope.label(ended))
             outputs = scope.plan.graph.nodes[ended].spec.outputs
-            values = dict.fromkeys((output.name for output in outputs), self._host.cache.wrap(NoValue(reason)))
+            values = dict.fromkeys((output.name for output in outputs), self._host.cache.wrap(NoValue(reason.words)))
             stopped = [dependant for dependant, _ in front.stopped_by(ended, values)]
             for dependant in front.arrive(ended, values):
                 if dependant in scope.plan.equal:
@@ -95,13 +103,23 @@ class Endings:
         for name in (*order, *left):
             if name in left:
                 left.discard(name)
-                self._skip(scope, name, "the run was cancelled")
+                self._skip(scope, name, Why("cancelled", "", "the run was cancelled"))
 
-    def _skip(self, scope: Scope, name: str, because: str) -> None:
+    def _skip(self, scope: Scope, name: str, because: Why) -> None:
         self._host.streams.drop(scope, name)
         self._host.outcome.undone.append(scope.label(name))
         if self._host.listen:
-            self._host.listen(events.NodeSkipped(scope.label(name), because))
+            kind, about, words = because
+            self._host.listen(events.NodeSkipped(scope.label(name), words, kind, about))
+
+
+def no_value(label: str, reason: str) -> Why:
+    """Say that a node is skipped because another one gives no value, for a reason."""
+    return Why("no_value", label, f"'{label}' gives no value: {reason}")
+
+
+def _skipped(label: str) -> Why:
+    return Why("skipped", label, f"'{label}' was skipped")
 
 
 def failure_of(error: Exception) -> Failed:

@@ -17,8 +17,8 @@ GraphgenError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from graphgen.jsontypes import JSON
@@ -71,7 +71,8 @@ class Problem:
     """One thing wrong with a workflow or with graphgen's settings: where, what is there, what is allowed, and the cure.
 
     `code` is stable and machine-readable (`unknown_node`, `cycle`, ...); `place` reads like `sampler.steps`; `allowed`
-    reads on after the word "allowed:".
+    reads on after the word "allowed:". `parts` are what the message says beside that, by name, for who says it in
+    another language: `{"ge": 1, "got": "0"}`.
     """
 
     code: str
@@ -80,6 +81,7 @@ class Problem:
     value: JSON = None
     allowed: str | None = None
     cure: str | None = None
+    parts: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         """Read as one line: `place: message; allowed: ...; cure`."""
@@ -95,6 +97,8 @@ class Problem:
             fields["allowed"] = self.allowed
         if self.cure is not None:
             fields["cure"] = self.cure
+        if self.parts:
+            fields["parts"] = dict(self.parts)
         return fields
 
 

@@ -119,12 +119,18 @@ class NodeFailed:
     inputs: str
 
 
+Skipped: TypeAlias = Literal["failed", "skipped", "no_value", "cancelled"]
+"""Why a node is skipped: one it needs failed, was skipped itself or gave no value, or the run was cancelled."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSkipped:
-    """A node could not run because one it needs failed, or because the run was cancelled."""
+    """A node could not run; `about` is the node it is because of, if it is because of one."""
 
     node: str
     because: str
+    kind: Skipped
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,30 +34,35 @@ Kind: TypeAlias = Literal[
     "forced",  # somebody asks for it
     "first",  # no earlier run of the workflow reached it
     "every_time",  # it is not pure
-    "setting",  # `about` is the setting
+    "setting",  # `about` is the setting; `before` and `after` its values, null where it is wired
     "wires",
-    "upstream",  # `about` is the node that changed
+    "upstream",  # `about` is the node that changed; `kept` tells whether its new value is there already
     "values",  # `about` is the node whose values will tell
     "equal",  # `about` is the node that computes the same
-    "type",
+    "type",  # `before` is what it was
     "version",
     "source",
     "environment",
     "file",
     "unpinned",
-    "repeated",  # what a map or loop repeats, or how
+    "clause",  # how a map or loop repeats
+    "body",  # what a map or loop repeats
     "too_cheap",
     "not_kept",
-    "resumes",
+    "resumes",  # `from` is how far it came, in the words of the node
 ]
 
 
 class Reason(NamedTuple):
-    """One reason why a node runs: of what kind, in words, and the setting or node that it is about, if any."""
+    """One reason why a node runs: of what kind, in words, and the setting or node that it is about, if any.
+
+    `parts` are what the words say beside that, by name, for who says it in another language.
+    """
 
     kind: Kind
     words: str
     about: str = ""
+    parts: Mapping[str, JSON] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def explain(plan: Plan, last: Record, cache: Cache | None = None) -> list[Explan
             reasons = _when_unchanged(plan, name)
         key = plan.keys[name] if state == "run" and name not in plan.forced else None
         if cache and key and (words := how_far(cache, key)):
-            reasons = (*reasons, Reason("resumes", f"goes on from {words}"))
+            reasons = (*reasons, Reason("resumes", f"goes on from {words}", parts={"from": words}))
         found.append(Explanation(name, state, reasons))
     return found
 
@@ -148,8 +153,9 @@ def _reasons(name: str, plan: Plan, now: Mapping[str, JSON], last: Record, chang
         if plan.keys[source] is None:
             reasons.append(_told_by(source))
         elif source in changed:
-            kept = " since the last run, and is kept" if plan.state(source) == "cached" else ""
-            reasons.append(Reason("upstream", f"'{source}' changed{kept}", source))
+            kept = plan.state(source) == "cached"
+            words = f"'{source}' changed{' since the last run, and is kept' if kept else ''}"
+            reasons.append(Reason("upstream", words, source, {"kept": kept}))
     return tuple(reasons)
 
 
@@ -159,7 +165,7 @@ def _recipe_reasons(before: JSON, now: JSON, *, zone: bool) -> list[Reason]:
     if (before.get("environment") == PINNED) != (now["environment"] == PINNED):
         return [Reason("unpinned", "it is not pinned any more")]
     if before.get("type") != now["type"]:
-        return [Reason("type", f"it was a {before.get('type')}")]
+        return [Reason("type", f"it was a {before.get('type')}", parts={"before": before.get("type")})]
     known = {
         "version": Reason("version", "the node's version changed"),
         "source": Reason("source", "the plugin's source changed"),
@@ -174,8 +180,8 @@ def _recipe_reasons(before: JSON, now: JSON, *, zone: bool) -> list[Reason]:
 def _zone_reasons(before: str, now: str) -> list[Reason]:
     """Tell what is different in a zone; of what it repeats there are digests only."""
     old, new = json.loads(before), json.loads(now)
-    words = {"clause": "its map or loop changed", "body": "what it repeats changed"}
-    return [Reason("repeated", text) for part, text in words.items() if old.get(part) != new[part]]
+    words: dict[Kind, str] = {"clause": "its map or loop changed", "body": "what it repeats changed"}
+    return [Reason(part, text) for part, text in words.items() if old.get(part) != new[part]]
 
 
 def _settings_reasons(before: str, now: str) -> list[Reason]:
@@ -183,14 +189,21 @@ def _settings_reasons(before: str, now: str) -> list[Reason]:
         return []
     old, new = json.loads(before), json.loads(now)
     return [
-        Reason("setting", f"{name}: {_as_set(old, name)} -> {_as_set(new, name)}", name)
+        _set_anew(name, _as_set(old, name), _as_set(new, name))
         for name in dict.fromkeys((*old, *new))
         if name not in old or name not in new or old[name] != new[name]
     ]
 
 
-def _as_set(settings: Mapping[str, JSON], name: str) -> str:
-    return shown(settings[name]) if name in settings else "wired"
+def _set_anew(name: str, before: str | None, after: str | None) -> Reason:
+    return Reason(
+        "setting", f"{name}: {before or 'wired'} -> {after or 'wired'}", name, {"before": before, "after": after}
+    )
+
+
+def _as_set(settings: Mapping[str, JSON], name: str) -> str | None:
+    """Return a value as it is typed; None where a wire brings it."""
+    return shown(settings[name]) if name in settings else None
 
 
 def read_record(folder: Path, identity: str) -> Record:

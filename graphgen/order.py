@@ -48,5 +48,6 @@ def _cycles(dependants: Mapping[str, Iterable[str]], done: set[str]) -> list[Pro
             path = [edge[0] for edge in networkx.find_cycle(inside)]
             text = " -> ".join([*path, path[0]] if len(path) <= 12 else [*path[:10], "...", path[-1], path[0]])
             message = f"these nodes wait for each other in a cycle: {text}"
-            found.append(Problem("cycle", path[0], message, path, cure="remove one of these wires"))
+            cure = "remove one of these wires"
+            found.append(Problem("cycle", path[0], message, path, cure=cure, parts={"path": text}))
     return found

@@ -100,7 +100,9 @@ def _migrate(name: str, node: Node, spec: NodeSpec, problems: list[Problem]) -> 
     saved = node.version or spec.version
     if saved > spec.version:
         message = f"was saved with version {saved} of {spec.id}; version {spec.version} is installed"
-        problems.append(Problem("newer_node", name, message, saved, cure="update the plugin that provides it"))
+        parts: dict[str, JSON] = {"type": spec.id, "installed": spec.version}
+        cure = "update the plugin that provides it"
+        problems.append(Problem("newer_node", name, message, saved, cure=cure, parts=parts))
         return None
     if saved == spec.version:
         return ResolvedNode(name, spec, node.settings, node.inputs, node.mode, pinned=node.pinned)
@@ -196,7 +198,8 @@ def _only_one(texts: list[str], place: str, sources: str | list[str], problems: 
         problems.append(Problem("no_wire", place, "takes one wire, but the list of wires is empty", texts, cure=cure))
         return texts
     message = f"takes one wire, but {len(texts)} come in"
-    problems.append(Problem("too_many_wires", place, message, texts, cure="keep one of them"))
+    cure = "keep one of them"
+    problems.append(Problem("too_many_wires", place, message, texts, cure=cure, parts={"count": len(texts)}))
     return texts[:1]
 
 
@@ -215,4 +218,6 @@ def _missing(node: ResolvedNode, offers: Offers) -> Iterable[Problem]:
     for name in node.spec.required:
         if name not in node.inputs and (item := node.spec.input(name)):
             message = f"nothing is wired here; it takes a value of type {item.type}"
-            yield Problem("missing_input", f"{node.name}.{name}", message, cure=offers.cure(node.name, item))
+            parts = {"type": str(item.type)}
+            cure = offers.cure(node.name, item)
+            yield Problem("missing_input", f"{node.name}.{name}", message, cure=cure, parts=parts)

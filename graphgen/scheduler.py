@@ -18,7 +18,7 @@ from graphgen import events
 from graphgen.cache import Cache, StoredValue
 from graphgen.commons import Commons, HandedOver, Told
 from graphgen.control import Control
-from graphgen.endings import Endings, failure_of
+from graphgen.endings import Endings, failure_of, no_value
 from graphgen.events import Event
 from graphgen.faces import INPUTS
 from graphgen.graph import Graph, GraphNode
@@ -199,7 +199,7 @@ class Execution:
             if withheld := front.withheld(node.name, socket):
                 source, reason = withheld
                 skip = self._endings.lose if front.is_lost(source) else self._endings.skip
-                skip(scope, node.name, f"'{scope.label(source)}' gives no value: {reason}")
+                skip(scope, node.name, no_value(scope.label(source), reason))
                 return
         wanted = [wire.node for socket in sockets for wire in node.wires[socket] if wire.node not in front]
         more = demand_more(scope.plan, wanted, self.cache if self.look_up else None, front)
@@ -334,7 +334,7 @@ class Execution:
         if name in scope.targets:
             scope.values[name] = values
         for dependant, reason in front.stopped_by(name, values):
-            self._endings.skip(scope, dependant, f"'{scope.label(name)}' gives no value: {reason}")
+            self._endings.skip(scope, dependant, no_value(scope.label(name), reason))
         equal = scope.plan.equal
         for dependant in front.arrive(name, values):
             if dependant in equal:

@@ -63,8 +63,9 @@ def _about_setting(problem: Problem, spec: NodeSpec) -> Problem:
         return problem
     if spec.input(key):
         message, cure = f"{spec.id} takes '{key}' from a wire", 'write "node.output" under "inputs"'
-        return Problem("input_as_setting", problem.place, message, cure=cure)
-    return replace(problem, code="unknown_setting", message=f"{spec.id} has no setting '{key}'")
+        return Problem("input_as_setting", problem.place, message, cure=cure, parts={"type": spec.id, "name": key})
+    parts = {"type": spec.id, "name": key}
+    return replace(problem, code="unknown_setting", message=f"{spec.id} has no setting '{key}'", parts=parts)
 
 
 def complete_settings(spec: NodeSpec, given: Mapping[str, object]) -> dict[str, object]:

@@ -81,7 +81,9 @@ def _problem(detail: ErrorDetails, place: str, known: Callable[[Location], Seque
         return Problem("unknown_key", where, f"nothing is called '{location[-1]}' here", None, one_of(names), cure)
     if detail["type"] == "missing":
         return Problem("missing", where, "is missing", cure="write a value for it")
-    return Problem(f"bad_value_{detail['type']}", where, phrase(detail), _plain(detail["input"]))
+    parts = {name: _plain(value) for name, value in detail.get("ctx", {}).items()}
+    parts["got"] = shown(detail["input"])
+    return Problem(f"bad_value_{detail['type']}", where, phrase(detail), _plain(detail["input"]), parts=parts)
 
 
 def phrase(detail: ErrorDetails) -> str:

@@ -83,4 +83,5 @@ def nowhere(code: str, place: str, verb: str, text: str, known: Sequence[str]) -
 def misfit(wire: Wire, out: SocketType, place: str, into: SocketType) -> Problem:
     """Describe a wire whose ends do not fit."""
     message = f"takes {into}, but '{wire}' gives {out}"
-    return Problem("wrong_type", place, message, str(wire), cure=f"wire an output of type {into}")
+    cure = f"wire an output of type {into}"
+    return Problem("wrong_type", place, message, str(wire), cure=cure, parts={"takes": str(into), "gives": str(out)})

@@ -134,9 +134,9 @@ def test_who_was_said_to_run_is_named_at_the_end_in_a_run_of_many(monkeypatch: p
     names = [f"n{number}" for number in range(100)]
     watched.progress = Progress(Screen(watched.out, watched.out), names, clock=lambda: watched.now)
     assert watched.tell(events.NodeWaiting("n1"), events.NodeStarted("n2", "cpu")) != []
-    told = watched.tell(events.NodeCached("n1", "disk"), events.NodeSkipped("n2", "'n0' failed"))
+    told = watched.tell(events.NodeCached("n1", "disk"), events.NodeSkipped("n2", "'n0' failed", "failed", "n0"))
     assert [line.split()[:3] for line in told] == [["○", "n1", "cached"], ["–", "n2", "skipped"]]
-    assert watched.tell(events.NodeCached("n3", "disk"), events.NodeSkipped("n4", "'n0' failed")) == []
+    assert watched.tell(events.NodeCached("n3", "disk"), events.NodeSkipped("n4", "'n0' failed", "failed", "n0")) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="claims have no links there")

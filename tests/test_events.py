@@ -21,7 +21,7 @@ ALL: list[tuple[Event, str]] = [
     (events.NodeLog("a", "warning", "careful"), "node_log"),
     (events.NodeFinished("a", 0.5, {"int": "7"}), "node_finished"),
     (events.NodeFailed("a", "maths.add", "ValueError", "Traceback", "a: 1"), "node_failed"),
-    (events.NodeSkipped("a", "'b' failed"), "node_skipped"),
+    (events.NodeSkipped("a", "'b' failed", "failed", "b"), "node_skipped"),
     (events.RunFinished("r", "done", 1.5, 1, 2, 3, 4, ("x.png",)), "run_finished"),
 ]
 

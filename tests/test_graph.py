@@ -93,6 +93,7 @@ def test_problems_carry_code_place_and_value_as_json(machine: Engine) -> None:
         "place": "one.value",
         "message": "must be at least -1000 (got -2000)",
         "value": -2000,
+        "parts": {"ge": -1000, "got": "-2000"},
     }
 
 

@@ -84,7 +84,10 @@ def _node(item: Explanation, seconds: float | None, digests: dict[str, str]) -> 
     return {
         "node": item.node,
         "state": item.state,
-        "because": [{"kind": kind, "words": words, "about": about or None} for kind, words, about in because],
+        "because": [
+            {"kind": kind, "words": words, "about": about or None, "parts": dict(parts)}
+            for kind, words, about, parts in because
+        ],
         "seconds": seconds,
         "digests": digests,
     }

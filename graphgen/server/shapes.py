@@ -108,7 +108,10 @@ class Labelling(BaseModel):
 
 
 class ProblemView(TypedDict):
-    """One thing that is wrong: where, what is there, what is allowed, and the cure."""
+    """One thing that is wrong: where, what is there, what is allowed, and the cure.
+
+    `parts` are what the message says beside that, by name, for who says it in another language.
+    """
 
     code: str
     place: str
@@ -116,6 +119,7 @@ class ProblemView(TypedDict):
     value: NotRequired[object]
     allowed: NotRequired[str]
     cure: NotRequired[str]
+    parts: NotRequired[dict[str, object]]
 
 
 class ProblemDocument(TypedDict):
@@ -158,11 +162,15 @@ class Checked(TypedDict):
 
 
 class ReasonView(TypedDict):
-    """Why a node would run: of what kind, in words, and the setting or node it is about, null where it is neither."""
+    """Why a node would run: of what kind, in words, and the setting or node it is about, null where it is neither.
+
+    `parts` are what the words say beside that, by name, for who says it in another language.
+    """
 
     kind: Kind
     words: str
     about: str | None
+    parts: dict[str, object]
 
 
 class PlannedNode(TypedDict):

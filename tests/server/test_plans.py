@@ -64,7 +64,8 @@ def test_what_is_stale_is_told_with_what_made_it_so(client: Client) -> None:
     assert by_node(again) == {"two": ("not needed",), "sum": ("cached",)}
     assert ran["ended"] - 60 < again["compared"] < ran["ended"] + 60
     (_, total) = plan(client, SUM, parameters={"extra": 7}, identity="tab")["nodes"]
-    assert total["because"] == [{"kind": "setting", "words": "extra: 1 -> 7", "about": "extra"}]
+    parts = {"before": "1", "after": "7"}
+    assert total["because"] == [{"kind": "setting", "words": "extra: 1 -> 7", "about": "extra", "parts": parts}]
     assert total["seconds"] >= 0
     three = workflow(
         {"two": N("maths.number", {"value": 3}), "sum": N("maths.add", {"extra": 1}, a="two.int")}, "sum.int"

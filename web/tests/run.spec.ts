@@ -240,24 +240,41 @@ test("a sweep over two parameters fills a grid, whose pictures give their values
   await expect(card(page, "solid").getByLabel("Color", { exact: true })).toHaveValue("#0000aa");
 });
 
+/** Fails while it runs: a picture of no width. */
+const FAILING = {
+  graphgen: 1,
+  name: "Fails",
+  nodes: {
+    numbers: { type: "flow.numbers", settings: { count: 3 } },
+    pick: { type: "flow.pick", inputs: { items: "numbers.numbers" } },
+    solid: { type: "images.solid", inputs: { width: "pick.value" } },
+    save: { type: "images.save", inputs: { image: "solid.image" } },
+  },
+  view: {
+    nodes: { numbers: { x: 0, y: 0 }, pick: { x: 300, y: 0 }, solid: { x: 600, y: 0 }, save: { x: 900, y: 0 } },
+  },
+};
+
 test("what failed says why, with the traceback at the side, and what needs it is skipped", async ({ page, studio }) => {
-  await studio.open(page, "fails", {
-    graphgen: 1,
-    name: "Fails",
-    nodes: {
-      numbers: { type: "flow.numbers", settings: { count: 3 } },
-      pick: { type: "flow.pick", inputs: { items: "numbers.numbers" } },
-      solid: { type: "images.solid", inputs: { width: "pick.value" } },
-      save: { type: "images.save", inputs: { image: "solid.image" } },
-    },
-    view: {
-      nodes: { numbers: { x: 0, y: 0 }, pick: { x: 300, y: 0 }, solid: { x: 600, y: 0 }, save: { x: 900, y: 0 } },
-    },
-  });
+  await studio.open(page, "fails", FAILING);
   await run(page);
   await expect(card(page, "solid")).toContainText("width: must be at least 1 (got 0)", { timeout: 60_000 });
-  await expect(card(page, "save").locator(".outcome-line")).toContainText("Skipped'solid' failed");
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("Skipped“solid” failed");
   await card(page, "solid").locator(".node-header").click();
   await page.getByText("Traceback", { exact: true }).click();
   await expect(page.locator(".story pre")).toContainText("graphgen");
+});
+
+test("what is wrong, why a node runs and why it is skipped is said in Korean", async ({ page, studio }) => {
+  await page.addInitScript(() => localStorage.setItem("graphgen-language", "ko"));
+  const wrong = plain("#336699", 60);
+  await studio.open(page, "wrong", { ...wrong, nodes: { ...wrong.nodes, curves: { type: "images.curves" } } });
+  await page.getByRole("button", { name: "문제 1개" }).click();
+  await expect(page.getByRole("menuitem", { name: /curves\.image: 연결된 것이 없습니다/ })).toBeVisible();
+  await studio.open(page, "fails in Korean", FAILING);
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("아직 실행한 적이 없습니다");
+  await page.getByRole("button", { name: "실행", exact: true }).click();
+  await expect(card(page, "save").locator(".outcome-line")).toContainText("“solid” 노드가 실패했습니다", {
+    timeout: 60_000,
+  });
 });

@@ -1505,6 +1505,8 @@ export interface components {
         /**
          * ProblemView
          * @description One thing that is wrong: where, what is there, what is allowed, and the cure.
+         *
+         *     `parts` are what the message says beside that, by name, for who says it in another language.
          */
         ProblemView: {
             /** Code */
@@ -1519,6 +1521,10 @@ export interface components {
             allowed?: string;
             /** Cure */
             cure?: string;
+            /** Parts */
+            parts?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * QueueView
@@ -1533,17 +1539,23 @@ export interface components {
         /**
          * ReasonView
          * @description Why a node would run: of what kind, in words, and the setting or node it is about, null where it is neither.
+         *
+         *     `parts` are what the words say beside that, by name, for who says it in another language.
          */
         ReasonView: {
             /**
              * Kind
              * @enum {string}
              */
-            kind: "forced" | "first" | "every_time" | "setting" | "wires" | "upstream" | "values" | "equal" | "type" | "version" | "source" | "environment" | "file" | "unpinned" | "repeated" | "too_cheap" | "not_kept" | "resumes";
+            kind: "forced" | "first" | "every_time" | "setting" | "wires" | "upstream" | "values" | "equal" | "type" | "version" | "source" | "environment" | "file" | "unpinned" | "clause" | "body" | "too_cheap" | "not_kept" | "resumes";
             /** Words */
             words: string;
             /** About */
             about: string | null;
+            /** Parts */
+            parts: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Renaming

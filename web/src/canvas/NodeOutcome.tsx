@@ -3,7 +3,7 @@
 import { type ReactElement, useState } from "react";
 
 import { useDuration } from "../panels/duration";
-import { useReasons } from "../panels/reasons";
+import { useReasons, useSkip } from "../panels/reasons";
 import { useSay } from "../i18n";
 import type { NodeSpec } from "../model/catalogue";
 import { isPast, type Outcome, pictureOf } from "../model/outcome";
@@ -70,12 +70,14 @@ function StateLine({ outcome, run, spec }: StateLineProps): ReactElement {
   const say = useSay();
   const durationOf = useDuration();
   const reasons = useReasons(outcome.because, spec);
+  const skipOf = useSkip();
   const { kind } = outcome;
   const share = run?.total ? (run.done ?? 0) / run.total : null;
-  const why = kind === "skipped" ? (run?.because ?? "") : kind === "stale" || kind === "perhaps" ? reasons[0] : "";
+  const skipped = run?.because ? skipOf(run.because) : "";
+  const why = kind === "skipped" ? skipped : kind === "stale" || kind === "perhaps" ? reasons[0] : "";
   const seconds = kind === "done" && run?.seconds !== undefined ? durationOf(run.seconds) : "";
   return (
-    <p className={`outcome-line outcome-${kind}`} title={[...reasons, run?.because].filter(Boolean).join("\n")}>
+    <p className={`outcome-line outcome-${kind}`} title={[...reasons, skipped].filter(Boolean).join("\n")}>
       <Icon name={SIGNS[kind]} />
       <span className="outcome-word">{say(`state_${kind}`)}</span>
       {kind === "running" && (

@@ -10,12 +10,13 @@ import { documentOf, editor, type EditorState, scopeOf, shownGraph } from "../mo
 import { type Document, type Graph, type Scope } from "../model/document";
 import { fields, parameterTitle } from "../model/parameters";
 import type { Problem } from "../api/client";
+import { language } from "../i18n";
 import { type Outcome, outcomeOf } from "../model/outcome";
 import { isOpen } from "../model/runs";
 import { shownChanges, shownFiles, shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
-import { problemsByCard } from "./problems";
+import { allProblems, problemsByCard } from "./problems";
 import { stage, type Stage } from "./stage";
 
 export const useEditor = <T>(read: (state: EditorState) => T): T => useStore(editor, read);
@@ -55,8 +56,16 @@ export function useOutcome(name: string): Outcome | null {
   return outcomeOf(run, plan, open, changed);
 }
 
-/** Return what is wrong at a node. */
+/** Return all that is wrong, in the person's language. */
+export function useAllProblems(): readonly Problem[] {
+  const code = useStore(language, (state) => state.code);
+  const checked = useStudio((state) => state.checked);
+  return useMemo(() => allProblems(checked, code), [checked, code]);
+}
+
+/** Return what is wrong at a node, in the person's language. */
 export function useProblems(name: string): readonly Problem[] {
+  useStore(language); // what is wrong is said anew when it changes
   return useStudio(({ checked }) => {
     const state = editor.getState(); // looked at, not followed: what is checked follows it soon enough
     return problemsByCard(checked, documentOf(state), scopeOf(state)).get(name) ?? NO_PROBLEMS;

@@ -83,7 +83,7 @@ test("a plan is told by card: what runs comes first", () => {
   const node = (name: string, state: "run" | "cached", seconds: number | null) => ({
     node: name,
     state,
-    because: state === "run" ? [{ kind: "setting", words: "w", about: "width" }] : [],
+    because: state === "run" ? [{ kind: "setting", words: "w", about: "width", parts: {} }] : [],
     seconds,
     digests: state === "cached" ? { image: `of ${name}` } : {},
   });

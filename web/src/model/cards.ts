@@ -195,11 +195,12 @@ export interface PlannedNode {
   readonly digests: Names<string>;
 }
 
-/** Why a node would run: of what kind, in the server's words, and the setting or node it is about. */
+/** Why a node would run: of what kind, in the server's words, the setting or node it is about, and what else is said. */
 export interface Reason {
   readonly kind: string;
   readonly words: string;
   readonly about: string | null;
+  readonly parts: Names<unknown>;
 }
 
 export type CardPlan = Omit<PlannedNode, "node">;

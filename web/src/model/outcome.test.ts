@@ -7,7 +7,7 @@ import type { NodeRun } from "./runs";
 
 const plan = (state: CardPlan["state"], kind = "setting", digests = {}): CardPlan => ({
   state,
-  because: state === "run" || state === "may run" ? [{ kind, words: "", about: "width" }] : [],
+  because: state === "run" || state === "may run" ? [{ kind, words: "", about: "width", parts: {} }] : [],
   seconds: null,
   digests,
 });

@@ -25,8 +25,15 @@ export interface NodeRun {
   readonly message?: string;
   readonly errorType?: string;
   readonly traceback?: string;
-  readonly because?: string;
+  readonly because?: Skip;
   readonly logs?: readonly { readonly level: string; readonly message: string }[];
+}
+
+/** Why a node was skipped: of what kind, in the server's words, and the node it is because of, if it is because of one. */
+export interface Skip {
+  readonly kind: string;
+  readonly words: string;
+  readonly about: string;
 }
 
 export type RunStatus = "queued" | "running" | "done" | "failed" | "cancelled";
@@ -132,6 +139,8 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
     data: string;
     media_type: string;
     type: string;
+    kind: string;
+    about: string;
   };
   switch (event.event) {
     case "node_started":
@@ -165,7 +174,7 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
     case "node_failed":
       return { status: "failed", message: told.message, errorType: told.type, traceback: told.traceback };
     case "node_skipped":
-      return { status: "skipped", because: told.because };
+      return { status: "skipped", because: { kind: told.kind, words: String(event.because), about: told.about } };
     case "node_log":
       return {
         status: "running",

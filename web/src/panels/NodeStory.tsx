@@ -6,7 +6,7 @@ import { useNodePlan, useNodeRun, useOutcome } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import type { NodeSpec } from "../model/catalogue";
 import { useDuration } from "./duration";
-import { useReasons } from "./reasons";
+import { useChange, useReasons, useSkip } from "./reasons";
 
 interface NodeStoryProps {
   readonly name: string;
@@ -20,8 +20,9 @@ export function NodeStory({ name, spec }: NodeStoryProps): ReactElement | null {
   const durationOf = useDuration();
   const outcome = useOutcome(name);
   const reasons = useReasons(outcome?.because ?? [], spec);
+  const changeOf = useChange();
+  const skipOf = useSkip();
   if (!outcome) return null;
-  const changes = (outcome.because ?? []).filter(({ kind }) => kind === "setting").map(({ words }) => words);
   return (
     <section className="story" aria-label={say("story")}>
       <h3>
@@ -34,13 +35,11 @@ export function NodeStory({ name, spec }: NodeStoryProps): ReactElement | null {
       {reasons.length > 0 && (
         <ul>
           {reasons.map((words, index) => (
-            <li key={words}>
-              {changes[index] ? `${words}: ${changes[index].replace(/^[^:]*: /, "").replace("->", "→")}` : words}
-            </li>
+            <li key={words}>{[words, changeOf(outcome.because[index]!)].filter(Boolean).join(": ")}</li>
           ))}
         </ul>
       )}
-      {run?.status === "skipped" && run.because && <p>{run.because}</p>}
+      {run?.status === "skipped" && run.because && <p>{skipOf(run.because)}</p>}
       {run?.logs?.map(({ level, message }) => (
         <p key={message} className={`story-log story-${level}`}>
           {message}

@@ -2,7 +2,7 @@
 
 import { type ReactElement, useMemo } from "react";
 
-import { useDocument, useEditor, useGraph, useOutcome, useProblems, useStudio } from "../canvas/hooks";
+import { useAllProblems, useDocument, useEditor, useGraph, useOutcome, useProblems, useStudio } from "../canvas/hooks";
 import { show } from "../commands/walk";
 import { useSay } from "../i18n";
 import { type NodeSpec, specOf, titleOf } from "../model/catalogue";
@@ -37,7 +37,7 @@ export function Outline(): ReactElement {
 
 function Problems(): ReactElement | null {
   const say = useSay();
-  const problems = useStudio((state) => state.checked?.problems) ?? [];
+  const problems = useAllProblems();
   const graph = useGraph();
   if (!problems.length) return null;
   return (

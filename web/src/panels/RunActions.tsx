@@ -2,7 +2,7 @@
 
 import type { ReactElement } from "react";
 
-import { useStudio } from "../canvas/hooks";
+import { useAllProblems, useStudio } from "../canvas/hooks";
 import type { Problem } from "../api/client";
 import { show } from "../commands/walk";
 import { commandNamed, perform } from "../commands";
@@ -72,8 +72,8 @@ export function RunActions(): ReactElement {
 /** What keeps the workflow from running, of the workflow as a whole too; a choice leads to the node. */
 function Problems(): ReactElement | null {
   const say = useSay();
-  const problems = useStudio((state) => state.checked?.problems);
-  if (!problems?.length) return null;
+  const problems = useAllProblems();
+  if (!problems.length) return null;
   const label = say(problems.length === 1 ? "oneProblem" : "problems", { count: problems.length });
   const item = ({ place, message }: Problem, index: number): MenuItem => ({
     id: `${index}`,

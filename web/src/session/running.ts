@@ -18,6 +18,8 @@ import { documentOf, editor } from "../model/editor";
 import { advance, isOpen, queued, type RunState } from "../model/runs";
 import { advanceSeeds } from "../model/seeds";
 import { hear } from "./events";
+import { language } from "../i18n";
+import { phraseOf } from "../i18n/problems";
 import { pastOf } from "./following";
 import { notify } from "./notices";
 import { stateOf } from "./queue";
@@ -87,7 +89,9 @@ async function expect(id: string, workflow: Document, { targets, force }: Asked,
 function refuse(error: unknown): void {
   if (error instanceof Refusal && error.problems.length) {
     studio.setState({ checked: { ok: false, nodes: null, problems: [...error.problems] } });
-    notify("error", "runRefused", { count: error.problems.length, first: error.message });
+    const [first] = error.problems;
+    const words = phraseOf(language.getState().code, first!).message;
+    notify("error", "runRefused", { first: [first!.place, words].filter(Boolean).join(": ") });
   } else {
     notify("error", "failed", { why: wordsOf(error) });
   }

@@ -7,7 +7,6 @@ import {
   fetchCatalogue,
   listWorkflows,
   type Plan,
-  type Problem,
   type Run,
   TAB,
   type WorkflowInfo,
@@ -90,11 +89,6 @@ export async function refreshWorkflows(): Promise<void> {
 async function refreshNamed(names: ReadonlySet<string>): Promise<void> {
   const found = (await Promise.all([...names].map(listWorkflows))).flat();
   studio.setState(({ workflows }) => ({ workflows: [...workflows.filter(({ name }) => !names.has(name)), ...found] }));
-}
-
-/** List what is wrong at a node, or at one of its settings or sockets. */
-export function problemsAt(checked: Checked | null, node: string): readonly Problem[] {
-  return checked?.problems.filter(({ place }) => place === node || place.startsWith(`${node}.`)) ?? [];
 }
 
 hear((events) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,8 +46,8 @@ def measure() -> Iterator[Measurement]:
 
         group = f"a UNet of {size / 1e9:.2f} GB in float16"
         for place, precision in ((half, torch.float16), (whole, torch.float32)):
-            best = best_of(ROUNDS, lambda precision=precision: plain(precision))  # type: ignore[misc]
-            took = best_of(ROUNDS, lambda place=place: ours(place))  # type: ignore[misc]
+            best = best_of(ROUNDS, partial(plain, precision))
+            took = best_of(ROUNDS, partial(ours, place))
             words = f"load_file, {place.dtype}, and a look for NaN"
             yield Measurement(group, f"loaded in {place.dtype}", took, "s", None, words, took / best)
         yield Measurement(group, "load_file alone", best_of(ROUNDS, lambda: load_file(file)), "s")

@@ -52,9 +52,9 @@ def choosing(value: Lazy[int]) -> int:
 
 
 @node(category="benchmark")
-def blocking(value: int) -> int:
+def blocking(value: int) -> int | NoValue:
     """Block the output."""
-    return NoValue(f"{value} is shut")  # type: ignore[return-value]
+    return NoValue(f"{value} is shut")
 
 
 @node(category="benchmark")

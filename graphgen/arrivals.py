@@ -7,6 +7,7 @@ node, which waits for those that are not there yet. Items stay until the task is
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from threading import Condition
 from time import perf_counter
 
@@ -91,7 +92,7 @@ class Arrivals:
                     if self._there(place):
                         break
                     changed = asyncio.Event()
-                    self._wakers.append(lambda changed=changed: loop.call_soon_threadsafe(changed.set))  # type: ignore[misc]
+                    self._wakers.append(partial(loop.call_soon_threadsafe, changed.set))
                 await changed.wait()
             self.waited += perf_counter() - began
             if place == len(self._items):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphgen.errors import DefinitionError
 from graphgen.jsontypes import JSON, canonical, digest
@@ -173,14 +173,15 @@ class _Writer:
         self.buffers: list[Buffer] = []
         self.shareable = True
 
-    def write(self, value: object) -> JSON:
+    def write(self, value: Any) -> JSON:
         cls = type(value)
         if value is None or cls is bool or cls is int or cls is str:
-            return value  # type: ignore[return-value]
+            plain: JSON = value
+            return plain
         if cls is float:
-            return _write_float(value)  # type: ignore[arg-type]
+            return _write_float(value)
         if cls is tuple:
-            return {"$tuple": [self.write(item) for item in value]}  # type: ignore[attr-defined]
+            return {"$tuple": [self.write(item) for item in value]}
         if is_dataclass(value):
             return self._write_dataclass(value, cls)
         return self._write_changeable(value, cls)
@@ -193,12 +194,12 @@ class _Writer:
             )
         return {f"${name}": {field: self.write(getattr(value, field)) for field in _field_names(cls)}}
 
-    def _write_changeable(self, value: object, cls: type) -> JSON:
+    def _write_changeable(self, value: Any, cls: type) -> JSON:
         self.shareable = False  # a MappingProxyType too: whoever made it may still hold the dict behind it
         if isinstance(value, Raw):
             return self._write_raw(value)
         if cls is list:
-            return [self.write(item) for item in value]  # type: ignore[attr-defined]
+            return [self.write(item) for item in value]
         if isinstance(value, Mapping):
             # sorted, as the document will be: buffers are numbered in the order they are met
             return {"$map": {key: self.write(value[key]) for key in sorted(map(self._key, value))}}

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator
@@ -155,14 +155,14 @@ class Config:
         file = next((place / FILE for place in (start, *start.parents) if (place / FILE).is_file()), None)
         variables = os.environ if environment is None else environment
         given = {name: value for name, value in (overrides or {}).items() if value is not None}
-        chosen: dict[str, object] = {**_default_roots(start)}
+        chosen: dict[str, Any] = {**_default_roots(start)}
         if file is not None:
             chosen |= _check(_read(file, wrong), lambda name: f"{file}: {name}", file.parent, wrong)
         chosen |= _check(_from_environment(variables), _variable, start, wrong)
         chosen |= _check(given, lambda name: f"--{name.replace('_', '-')}", start, wrong)
         wrong += _contradictions(chosen)
         roots = Roots(**{field.name: _as_path(chosen.pop(field.name)) for field in fields(Roots)})
-        return cls(roots=roots, file=file, **chosen), wrong  # type: ignore[arg-type]  # _Layer has checked them
+        return cls(roots=roots, file=file, **chosen), wrong
 
 
 def _start(folder: Path | None) -> Path:

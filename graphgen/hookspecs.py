@@ -18,6 +18,7 @@ from graphgen.jsontypes import JSON
 from graphgen.residency import Loader
 from graphgen.widgets import RootName
 
+# A hook's specification is its docstring: none has a body, and `empty-body` is ignored for those that promise a value.
 hookspec = pluggy.HookspecMarker("graphgen")
 hookimpl = pluggy.HookimplMarker("graphgen")
 

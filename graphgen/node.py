@@ -16,8 +16,8 @@ import inspect
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from types import UnionType
-from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, ValidationError, create_model
 from pydantic.fields import FieldInfo
@@ -120,7 +120,7 @@ def spec_of(function: Callable[..., object]) -> NodeSpec:
     return spec
 
 
-def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec:
+def _read_spec(function: Callable[..., object], **behaviour: Any) -> NodeSpec:
     name = _check_function(function)
     hints = _hints(function, name)
     asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
@@ -157,7 +157,7 @@ def _read_spec(function: Callable[..., object], **behaviour: object) -> NodeSpec
         yields=yields,
         blocks=blocks,
         classes=tuple(dict.fromkeys(cls for hint in hints.values() for cls in classes_of(hint) if _travels(cls))),
-        **behaviour,  # type: ignore[arg-type]
+        **behaviour,
     )
 
 
@@ -189,9 +189,10 @@ def _hints(function: Callable[..., object], name: str) -> dict[str, object]:
 
 
 def _fields_of(returned: object) -> dict[str, object]:
-    """Return the types of a NamedTuple's fields, each an output; none for other types."""
+    """Return the types of a NamedTuple's fields, each an output that may be blocked; none for other types."""
     if isinstance(returned, type) and issubclass(returned, tuple) and hasattr(returned, "_fields"):
-        return {f"return {field}": hint for field, hint in get_type_hints(returned, include_extras=True).items()}
+        hints = get_type_hints(returned, include_extras=True)
+        return {f"return {field}": _without(hint, (NoValue,)) for field, hint in hints.items()}
     return {}
 
 
@@ -218,7 +219,7 @@ def _read_yields(function: Callable[..., object], returned: object, name: str) -
     if origin is items and _fields_of(inner):
         cure = "name a class of items, or yield better and better lists"
         raise DefinitionError(f"{name}: yields items of several lists, and a stream is one list; {cure}")
-    whole: object = list[inner] if origin is items else inner  # type: ignore[valid-type]
+    whole: object = GenericAlias(list, inner) if origin is items else inner
     return (Annotated[(whole, *marks)] if marks else whole), "items" if origin is items else "values"
 
 
@@ -243,7 +244,10 @@ def _name(cls: object) -> str:
 
 
 def _without(annotation: object, words: tuple[type, ...]) -> object:
-    """Take classes out of a union, if that leaves one type."""
+    """Take classes out of a union, also one within Annotated, if that leaves one type."""
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        return Annotated[(_without(inner, words), *marks)]
     others = [part for part in get_args(annotation) if part not in words]
     united = get_origin(annotation) in (Union, UnionType) and len(get_args(annotation)) > len(others)
     return others[0] if united and len(others) == 1 else annotation
@@ -286,12 +290,13 @@ def _within(annotation: object, mark: type) -> object | None:
     """
     if get_origin(annotation) is mark:
         inside: object = get_args(annotation)[0]
-        return inside if mark is Lazy else list[inside]  # type: ignore[valid-type]
+        return inside if mark is Lazy else GenericAlias(list, inside)
     if get_origin(annotation) is Annotated:
         return _within(get_args(annotation)[0], mark)
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
-    inner = [found for part in parts if (found := _within(part, mark)) is not None]
-    return inner[0] | None if inner else None  # type: ignore[operator]  # a class, of which a union can be made
+    inner: list[Any] = [found for part in parts if (found := _within(part, mark)) is not None]
+    union: object = inner[0] | None if inner else None  # a class, of which a union can be made
+    return union
 
 
 def _read_setting(parameter: inspect.Parameter, annotation: object, name: str) -> SettingSpec:
@@ -347,14 +352,14 @@ def _description(annotation: object) -> str:
 def _settings_model(
     title: str, settings: Mapping[str, inspect.Parameter], hints: Mapping[str, object], name: str
 ) -> type[BaseModel]:
-    fields = {
+    fields: dict[str, Any] = {
         key: (_whole(hints[key]), ... if parameter.default is parameter.empty else parameter.default)
         for key, parameter in settings.items()
     }
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Field name .* shadows an attribute")  # `copy` is a good name for one
-            model: type[BaseModel] = create_model(title, __config__=_CONFIG, **fields)  # type: ignore[call-overload]
+            model: type[BaseModel] = create_model(title, __config__=_CONFIG, **fields)
         _check_defaults(model, settings, name)
     except (PydanticUserError, NameError, ValueError, TypeError) as error:
         told = error.message if isinstance(error, PydanticUserError) else error  # without the address of a manual

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from platform import machine, python_version, system
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import pluggy
 from pydantic import ValidationError
@@ -293,6 +293,6 @@ def _hooks(plugin: Plugin) -> pluggy.HookRelay:
     return manager.hook
 
 
-def _call(hooks: pluggy.HookRelay, name: str) -> list:  # type: ignore[type-arg]
+def _call(hooks: pluggy.HookRelay, name: str) -> list[Any]:
     """Call one hook; a plugin that does not implement it contributes nothing."""
     return list(chain.from_iterable(getattr(hooks, name)()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError, create_model
 
@@ -81,6 +81,8 @@ def complete_settings(spec: NodeSpec, given: Mapping[str, object]) -> dict[str, 
 @lru_cache(maxsize=1024)
 def _without(model: type[BaseModel], wired: frozenset[str]) -> type[BaseModel]:
     """Return a model without the settings that are wired."""
-    kept = {name: (info.annotation, info) for name, info in model.model_fields.items() if name not in wired}
-    made: type[BaseModel] = create_model(model.__name__, __config__=model.model_config, **kept)  # type: ignore[call-overload]
+    kept: dict[str, Any] = {
+        name: (info.annotation, info) for name, info in model.model_fields.items() if name not in wired
+    }
+    made: type[BaseModel] = create_model(model.__name__, __config__=model.model_config, **kept)
     return made

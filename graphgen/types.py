@@ -234,7 +234,7 @@ def build_table(classes: Iterable[type]) -> TypeTable:
 
 
 def _check_class(cls: type) -> None:
-    frozen = is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    frozen = is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]  # typeshed hides it
     if not frozen and not isabstract(cls) and not cls.__subclasses__():
         raise DefinitionError(
             f"{_where(cls)} travels along wires but is not a frozen dataclass; write @dataclass(frozen=True)"

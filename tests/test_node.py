@@ -18,6 +18,7 @@ from graphgen import (
     Files,
     Lazy,
     Migration,
+    NoValue,
     Preview,
     Seed,
     Slider,
@@ -32,6 +33,13 @@ from graphgen.jsontypes import JSON
 from graphgen.node import spec_of
 from graphgen.settings import read_settings
 from graphgen.spec import NodeSpec
+
+
+class Sides(NamedTuple):
+    """Two outputs that may be blocked."""
+
+    even: int | NoValue
+    odd: Annotated[int | NoValue, Field(description="Where it is odd.")]
 
 
 class Two(NamedTuple):
@@ -114,6 +122,23 @@ def test_one_output_is_named_by_its_type() -> None:
     assert names["shift"] == ["ints"]
     assert names["pixel"] == ["pixel"]
     assert names["split"] == ["half", "rest"]
+
+
+def test_outputs_may_say_that_they_are_blocked_for_type_checkers() -> None:
+    @node(category="test")
+    def sides(value: int) -> Sides:
+        blocked = NoValue("it is on the other side")
+        return Sides(blocked, value) if value % 2 else Sides(value, blocked)
+
+    @node(category="test")
+    def half(value: int) -> Annotated[int | NoValue, Field(description="A half.")]:
+        return NoValue("it is odd") if value % 2 else value // 2
+
+    assert [(item.name, str(item.type), item.description) for item in spec_of(sides).outputs] == [
+        ("even", "int", ""),
+        ("odd", "int", "Where it is odd."),
+    ]
+    assert [(item.name, item.description) for item in spec_of(half).outputs] == [("int", "A half.")]
 
 
 def test_title_and_description_have_defaults() -> None:

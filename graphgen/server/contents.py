@@ -62,7 +62,7 @@ def find_path(roots: Roots, rows: Iterable[FileRow]) -> tuple[FileRow, Path]:
     """
     for row in rows:
         try:
-            path = roots.resolve(row.root, row.name)  # type: ignore[arg-type]  # a root's name, as it was written
+            path = roots.resolve(row.root, row.name)
             found = path.stat()
         except (PathError, OSError):
             continue

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from graphgen.jsontypes import JSON
 from graphgen.server.problems import Trouble
+from graphgen.widgets import RootName
 
 Status: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: tuple[Status, ...] = ("done", "failed", "cancelled")
@@ -88,7 +89,7 @@ class FileRow(NamedTuple):
     """A file by its content: where it lies in a root, and how it looked when it was indexed."""
 
     digest: str
-    root: str
+    root: RootName
     name: str
     media_type: str
     size: int

@@ -59,4 +59,12 @@ def file_view(item: Mapping[str, Any], formats: Mapping[str, FileFormat]) -> Fil
 
 
 def _variation(item: Mapping[str, Any], formats: Mapping[str, FileFormat]) -> VariationView:
-    return {**item, "files": [file_view(file, formats) for file in item["files"]]}  # type: ignore[typeddict-item]
+    return {
+        "variation": item["variation"],
+        "parameters": item["parameters"],
+        "status": item["status"],
+        "outputs": item["outputs"],
+        "blocked": item["blocked"],
+        "failures": item["failures"],
+        "files": [file_view(file, formats) for file in item["files"]],
+    }

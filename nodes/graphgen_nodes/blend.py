@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphgen import Facts, Refusal
 from graphgen_nodes.checkpoints.identity import find_place
@@ -77,8 +77,8 @@ def check_blend(first: Facts, second: Facts) -> None:
 
 def _tensors(facts: Facts) -> dict[str, Shape]:
     """Return the shapes of a denoiser's tensors by their names in the network; none where the file is not known."""
-    told = facts.get("weights")
+    told: Any = facts.get("weights")
     if not isinstance(told, Sequence) or not isinstance(told[0], Mapping):
         return {}
-    slot, weights = family(str(facts["family"])).denoiser, Weights(**told[0])  # type: ignore[arg-type]
+    slot, weights = family(str(facts["family"])).denoiser, Weights(**told[0])
     return {name: source.shape for name, source in slot.architecture.sources(reopen(weights, slot)).items()}

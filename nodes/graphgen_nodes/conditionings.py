@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,7 +24,8 @@ def tensors_of(conditioning: Conditioning) -> dict[str, Tensor]:
 
 def with_tensors(conditioning: AnyConditioning, tensors: Mapping[str, Tensor]) -> AnyConditioning:
     """Return a conditioning with some of its tensors replaced."""
-    return replace(conditioning, **tensors)  # type: ignore[arg-type]  # subclasses have more fields
+    changed: Mapping[str, Any] = tensors  # subclasses have more fields than their bound tells
+    return replace(conditioning, **changed)
 
 
 def on_cpu(conditioning: AnyConditioning) -> AnyConditioning:

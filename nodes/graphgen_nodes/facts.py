@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path as FilePath
+from typing import Literal
 
 from graphgen import Facts, Known, Refusal, ResourceError
 from graphgen_nodes.beside import check_beside, check_reference, check_shown_size
@@ -79,10 +80,10 @@ def kept(facts: Facts, *names: str) -> Facts:
     return {name: facts[name] for name in names if name in facts}
 
 
-def file_of(known: Known, root: str, name: str = "path") -> FilePath | None:
+def file_of(known: Known, root: Literal["inputs", "models"], name: str = "path") -> FilePath | None:
     """Return the file that a setting names; None where the setting is wired to what is not known."""
     value = known.settings.get(name)
-    return known.path(root, value) if isinstance(value, str) else None  # type: ignore[arg-type]
+    return known.path(root, value) if isinstance(value, str) else None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from graphgen import Lease, Loaded, Loader, Place, ResourceError
 from graphgen_nodes.families import families, family
@@ -87,9 +87,11 @@ class ModelLoader(Loader):
         Raises:
             ResourceError: a patch is of neither kind.
         """
-        patches = [patch for patch in _patches(_handle(handle)) if not isinstance(patch, WeightPatch)]
-        for patch in patches:
-            if not isinstance(patch, BehaviourPatch):
+        patches: list[BehaviourPatch] = []
+        for patch in _patches(_handle(handle)):
+            if isinstance(patch, BehaviourPatch):
+                patches.append(patch)
+            elif not isinstance(patch, WeightPatch):
                 raise ResourceError(
                     f"a {type(handle).__name__} is patched by a {type(patch).__name__}, which is neither a WeightPatch "
                     "nor a BehaviourPatch; let its class be one of these, or remove it"
@@ -99,7 +101,7 @@ class ModelLoader(Loader):
             return
         from graphgen_nodes.patching import behaving
 
-        with behaving(loaded.module, patches, lease) as network:  # type: ignore[arg-type]
+        with behaving(cast(Any, loaded.module), patches, lease) as network:
             yield network
 
 

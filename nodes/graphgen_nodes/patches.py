@@ -76,4 +76,5 @@ def within(patch: P, start: float, end: float, progress: float) -> P | None:
 
     It acts on steps that begin at `start` up to, not including, `end`; there it is one that always acts.
     """
-    return replace(patch, start=0.0, end=1.0) if start <= progress < end else None  # type: ignore[call-arg]
+    always: dict[str, Any] = {"start": 0.0, "end": 1.0}
+    return replace(patch, **always) if start <= progress < end else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Protocol, Self, TypeAlias, TypeVar
+from typing import Protocol, Self, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class Patchable(Protocol):
 
 def skeleton(module: M) -> M:
     """Copy a network's module objects, with hooks and settings, but none of its tensors: the copy shares them."""
-    return _copied(module, {})  # type: ignore[return-value]  # a copy is of the same class
+    return cast(M, _copied(module, {}))  # a copy is of the same class
 
 
 def _copied(module: nn.Module, done: dict[int, nn.Module]) -> nn.Module:
@@ -66,7 +66,7 @@ def reweighted(
         ResourceError: a patch does not fit the networks.
         MemoryError: the device is full.
     """
-    source: Patchable = loaded.module  # type: ignore[assignment]
+    source = cast(Patchable, loaded.module)
     plans = {part: _plan(Component(part, slots[part], module), patches) for part, module in source.networks.items()}
     layouts = {part: _lay_out(source.networks[part], plan, room) for part, plan in plans.items() if plan}
     total, done = sum(layout.size for layout in layouts.values()), 0

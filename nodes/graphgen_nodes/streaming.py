@@ -159,7 +159,7 @@ class Fetcher:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's own has no types
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="graphgen-fetch")
         self._pending: tuple[int, Future[tuple[list[Tensor], torch.cuda.Event]]] | None = None
 
@@ -185,7 +185,7 @@ class Fetcher:
     def _make(self, makes: Sequence[Make]) -> tuple[list[Tensor], torch.cuda.Event]:
         with torch.cuda.device(self._device), torch.cuda.stream(self._side):
             values = _values(makes)
-            ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            ready = torch.cuda.Event()  # type: ignore[no-untyped-call]  # as above
             ready.record(self._side)
             return values, ready
 

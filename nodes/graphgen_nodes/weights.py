@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from math import prod
 from threading import Lock
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from graphgen import Place
 from graphgen_nodes.checkpoints.header import CheckpointError
 from graphgen_nodes.checkpoints.keys import Source, some
-from graphgen_nodes.checkpoints.parts import Part, tokenizer_folder
+from graphgen_nodes.checkpoints.parts import Config, Part, tokenizer_folder
 from graphgen_nodes.families.family import Family, Slot
 from graphgen_nodes.families.handles import reopen
 from graphgen_nodes.sockets import Autoencoder, Conditioning, ControlNet, Denoiser, Precision, Weights
@@ -70,7 +71,7 @@ class FamilyNetwork:
         Raises:
             ValueError: what is to be seen beside x has another size, or other channels than the network takes.
         """
-        taken, _ = self.adapter.channels(self.module.config)  # type: ignore[arg-type]  # diffusers' models have one
+        taken, _ = self.adapter.channels(cast(Config, self.module.config))  # diffusers' models have one
         return self.adapter.predict(self.module, with_beside(x, conditioning.beside, taken), timestep, conditioning)
 
 

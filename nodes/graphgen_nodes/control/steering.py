@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from graphgen_nodes.sockets import Conditioning
 def steered(control: Control, network: Any, lease: Lease) -> Iterator[Steered]:
     """Yield a network that follows a picture."""
     with lease(control.network) as beside:
-        made = Steered(control, network, beside)  # type: ignore[arg-type]
+        made = Steered(control, network, cast(nn.Module, beside))
         network.module.register_forward_pre_hook(made.before, with_kwargs=True)
         yield made
 

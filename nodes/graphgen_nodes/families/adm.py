@@ -6,7 +6,7 @@ to it, where anything does, is a classifier.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from graphgen_nodes.checkpoints.layouts.adm import ADM, is_release
 from graphgen_nodes.checkpoints.parts import Checkpoint, Config, Part
@@ -59,7 +59,7 @@ class AblatedDiffusion(DDPM):
         Raises:
             ValueError: the class is none of the network's.
         """
-        config: Config = network.config  # type: ignore[assignment]  # diffusers' models have one
+        config = cast(Config, network.config)  # diffusers' models have one
         labels = None
         if count := self.classes(config):
             labels = told(conditioning, LabelConditioning).labels

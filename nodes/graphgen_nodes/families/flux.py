@@ -9,7 +9,7 @@ model is the dev model's network, trained to see the tokens of a picture to refe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphgen import Facts
 from graphgen_nodes.checkpoints.header import CheckpointError
@@ -259,11 +259,11 @@ def with_reference(tokens: Tensor, places: Tensor, reference: Tensor | None) -> 
     return torch.cat([tokens, seen], dim=1), torch.cat([places, positions(rows, columns, picture=1)])
 
 
-def _guidance(network: nn.Module, scale: float | None, timestep: Tensor) -> Tensor | None:
+def _guidance(network: Any, scale: float | None, timestep: Tensor) -> Tensor | None:
     """Return the guidance scale for each row, or None for a network that is told none."""
     import torch
 
-    if network.config.guidance_embeds:  # type: ignore[union-attr]  # diffusers' models have a config
+    if network.config.guidance_embeds:
         return torch.full_like(timestep, USUAL_GUIDANCE if scale is None else scale)
     if scale is not None:
         raise ValueError(

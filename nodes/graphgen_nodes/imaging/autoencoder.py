@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -204,17 +204,17 @@ def _cut(picture: Tensor, window: Window, scale: int = 1) -> Tensor:
 
 
 @torch.no_grad()
-def _decode_tile(module: nn.Module, raw: Tensor) -> Tensor:
+def _decode_tile(module: Any, raw: Tensor) -> Tensor:
     weight = next(module.parameters())
-    picture: Tensor = module.decode(raw.to(weight), return_dict=False)[0]  # type: ignore[operator]
+    picture: Tensor = module.decode(raw.to(weight), return_dict=False)[0]
     return picture.float().cpu()
 
 
 @torch.no_grad()
-def _encode_tile(module: nn.Module, pixels: Tensor) -> Tensor:
+def _encode_tile(module: Any, pixels: Tensor) -> Tensor:
     """Return mean and standard deviation, one after the other along the channels; tiny networks find no deviation."""
     weight = next(module.parameters())
-    found = module.encode(pixels.to(weight))  # type: ignore[operator]
+    found = module.encode(pixels.to(weight))
     spread = getattr(found, "latent_dist", None)
     mean, deviation = (spread.mean, spread.std) if spread else (found.latents, torch.zeros_like(found.latents))
     return torch.cat([mean, deviation], dim=1).float().cpu()

@@ -145,8 +145,9 @@ def _switched(known: Known) -> dict[str, Facts]:
 def _blended(known: Known) -> dict[str, Facts]:
     given = _wired(known, "first", "second")
     tokens = [count_of(facts, "tokens") for facts in given.values()]
-    if len(tokens) == 2 and None not in tokens:
-        _check_tokens(*tokens)  # type: ignore[arg-type]  # no None among them
+    match tokens:
+        case [int(first), int(second)]:
+            _check_tokens(first, second)
     return {"conditioning": alike(given or {"": {}})}
 
 
@@ -163,7 +164,10 @@ def _joined(known: Known) -> dict[str, Facts]:
     given = _wired(known, "first", "second")
     found = {name: fact for name, fact in alike(given or {"": {}}).items() if name != "tokens"}
     tokens = [count_of(facts, "tokens") for facts in given.values()]
-    return {"conditioning": {**found, **({"tokens": sum(tokens)} if len(tokens) == 2 and None not in tokens else {})}}  # type: ignore[arg-type]
+    match tokens:
+        case [int(first), int(second)]:
+            return {"conditioning": {**found, "tokens": first + second}}
+    return {"conditioning": found}
 
 
 # --- nodes: several at once -----------------------------------------------------------------------------------------

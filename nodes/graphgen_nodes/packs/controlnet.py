@@ -53,7 +53,7 @@ class Steered(NamedTuple):
 
     denoiser: Annotated[Denoiser, Field(description="The denoiser with the ControlNet beside it.")]
     conditioning: Annotated[
-        Conditioning, Field(description="The prompt that it acts for, where one is wired; guide by this one.")
+        Conditioning | NoValue, Field(description="The prompt that it acts for, where one is wired; guide by this one.")
     ]
 
 
@@ -130,8 +130,9 @@ def _check_settings(known: Known, network: Facts) -> None:
 
 def _architecture(network: Facts) -> ControlArchitecture | None:
     name, components = network.get("family"), network.get("components")
-    slots = family(name).controls if isinstance(name, str) and isinstance(components, Sequence) else ()
-    return next((architecture_of(slot) for slot in slots if slot.part in components), None)  # type: ignore[operator]
+    if not isinstance(name, str) or not isinstance(components, Sequence):
+        return None
+    return next((architecture_of(slot) for slot in family(name).controls if slot.part in components), None)
 
 
 def _check_unit(network: Facts, image: Facts) -> None:
@@ -313,8 +314,8 @@ def _read(context: Context, controlnet: ControlNet, image: Image, autoencoder: A
     return coding.in_smaller_tiles(context, encoded, 1024, max(image.pixels.shape[-2:]))
 
 
-def _given(conditioning: Conditioning | None) -> Conditioning:
-    return conditioning or NoValue("no prompt is wired to it")  # type: ignore[return-value]
+def _given(conditioning: Conditioning | None) -> Conditioning | NoValue:
+    return conditioning or NoValue("no prompt is wired to it")
 
 
 @hookimpl

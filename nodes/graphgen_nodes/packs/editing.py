@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -151,7 +151,8 @@ def reference(
     def referring(given: Conditioning) -> Conditioning:
         already = isinstance(given, GuidedConditioning) and given.reference is not None
         _check_refers(given.family, again=already)
-        return replace(given, reference=latent.samples)  # type: ignore[call-arg]  # its family has a field for it
+        seen: dict[str, Any] = {"reference": latent.samples}  # the family that refers has a field for it
+        return replace(given, **seen)
 
     return mapped(conditioning, referring)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -68,9 +68,9 @@ def _applied(known: Known) -> dict[str, Facts]:
 
 def _weights(facts: Facts) -> Weights | None:
     """Return the one network in the facts of a handle; None where it is not known."""
-    told = facts.get("weights")
+    told: Any = facts.get("weights")
     known = isinstance(told, Sequence) and len(told) == 1 and isinstance(told[0], Mapping)
-    return Weights(**told[0]) if known else None  # type: ignore[index,arg-type]
+    return Weights(**told[0]) if known else None
 
 
 # --- common to checking and running ---------------------------------------------------------------------------------

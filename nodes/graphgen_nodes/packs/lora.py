@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -36,7 +36,8 @@ class Changed(NamedTuple):
 
     denoiser: Annotated[Denoiser, Field(description="The denoiser with the LoRA.")]
     text_encoder: Annotated[
-        TextEncoder, Field(description="The text encoder with what the LoRA has for it, where one is wired.")
+        TextEncoder | NoValue,
+        Field(description="The text encoder with what the LoRA has for it, where one is wired."),
     ]
 
 
@@ -69,10 +70,11 @@ def _known_blocks(known: Known) -> Blocks:
 
 def _known_networks(facts: Facts) -> Networks:
     """Return the networks in the facts of a handle, none where they are not known."""
-    name, told = facts.get("family"), facts.get("weights")
+    name = facts.get("family")
+    told: Any = facts.get("weights")
     if not isinstance(name, str) or not isinstance(told, Sequence):
         return ()
-    return _networks(name, (Weights(**weights) for weights in told if isinstance(weights, Mapping)))  # type: ignore[arg-type]
+    return _networks(name, (Weights(**weights) for weights in told if isinstance(weights, Mapping)))
 
 
 def _title(facts: Facts) -> str:
@@ -159,7 +161,7 @@ def load(
         patch = LoRA(digest, str(file), strength, given, start, end)
         denoiser = replace(denoiser, patches=(*denoiser.patches, patch))
     if text_encoder is None:
-        return Changed(denoiser, NoValue("no text encoder is wired to it"))  # type: ignore[arg-type]
+        return Changed(denoiser, NoValue("no text encoder is wired to it"))
     if text_strength and parts & {weights.part for weights in text_encoder.encoders}:
         patch = LoRA(digest, str(file), text_strength)
         text_encoder = replace(text_encoder, patches=(*text_encoder.patches, patch))

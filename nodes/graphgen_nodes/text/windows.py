@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphgen import Facts, Refusal
 from graphgen_nodes.text.chunks import MOST_CHUNKS, Chunked, chunked, mentioned
@@ -126,10 +126,10 @@ def check_options(windows: Sequence[Window], options: ReadingOptions) -> None:
 
 def windows_of(encoder: Facts) -> list[Window]:
     """Return the windows in the facts of text encoders; none where they are not known."""
-    told = encoder.get("windows")
+    told: Any = encoder.get("windows")
     if not isinstance(told, Sequence):
         return []
-    return [Window(**window) for window in told if isinstance(window, Mapping)]  # type: ignore[arg-type]
+    return [Window(**window) for window in told if isinstance(window, Mapping)]
 
 
 def tokens_of(encoder: Facts, windows: Sequence[Window], chunks: int, length: int) -> int | None:

@@ -88,15 +88,16 @@ class ControlMMDiT(ControlArchitecture):
     ) -> Mapping[str, Any]:
         """Return what is added to the picture's stream after each of the denoiser's blocks."""
         asked: Any = network
+        steered: Any = denoiser
         pooled = given["pooled_projections"]
         told = {"timestep": given["timestep"], "pooled_projections": pooled}
         if asked.config.force_zeros_for_pooled_projection:
             told["pooled_projections"] = pooled.new_zeros(pooled.shape)
         if asked.context_embedder is not None:
             told["encoder_hidden_states"] = given["encoder_hidden_states"]
-        seen = args[0] if asked.pos_embed is not None else denoiser.pos_embed(args[0])  # type: ignore[operator]
+        seen = args[0] if asked.pos_embed is not None else steered.pos_embed(args[0])
         (added,) = asked(
             seen, controlnet_cond=hint.picture, conditioning_scale=hint.strength, **told, return_dict=False
         )
-        blocks = len(denoiser.transformer_blocks)  # type: ignore[arg-type]
+        blocks = len(steered.transformer_blocks)
         return {"block_controlnet_hidden_states": [added[index * len(added) // blocks] for index in range(blocks)]}

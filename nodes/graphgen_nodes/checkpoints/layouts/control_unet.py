@@ -80,15 +80,16 @@ class ControlUNet(ControlArchitecture):
         hint: Hint,
     ) -> Mapping[str, Any]:
         """Return the residuals for what the UNet's decoder is handed from each of its encoder's layers."""
+        asked: Any = network  # a model of diffusers', which has a config
         told = {name: given[name] for name in ("encoder_hidden_states", "added_cond_kwargs") if name in given}
         if hint.mode is None:
             told["controlnet_cond"] = hint.picture
         else:
-            total: int = network.config.num_control_type  # type: ignore[union-attr, assignment]
+            total: int = asked.config.num_control_type
             kinds = hint.picture.new_zeros(len(hint.picture), total)
             kinds[:, hint.mode] = 1
             told |= {"controlnet_cond": [hint.picture], "control_type": kinds, "control_type_idx": [hint.mode]}
-        latent = args[0][:, : network.config.in_channels]  # type: ignore[union-attr]  # not what is seen beside it
+        latent = args[0][:, : asked.config.in_channels]  # not what is seen beside it
         down, middle = network(
             latent, *args[1:], **told, conditioning_scale=hint.strength, guess_mode=hint.guess, return_dict=False
         )

@@ -79,7 +79,8 @@ class T2IAdapter(ControlArchitecture):
     ) -> Mapping[str, Any]:
         """Return what is added inside each of the UNet's encoder's blocks; one channel is a picture's brightness."""
         picture = hint.picture
-        if network.config.in_channels == 1:  # type: ignore[union-attr]
+        asked: Any = network  # a model of diffusers', which has a config
+        if asked.config.in_channels == 1:
             picture = (picture * picture.new_tensor(LUMA).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
         return {"down_intrablock_additional_residuals": [state * hint.strength for state in network(picture)]}
 

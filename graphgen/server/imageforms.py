@@ -8,12 +8,14 @@ name. Source: OpenAI API reference, "Images".
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from pathlib import Path
 from secrets import randbelow
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graphgen.errors import WorkflowError
@@ -26,6 +28,7 @@ from graphgen.strictjson import read_json
 from graphgen.validation import problems_of
 from graphgen.widgets import LARGEST_SEED
 
+T = TypeVar("T")
 Format: TypeAlias = Literal["png", "jpeg", "webp"]
 MODEL = "text_to_image"
 """The workflow that is run where no model is named."""
@@ -145,9 +148,10 @@ async def _read_parts(request: web.Request) -> tuple[dict[str, str], dict[str, s
     service = request.app[SERVICE]
     texts, files = dict[str, str](), dict[str, str]()
     room = service.settings.limits.upload_bytes
+    patience = service.settings.limits.patience
     reader = await request.multipart()
     for _ in range(_MOST_FIELDS):
-        part = await reader.next()
+        part = await _in_time(reader.next(), patience)
         if part is None:
             return texts, files
         if not isinstance(part, BodyPartReader):
@@ -159,7 +163,7 @@ async def _read_parts(request: web.Request) -> tuple[dict[str, str], dict[str, s
             files[name], size = await _keep(service, name, part, room)
             room -= size
             continue
-        data = b"".join([piece async for piece in _pieces(part, _LONGEST_FIELD)])
+        data = b"".join([piece async for piece in _pieces(part, _LONGEST_FIELD, patience)])
         texts[name] = data.decode("utf-8", errors="replace")
     raise Trouble(400, "bad-form", f"the form has more than {_MOST_FIELDS} parts")
 
@@ -170,7 +174,7 @@ async def _keep(service: Service, name: str, part: BodyPartReader, room: int) ->
     OpenAI's masks are transparent where to paint, a workflow's are white there.
     """
     suffix = _suffix(part.filename or "")
-    row = await store_upload(service, _pieces(part, room), suffix)
+    row = await store_upload(service, _pieces(part, room, service.settings.limits.patience), suffix)
     format_ = service.engine.registry.formats.get(".png")
     find_holes = format_.holes if name == "mask" and format_ else None
     if find_holes is None:
@@ -188,13 +192,30 @@ async def _whole(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def _pieces(part: BodyPartReader, most: int) -> AsyncIterator[bytes]:
+async def _pieces(part: BodyPartReader, most: int, patience: float) -> AsyncIterator[bytes]:
     size = 0
-    while piece := await part.read_chunk(64 * 1024):
+    while piece := await _in_time(part.read_chunk(64 * 1024), patience):
         size += len(piece)
         if size > most:
             raise Trouble(413, "too-large", f"a part of the form is larger than {most:,} bytes")
         yield bytes(piece)
+
+
+async def _in_time(reading: Awaitable[T], patience: float) -> T:
+    """Wait for the next of a form.
+
+    Raises:
+        Trouble: it is no form, or nothing more of it came for so many seconds.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            return await reading
+    except TimeoutError:
+        detail = f"nothing more of the form came for {patience:g} seconds"
+        raise Trouble(408, "too-slow", detail, headers={"Connection": "close"}) from None
+    except (ValueError, AssertionError, HttpProcessingError) as error:  # in these ways aiohttp says so
+        detail = "the form is broken; send it as 'multipart/form-data', its parts whole"
+        raise Trouble(400, "bad-form", detail, headers={"Connection": "close"}) from error
 
 
 def _suffix(filename: str) -> str:

@@ -82,13 +82,13 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         return _of_http(request, error)
     except sqlite3.Error as error:
         _log.error("the server's database: %s", error)
-        detail = "the server cannot write its database now; look at the disk and try again"
+        detail = "the server cannot write its database now; make room on the disk of its data folder, and try again"
         return response_of(Trouble(503, "storage", detail, headers={"Retry-After": "5"}))
     except ConnectionError:
         raise  # nobody is there to be answered
     except OSError as error:
         _log.error("while answering %s %s: %s", request.method, request.path, error)
-        detail = "the server cannot read or write a file now; look at the disk and try again"
+        detail = "the server cannot read or write a file now; look at its disks and folders, and try again"
         return response_of(Trouble(503, "storage", detail, headers={"Retry-After": "5"}))
     except Exception:
         _log.exception("a fault while answering %s %s", request.method, request.path)

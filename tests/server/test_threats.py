@@ -1,9 +1,6 @@
-"""Attacks and faults that a server must withstand; the numbers are those of the list they were collected in.
+"""Attacks that a server must withstand, on hosts, origins, tokens, sockets, files and workflows.
 
-Network: (1) hosts, (2) origins, (3) simple posts, (4) foreign sockets, (5) tokens, (6) what tokens leave behind, (7)
-slow, idle and huge clients, (8) redirects. Files: (10) paths that leave their folder, (11) pages among files, (12) the
-same answer for what is missing and what is forbidden. Graph: (14) hostile workflows. Faults: (26) `kill -9` is in
-test_kill.py, (30) clients that come back in test_events.py.
+The numbers are those of the list they were collected in; test_threat_table.py says which test tries which.
 """
 
 from __future__ import annotations

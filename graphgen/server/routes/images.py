@@ -57,7 +57,8 @@ def told_as_expected(handler: Handler) -> Handler:
             return await handler(request)
         except (Trouble, WorkflowError) as trouble:
             status, error = _told(trouble)
-            return web.json_response({"error": error}, status=status)
+            headers = trouble.headers if isinstance(trouble, Trouble) else {}
+            return web.json_response({"error": error}, status=status, headers=headers)
 
     handle.__doc__, handle.__name__, handle.__module__ = handler.__doc__, handler.__name__, handler.__module__
     return handle

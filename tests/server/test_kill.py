@@ -148,6 +148,38 @@ def test_26_an_interrupted_run_goes_on_from_what_is_cached(tmp_path: Path, start
     assert server.stop() == 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
+def test_26_who_watches_goes_on_after_a_kill_and_is_told_everything_once(tmp_path: Path, start: Start) -> None:
+    terminal, heard = Terminal(tmp_path), list[dict[str, Any]]()
+    runs: list[str] = []
+    for turn in range(3):
+        server = start(terminal, "--at-once", "1")
+        runs += [server.client.submit(job(10 * turn + number))["id"] for number in range(4)]
+        last = str(heard[-1]["id"]) if heard else "0"
+        listening = server.client.stream("/api/events", lambda found: len(over(found)) == 2, Last_Event_ID=last)
+        found = server.client.run(listening)
+        heard += [event for event in found if "id" in event]
+        server.kill()
+    server = start(terminal)
+    found = server.client.run(
+        server.client.stream(
+            "/api/events", lambda more: len(over([*heard, *more])) == len(runs), Last_Event_ID=str(heard[-1]["id"])
+        )
+    )
+    heard += [event for event in found if "id" in event]
+    numbers = [event["id"] for event in heard]
+    assert numbers == sorted(set(numbers))
+    assert sorted(event["run"] for event in over(heard)) == sorted(runs)
+    for run in runs:
+        written = [event for event in server.client.events(run) if event["id"] <= numbers[-1]]
+        assert [event for event in heard if event["run"] == run] == written
+    assert server.stop() == 0
+
+
+def over(heard: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in heard if event["event"] == "run_finished"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="stops as POSIX does")
 def test_a_server_that_is_stopped_puts_back_what_it_was_at(tmp_path: Path, start: Start) -> None:
     terminal, gate = Terminal(tmp_path), tmp_path / "gate"

@@ -30,6 +30,7 @@ TABLE = """
  3  server/test_threats.py  test_3_a_form_of_another_site_cannot_post
  4  server/test_threats.py  test_4_sockets_are_judged_like_everything_else
  5  server/test_openai_pictures.py  test_a_link_opens_its_picture_for_everybody_and_nothing_else
+ 5  server/test_threats.py  test_5_a_browser_without_the_token_is_asked_for_it_and_programs_are_told
  5  server/test_threats.py  test_5_every_route_needs_the_token
  5  server/test_threats.py  test_5_a_token_in_the_query_opens_nothing_but_the_page
  5  server/test_threats.py  test_5_other_machines_are_not_let_in_without_a_token
@@ -95,6 +96,7 @@ TABLE = """
 24  test_scheduler.py  test_a_plugin_whose_fingerprint_raises_is_a_problem
 25  server/test_hostile_requests.py  test_25_nothing_installs_and_what_changes_something_is_known
 26  server/test_kill.py  test_26_kill_at_random_moments_loses_nothing
+26  server/test_kill.py  test_26_who_watches_goes_on_after_a_kill_and_is_told_everything_once
 26  server/test_kill.py  test_26_an_interrupted_run_goes_on_from_what_is_cached
 26  server/test_moved_workflows.py  test_26_a_move_that_is_killed_is_whole_or_was_not
 27  server/test_faults.py  test_27_while_nothing_can_be_written_runs_wait_at_their_start_and_at_their_end
@@ -110,6 +112,7 @@ TABLE = """
 29  test_remote.py  test_a_node_that_ignores_cancelling_is_ended_with_its_worker
 29  test_residency.py  test_a_cancelled_load_stops_between_tensors
 29  test_scheduler_random.py  test_cancelling_at_any_moment_loses_nothing_that_finished
+30  server/test_kill.py  test_26_who_watches_goes_on_after_a_kill_and_is_told_everything_once
 30  server/test_event_streams.py  test_streams_end_when_the_server_stops_and_go_on_after_it
 30  server/test_event_streams.py  test_more_events_than_are_kept_in_memory_come_from_the_store
 31  server/test_saved_workflows.py  test_31_of_two_tabs_that_save_at_once_one_is_told

@@ -26,6 +26,7 @@ from graphgen.server.needs import Machine
 from graphgen.server.problems import Trouble, tell_problems
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes import (
+    bundles,
     description,
     events,
     images,
@@ -52,6 +53,7 @@ ROUTES: list[Route] = [
     *nodes.ROUTES,
     *runs.ROUTES,
     *workflows.ROUTES,
+    *bundles.ROUTES,
     *outputs.ROUTES,
     *uploads.ROUTES,
     *inputs.ROUTES,

@@ -34,8 +34,17 @@ async def workflow_named(service: Service, workflow: dict[str, object] | str) ->
     if not isinstance(workflow, str):
         return workflow
     data, _ = await find_workflow(service, workflow)
+    return await service.aside(read_json_object, data)
+
+
+def read_json_object(data: bytes) -> dict[str, object]:
+    """Read a workflow's file; one that holds something else than an object is none of any format.
+
+    Raises:
+        Trouble: it is no JSON.
+    """
     try:
-        document = await service.aside(read_json, data.decode("utf-8-sig"))
+        document = read_json(data.decode("utf-8-sig"))
     except WorkflowError as error:
         raise wrong_workflow(error.problems) from error
     except UnicodeDecodeError:

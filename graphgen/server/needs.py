@@ -7,6 +7,7 @@ is looked through once, and then each name costs a look at the disk. So a list o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -39,9 +40,7 @@ class Machine:
     def needs_of(self, document: Mapping[str, Any]) -> tuple[Need, ...]:
         """List what a workflow names, without repetitions, models first."""
         subgraphs = _members(document, "subgraphs")
-        graphs = (document, *(graph for graph in subgraphs.values() if isinstance(graph, Mapping)))
-        nodes = (node for graph in graphs for node in _members(graph, "nodes").values() if isinstance(node, Mapping))
-        found = dict.fromkeys(need for node in nodes for need in self._of_node(node, subgraphs))
+        found = dict.fromkeys(need for node in _nodes_of(document) for need in self._of_node(node, subgraphs))
         return tuple(sorted(found, key=lambda need: (need.kind != "model", need.kind != "input")))
 
     def lacks(self, needs: tuple[Need, ...], known: dict[Need, bool]) -> list[Need]:
@@ -50,6 +49,26 @@ class Machine:
             if need not in known:
                 known[need] = self._has(need)
         return [need for need in needs if not known[need]]
+
+    def find(self, need: Need) -> Path | None:
+        """Return where a model or an input lies; None where it is not there."""
+        try:
+            return self._path_of(_ROOTS[need.kind], need.name)
+        except (PathError, OSError):
+            return None
+
+    def renamed(self, document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+        """Return a workflow that reads its inputs by other names; those that are not given stay."""
+        changed = deepcopy(dict(document))
+        for node in _nodes_of(changed):
+            spec, settings = self._registry.nodes.get(str(node.get("type"))), node.get("settings")
+            if spec is None or not isinstance(settings, dict):
+                continue
+            for setting, need, _ in _files_of(spec.model):
+                name = settings.get(setting)
+                if need == "input" and isinstance(name, str):
+                    settings[setting] = names.get(name, name)
+        return changed
 
     def _of_node(self, node: Mapping[str, Any], subgraphs: Mapping[str, Any]) -> Iterator[Need]:
         kind = node.get("type")
@@ -66,13 +85,7 @@ class Machine:
             yield Need("node", kind)
 
     def _has(self, need: Need) -> bool:
-        if need.kind == "node":
-            return False
-        try:
-            self._path_of(_ROOTS[need.kind], need.name)
-        except (PathError, OSError):
-            return False
-        return True
+        return need.kind != "node" and self.find(need) is not None
 
 
 @cache
@@ -86,7 +99,13 @@ def _files_of(model: type[BaseModel]) -> tuple[tuple[str, NeedKind, object], ...
     )
 
 
-def _members(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _nodes_of(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the nodes of a document and of its subgraphs."""
+    for graph in (document, *_members(document, "subgraphs").values()):
+        yield from (node for node in _members(graph, "nodes").values() if isinstance(node, Mapping))
+
+
+def _members(holder: object, name: str) -> Mapping[str, Any]:
     """Return an object in a document that may be anything."""
-    found = holder.get(name)
+    found = holder.get(name) if isinstance(holder, Mapping) else None
     return found if isinstance(found, Mapping) else {}

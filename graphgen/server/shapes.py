@@ -357,6 +357,13 @@ class WorkflowView(TypedDict):
     missing: list[MissingView]
 
 
+class BundleView(TypedDict):
+    """The workflow of a bundle, which reads the pictures that came with it, and what is not on this machine."""
+
+    workflow: dict[str, object]
+    missing: list[MissingView]
+
+
 class WorkflowsList(TypedDict):
     """The saved workflows."""
 

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Page } from "@playwright/test";
@@ -172,6 +172,36 @@ test("workflows go out and come in as files", async ({ page, studio }) => {
   });
   await page.locator(".library").dispatchEvent("drop", { dataTransfer: data });
   await expect(page.getByText("letter.json is no workflow")).toBeVisible();
+});
+
+test("a workflow goes out with the pictures it reads, and comes in again by being dropped", async ({
+  page,
+  studio,
+}) => {
+  const picture = readFileSync("../docs/pictures/examples/text_to_image.png");
+  mkdirSync(join(studio.folder, "inputs", "cats"), { recursive: true });
+  writeFileSync(join(studio.folder, "inputs", "cats", "one.png"), picture);
+  const load = { type: "images.load", settings: { path: "cats/one.png" } };
+  const lora = { type: "lora.load", settings: { path: "style.safetensors" } };
+  await studio.save("handed on", { ...ONE, name: "Handed on", nodes: { load, lora } });
+  await studio.visit(page);
+  const going = page.waitForEvent("download");
+  await choose(page, "Handed on", "Export with its pictures");
+  const file = await going;
+  expect(file.suggestedFilename()).toBe("handed on.graphgen.zip");
+  const bytes = [...readFileSync(await file.path())];
+  rmSync(join(studio.folder, "inputs", "cats"), { recursive: true });
+  const data = await page.evaluateHandle((given) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(given)], "handed on.graphgen.zip"));
+    return transfer;
+  }, bytes);
+  await page.locator(".library").dispatchEvent("drop", { dataTransfer: data });
+  await expect(page).toHaveURL(/#\/w\/handed%20on_2$/);
+  await expect(page.getByText("Not on this machine: style.safetensors")).toBeVisible();
+  await expect(card(page, "load")).toBeVisible();
+  const { nodes } = await (await studio.api("/api/workflows/handed%20on_2")).json();
+  expect(readFileSync(join(studio.folder, "inputs", nodes.load.settings.path)).equals(picture)).toBe(true);
 });
 
 test("theme and language stay; nothing overflows on a phone", async ({ page, studio }) => {

@@ -32,13 +32,19 @@ async def take_in(request: web.Request) -> web.StreamResponse:
     """Take in a file: the body is the file, and nothing else. Only the suffix of its `name` is kept."""
     service = request.app[SERVICE]
     limits = service.settings.limits
-    suffix = Path(request.query.get("name", "")).suffix.lower()
-    if suffix and not _is_suffix(suffix):
+    suffix = suffix_of(request.query.get("name", ""))
+    if suffix is None:
         raise Trouble(
             400, "bad-query", "the name must end in a dot and up to 12 letters or digits, as 'photo.png' does"
         )
     row = await store_upload(service, pieces(request, limits.upload_bytes, limits), suffix)
     return web.json_response(_view(row, service.engine.registry.formats), status=201)
+
+
+def suffix_of(name: str) -> str | None:
+    """Return how a file's name ends, empty where it has no suffix; None where that is nothing to keep a file under."""
+    suffix = Path(name).suffix.lower()
+    return suffix if not suffix or _is_suffix(suffix) else None
 
 
 async def store_upload(service: Service, data: AsyncIterator[bytes], suffix: str) -> FileRow:

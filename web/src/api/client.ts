@@ -238,15 +238,28 @@ export async function moveRun(run: string, place: { priority?: number; before?: 
 
 export const readQueue = async () => given(await client.GET("/api/queue"));
 
-export async function upload(file: Blob, name: string): Promise<Upload> {
-  const response = await fetch(`/api/uploads?name=${encodeURIComponent(name)}`, {
+/** Send a file as it is, and return the answer's JSON. */
+async function send<T>(path: string, file: Blob): Promise<T> {
+  const response = await fetch(path, {
     method: "POST",
     body: file,
     headers: { "Content-Type": "application/octet-stream", "X-Graphgen-Client": TAB },
   });
   const body: unknown = await response.json();
-  return response.ok ? given({ data: body as Upload, response }) : given({ error: body, response });
+  return response.ok ? given({ data: body as T, response }) : given<T>({ error: body, response });
 }
+
+export const upload = (file: Blob, name: string): Promise<Upload> =>
+  send(`/api/uploads?name=${encodeURIComponent(name)}`, file);
+
+/** Take in a workflow with the pictures it reads, which become inputs; it is not saved. */
+export const takeBundle = (file: Blob): Promise<Schemas["BundleView"]> => send("/api/bundles", file);
+
+/** Return a workflow with the pictures it reads, as a zip. */
+export const fetchBundle = async (name: string): Promise<Blob> =>
+  given(
+    await client.GET("/api/workflows/{name}/bundle", { params: { path: { name } }, parseAs: "blob" }),
+  ) as unknown as Blob;
 
 /** Return the workflow that a picture made by graphgen carries, given the address of the picture. */
 export async function carriedWorkflow(url: string): Promise<{ workflow: Document; parameters: Record<string, Json> }> {

@@ -1,5 +1,6 @@
 import { chooseFiles } from "../session/dropping";
-import { beginWorkflow, duplicateWorkflow, exportWorkflow, library, removeWorkflow } from "../session/library";
+import { exportBundle, exportWorkflow } from "../session/exchange";
+import { beginWorkflow, duplicateWorkflow, library, removeWorkflow } from "../session/library";
 import { saveOnPurpose, workspace } from "../session/workspace";
 import type { Command } from "./command";
 
@@ -45,6 +46,13 @@ export const fileCommands: readonly Command[] = [
     keys: ["Mod+Shift+s"],
     isEnabled: isOpen,
     run: withFile((name) => void exportWorkflow(name)),
+  },
+  {
+    id: "exportBundle",
+    label: "exportBundle",
+    group: "file",
+    isEnabled: isOpen,
+    run: withFile((name) => void exportBundle(name)),
   },
   { id: "import", label: "importFile", group: "file", run: chooseFiles },
   {

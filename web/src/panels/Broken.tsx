@@ -6,7 +6,8 @@ import { readFile } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { useSay } from "../i18n";
 import { FORMAT, wantedAt } from "../model/reading";
-import { exportWorkflow, library, removeWorkflow } from "../session/library";
+import { exportWorkflow } from "../session/exchange";
+import { library, removeWorkflow } from "../session/library";
 import { Unreadable } from "../session/workspace";
 
 interface BrokenProps {

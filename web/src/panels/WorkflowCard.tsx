@@ -2,7 +2,8 @@ import type { ReactElement } from "react";
 
 import type { WorkflowInfo } from "../api/client";
 import { useSay } from "../i18n";
-import { duplicateWorkflow, exportWorkflow, library, removeWorkflow } from "../session/library";
+import { exportBundle, exportWorkflow } from "../session/exchange";
+import { duplicateWorkflow, library, removeWorkflow } from "../session/library";
 import { hashOf } from "../session/route";
 import { Icon } from "../widgets/icons";
 import { Menu, type MenuSection } from "../widgets/Menu";
@@ -30,6 +31,7 @@ export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement
         { id: "app", label: say("openAsApp"), run: () => (location.hash = hashOf("app", name)) },
         { id: "duplicate", label: say("duplicateWorkflow"), run: () => void duplicateWorkflow(name) },
         { id: "export", label: say("exportFile"), run: () => void exportWorkflow(name) },
+        { id: "bundle", label: say("exportBundle"), run: () => void exportBundle(name) },
       ],
     },
     ...(own

@@ -7,7 +7,8 @@ import { addNode } from "../model/edits";
 import { editor, shownGraph } from "../model/editor";
 import { freeName } from "../model/names";
 import { withValues } from "./gallery";
-import { beginWorkflow, importFiles } from "./library";
+import { importFiles, isWorkflowFile } from "./exchange";
+import { beginWorkflow } from "./library";
 import { notify } from "./notices";
 
 /** Where a file was let go: on the canvas at a place, or elsewhere. */
@@ -15,11 +16,10 @@ export type Dropped = Point | null;
 
 /** Take files in. Pictures without a workflow become nodes where they were dropped on the canvas. */
 export async function takeFiles(files: readonly File[], at: Dropped): Promise<void> {
-  const isText = ({ name }: File) => /\.json$/i.test(name);
-  const texts = files.filter(isText);
+  const workflows = files.filter(isWorkflowFile);
   try {
-    if (texts.length) await importFiles(texts);
-    for (const file of files) if (!isText(file)) await openPicture(file, at);
+    if (workflows.length) await importFiles(workflows);
+    for (const file of files) if (!isWorkflowFile(file)) await openPicture(file, at);
   } catch (error) {
     notify("error", "failed", { why: wordsOf(error) });
   }
@@ -52,7 +52,7 @@ function loadAsNode(file: File, path: string, at: Dropped): void {
 export function chooseFiles(): void {
   const field = Object.assign(document.createElement("input"), {
     type: "file",
-    accept: ".json,application/json,image/*",
+    accept: ".json,application/json,.zip,application/zip,image/*",
     multiple: true,
   });
   field.addEventListener("change", () => void takeFiles([...(field.files ?? [])], null));

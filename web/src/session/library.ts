@@ -1,4 +1,4 @@
-/** What is done with workflows as files: begun, copied, renamed, deleted and brought back, sent out and taken in. */
+/** What is done with workflows as files: begun, copied, renamed, put into folders, deleted and brought back. */
 
 import { createStore } from "zustand/vanilla";
 
@@ -15,11 +15,10 @@ import {
 import { wordsOf } from "../api/socket";
 import { language, say } from "../i18n";
 import { type Document, EMPTY } from "../model/document";
-import { documentOf, editor } from "../model/editor";
+import { editor } from "../model/editor";
 import { same } from "../model/merge";
 import { freeName } from "../model/names";
 import { baseOf, fileNameFrom, folderOf, inFolder } from "../model/filenames";
-import { readDocument } from "../model/reading";
 import { moveDrafts } from "./drafts";
 import { notify } from "./notices";
 import { hashOf } from "./route";
@@ -43,7 +42,7 @@ export function nameForFile(wanted: string, folder = ""): string {
 }
 
 /** Do something the server may refuse; says so then. */
-async function attempt(task: () => Promise<void>): Promise<boolean> {
+export async function attempt(task: () => Promise<void>): Promise<boolean> {
   try {
     await task();
     return true;
@@ -153,35 +152,3 @@ export const restoreDocument = (name: string, document: Document): Promise<boole
     await refreshWorkflows();
     window.dispatchEvent(new HashChangeEvent("hashchange")); // one that could not be shown is opened again
   });
-
-/** Hand a workflow to the browser as a file. */
-export const exportWorkflow = (name: string): Promise<boolean> =>
-  attempt(async () => {
-    const isOpen = workspace.getState().name === name;
-    const text = isOpen ? `${JSON.stringify(documentOf(editor.getState()), null, 2)}\n` : (await readFile(name)).text;
-    const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    const link = Object.assign(window.document.createElement("a"), { href: url, download: `${baseOf(name)}.json` });
-    link.click();
-    window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  });
-
-/** Take workflows in from files, each under a name that is free; one alone is shown. */
-export async function importFiles(files: readonly File[]): Promise<void> {
-  for (const file of files) {
-    const document = await documentIn(file);
-    const wanted = file.name.replace(/\.json$/i, "");
-    if (!document) notify("error", "noWorkflowIn", { name: file.name });
-    else if (files.length === 1) await beginWorkflow(document, wanted);
-    else await attempt(async () => void (await saveWorkflow(nameForFile(wanted), document, null)));
-    await refreshWorkflows();
-  }
-}
-
-async function documentIn(file: File): Promise<Document | null> {
-  try {
-    const reading = readDocument(JSON.parse(await file.text()));
-    return reading.ok ? reading.document : null;
-  } catch {
-    return null; // no JSON; the caller says so
-  }
-}

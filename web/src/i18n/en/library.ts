@@ -23,6 +23,7 @@ export const library = {
   noneFound: "No workflow matches “{text}”.",
   importFile: "Import a file…",
   exportFile: "Export as a file",
+  exportBundle: "Export with its pictures",
   dropToImport: "Drop to import",
   noWorkflowIn: "{name} is no workflow of graphgen.",
   moreAbout: "More about {name}",

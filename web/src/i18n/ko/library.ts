@@ -22,6 +22,7 @@ export const library: Readonly<Record<keyof typeof en, string>> = {
   noneFound: "“{text}”에 맞는 워크플로가 없습니다.",
   importFile: "파일 가져오기…",
   exportFile: "파일로 내보내기",
+  exportBundle: "그림과 함께 내보내기",
   dropToImport: "놓으면 가져옵니다",
   noWorkflowIn: "{name}은(는) graphgen 워크플로가 아닙니다.",
   moreAbout: "{name} 더 보기",

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
-from graphgen_nodes import Image
+from graphgen_nodes import Image, Latent
+from graphgen_nodes.sampling.projections import project
 
 MODEL = Path(str(files("graphgen_nodes"))) / "models" / "emoji"
 TEXT_TO_IMAGE = Path(__file__).parent.parent.parent / "workflows" / "text_to_image.json"
@@ -51,3 +52,22 @@ def test_the_shipped_model_draws_what_a_plain_loop_draws(
     assert isinstance(image, Image)
     difference = (image.pixels - plain_loop()).abs().max().item()
     assert difference < 1e-3, difference
+
+
+@pytest.mark.parametrize("colour", ["#e03030", "#30a040", "#3050e0", "#f0d020", "#ffffff"])
+def test_previews_have_the_colours_of_the_picture(colour: str) -> None:
+    nodes: dict[str, JSON] = {
+        "model": {"type": "models.load", "settings": {"path": "emoji"}},
+        "solid": {"type": "images.solid", "settings": {"width": 64, "height": 64, "color": colour}},
+        "encoded": {
+            "type": "autoencoder.encode",
+            "inputs": {"autoencoder": "model.autoencoder", "image": "solid.image"},
+        },
+    }
+    with Engine() as engine:
+        report = engine.run({"graphgen": 1, "nodes": nodes, "outputs": {"latent": {"from": "encoded.latent"}}})
+    found = report.outputs["latent"]
+    assert isinstance(found, Latent)
+    middle = project(found.samples[0], found.format).mean(dim=(1, 2))
+    true = torch.tensor([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    assert (middle - true).abs().max() < 0.2, middle

@@ -30,7 +30,7 @@ from graphgen_nodes.families.handles import autoencoder_handle, denoiser_handle
 from graphgen_nodes.imaging.autoencoder import latent_of, pixels_of
 from graphgen_nodes.sampling import options, schedules
 from graphgen_nodes.sampling.noise import NoiseSource
-from graphgen_nodes.sampling.preview import project
+from graphgen_nodes.sampling.projections import project
 from graphgen_nodes.sampling.protocols import Prediction, State
 from graphgen_nodes.sockets import Noise
 

@@ -23,7 +23,8 @@ from graphgen.types import build_table
 from graphgen_nodes.packs import guiders, latents, noise, samplers, sampling, schedules
 from graphgen_nodes.sampling.guiders import ClassifierFreeGuidance
 from graphgen_nodes.sampling.options import SAMPLERS
-from graphgen_nodes.sampling.preview import PROJECTIONS, fit_projection, preview_png, project
+from graphgen_nodes.sampling.preview import preview_png
+from graphgen_nodes.sampling.projections import PROJECTIONS, fit_projection, project
 from graphgen_nodes.sockets import Denoiser, Flow, Latent, LatentFormat, TextConditioning, VariancePreserving
 from graphgen_nodes.tensors import TENSOR
 

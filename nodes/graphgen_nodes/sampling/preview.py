@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from graphgen import Context, Preview, ResourceError
 from graphgen_nodes.imaging.autoencoder import decode
 from graphgen_nodes.imaging.previews import preview_of
+from graphgen_nodes.sampling.projections import project
 from graphgen_nodes.sockets import Autoencoder, Latent, LatentFormat
 from graphgen_nodes.weights import memory_errors
 
@@ -23,16 +24,6 @@ SIDE = 256
 
 TILE = 512
 """The pixels that an autoencoder decodes at a time, so that previews need little memory whatever the picture."""
-
-PROJECTIONS: dict[LatentFormat, tuple[tuple[float, ...], ...]] = {
-    # measured on Stable Diffusion 1.4: discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204
-    LatentFormat("sd", 4, 0.18215): (
-        (0.298, 0.187, -0.158, -0.184),
-        (0.207, 0.286, 0.189, -0.271),
-        (0.208, 0.173, 0.264, -0.473),
-    ),
-}
-"""For each known format, how much of each channel is in red, green and blue (-1..1), and perhaps a constant last."""
 
 
 class Previewer:
@@ -85,36 +76,3 @@ def preview_png(latent: Tensor, latent_format: LatentFormat) -> bytes:
     file = BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
-
-
-def project(latent: Tensor, latent_format: LatentFormat) -> Tensor:
-    """Return `rgb[3, height, width]` in 0..1 from `latent[channels, height, width]`.
-
-    Formats without a known projection show their first three channels, each spread over the range.
-    """
-    if latent_format.family == "pixels" and len(latent) in (1, 3):
-        pixels = (latent / latent_format.scale + latent_format.shift) / 2 + 0.5
-        return pixels.clamp(0, 1).expand(3, -1, -1)
-    known = PROJECTIONS.get(latent_format)
-    if known is None:
-        shown = latent[[0, min(1, len(latent) - 1), min(2, len(latent) - 1)]]
-        low, high = shown.amin(dim=(1, 2), keepdim=True), shown.amax(dim=(1, 2), keepdim=True)
-        return (shown - low) / (high - low).clamp(min=1e-6)
-    factors = torch.tensor(known)
-    if factors.shape[1] > len(latent):
-        latent = torch.cat([latent, torch.ones_like(latent[:1])])
-    return (torch.einsum("rc,chw->rhw", factors, latent) / 2 + 0.5).clamp(0, 1)
-
-
-def fit_projection(latents: Tensor, pixels: Tensor) -> tuple[tuple[float, ...], ...]:
-    """Return the least-squares projection, a constant last, for an entry of `PROJECTIONS`.
-
-    `latents[batch, channels, height, width]` are in scaled units, `pixels[batch, 3, H, W]` (0..1) what they decode to;
-    pixels are averaged over each latent cell.
-    """
-    height, width = latents.shape[-2:]
-    targets = torch.nn.functional.adaptive_avg_pool2d(pixels, (height, width)) * 2 - 1
-    rows = latents.movedim(1, -1).reshape(-1, latents.shape[1])
-    rows = torch.cat([rows, torch.ones(len(rows), 1)], dim=1)
-    solution = torch.linalg.lstsq(rows.double(), targets.movedim(1, -1).reshape(-1, 3).double()).solution
-    return tuple(tuple(round(float(value), 4) for value in row) for row in solution.T)

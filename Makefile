@@ -14,7 +14,7 @@ EDITOR := graphgen/server/static/index.html
 
 SOURCES := graphgen nodes tests benchmarks training
 
-.PHONY: help setup run serve web test test-web test-browser check lint types imports format bench docs clean
+.PHONY: help setup run serve web test test-web test-editor test-api test-browser check lint types imports format bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,8 +32,12 @@ test: $(VENV)/.testing ## Run all tests
 
 web: $(EDITOR) ## Build the editor into graphgen/server/static
 
-test-web: web/node_modules/.installed $(VENV)/.installed ## Check the editor's source and run its unit tests
+test-web: test-editor test-api ## Check the editor's source and run its unit tests
+
+test-editor: web/node_modules/.installed # without Python
 	cd web && npx tsc --noEmit && npx eslint . && npx prettier --check . && npx vitest run
+
+test-api: web/node_modules/.installed $(VENV)/.installed # what the editor knows of the server is what the server says
 	cd web && PYTHON="$(abspath $(BIN)/python)" scripts/api.sh --check
 
 test-browser: $(VENV)/.testing $(EDITOR) ## Try the editor in a real browser (Debian: apt-get install chromium)

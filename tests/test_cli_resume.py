@@ -5,26 +5,46 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from cli_kit import Answer, Terminal
+from engine_kit import config
 from PIL import Image
 
-WORKFLOWS = Path(__file__).parent.parent / "workflows"
-STEPS = ("--set", "steps=32", "--set", "prompt=a green frog", "--set", "seed=4")
+from graphgen.engine import Engine
+from graphgen.jsontypes import JSON
+from graphgen.report import Report
+
+TEXT_TO_IMAGE = Path(__file__).parent.parent / "workflows" / "text_to_image.json"
+SETTINGS: dict[str, JSON] = {"steps": 32, "prompt": "a green frog", "seed": 4}
+STEPS = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The picture of a run that nobody stops."""
-    terminal = Terminal(tmp_path_factory.mktemp("whole"), (), complete=True)
-    return picture(terminal, run(terminal))
+    return pixels(drawn(tmp_path_factory.mktemp("whole"), SETTINGS).files[0])
+
+
+def drawn(folder: Path, parameters: Mapping[str, JSON], targets: Sequence[str] | None = None) -> Report:
+    """Run the workflow for text to image in this process, which has the libraries, in the folders of a terminal."""
+    with Engine(config(folder)) as engine:
+        report = engine.run(TEXT_TO_IMAGE, parameters, targets=targets)
+    assert report.status == "done", report
+    return report
+
+
+def pixels(file: str | Path) -> bytes:
+    """Return the pixels of a picture."""
+    with Image.open(file) as opened:
+        return opened.tobytes()
 
 
 def run(terminal: Terminal, *more: str, **environment: str) -> Answer:
     """Run the workflow for text to image to its end."""
-    answer = terminal.call("run", str(WORKFLOWS / "text_to_image.json"), *STEPS, "--json", *more, **environment)
+    answer = terminal.call("run", str(TEXT_TO_IMAGE), *STEPS, "--json", *more, **environment)
     assert answer.code == 0, answer.err
     return answer
 
@@ -32,13 +52,12 @@ def run(terminal: Terminal, *more: str, **environment: str) -> Answer:
 def picture(terminal: Terminal, answer: Answer) -> bytes:
     """Return the pixels of the picture that a run wrote."""
     (file,) = answer.events("run_finished")[0]["files"]
-    with Image.open(terminal.folder / file) as opened:
-        return opened.tobytes()
+    return pixels(terminal.folder / file)
 
 
 def stop_in_sampling(terminal: Terminal, number: signal.Signals, step: int, **environment: str) -> int:
     """Stop a run after a step of sampling; return its exit code."""
-    process = terminal.start("run", str(WORKFLOWS / "text_to_image.json"), *STEPS, "--json", **environment)
+    process = terminal.start("run", str(TEXT_TO_IMAGE), *STEPS, "--json", **environment)
     assert process.stdout
     for line in process.stdout:
         event = json.loads(line)
@@ -75,9 +94,7 @@ def test_sampling_goes_on_where_it_was_stopped(
 
 @pytest.mark.slow
 def test_nothing_is_gone_on_from_without_a_cache(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, (), complete=True)
-    few = ("--set", "steps=6", "--only", "sample")
-    run(terminal, *few)
-    later = run(terminal, *few, "--no-cache")
+    drawn(tmp_path, {**SETTINGS, "steps": 6}, ["sample"])
+    later = run(Terminal(tmp_path, (), complete=True), "--set", "steps=6", "--only", "sample", "--no-cache")
     assert later.events("node_log") == []
     assert "sample" in {event["node"] for event in later.events("node_finished")}

@@ -20,6 +20,7 @@ from graphgen.engine import Engine
 from graphgen.events import Event, NodeLog
 from graphgen.jsontypes import JSON
 from graphgen.report import Report
+from graphgen.verify import read_record_of, verify
 from graphgen_nodes import Image
 
 SMALL: dict[str, JSON] = {"width": 64, "height": 64, "steps": 3}
@@ -261,11 +262,11 @@ def test_seeds_draw_a_picture_each_and_more_seeds_draw_only_the_new_ones(engine:
 
 
 def test_a_picture_whose_parts_came_from_the_disk_is_verified() -> None:
-    run = [sys.executable, "-m", "graphgen"]
-    first, second = "count=1", "count=2"
-    few = ["run", str(TEXT_TO_IMAGE.with_name("seeds.json")), "--set", "steps=2", "--set"]
-    subprocess.run([*run, *few, first], check=True, capture_output=True)
-    made = subprocess.run([*run, *few, second, "--json"], check=True, capture_output=True, text=True)
-    finished = json.loads(made.stdout.splitlines()[-1])
-    seen = subprocess.run([*run, "verify", finished["files"][0]], check=False, capture_output=True, text=True)
-    assert seen.returncode == 0, seen.stdout + seen.stderr
+    seeds = TEXT_TO_IMAGE.with_name("seeds.json")
+    for count in (1, 2):
+        with Engine(Config.load({})) as engine:
+            made = engine.run(seeds, {"steps": 2, "count": count})
+    with Engine(Config.load({}), use_cache=False) as engine:
+        picture = Path(made.files[0])
+        verdict = verify(engine, picture, engine.check(picture), read_record_of(engine, picture))
+    assert verdict.same, verdict

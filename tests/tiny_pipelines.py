@@ -166,7 +166,7 @@ def _sdxl_refiner() -> Any:
 
 def _sd3() -> Any:
     from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
-    from transformers import CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5Tokenizer
+    from transformers import CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
     return StableDiffusion3Pipeline(
         transformer=SD3Transformer2DModel(
@@ -198,7 +198,7 @@ def _sd3() -> Any:
         text_encoder_3=T5EncoderModel(
             T5Config(d_model=192, d_kv=64, d_ff=96, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu")
         ),
-        tokenizer_3=T5Tokenizer(vocab=_t5_vocabulary()),
+        tokenizer_3=_t5_tokenizer(),
     )
 
 
@@ -258,7 +258,7 @@ def _ncsnpp() -> Any:
 
 def _flux(*, dev: bool = True, **network: object) -> Any:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-    from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5Tokenizer
+    from transformers import CLIPTextModel, T5Config, T5EncoderModel
 
     return FluxPipeline(
         transformer=FluxTransformer2DModel(
@@ -285,7 +285,7 @@ def _flux(*, dev: bool = True, **network: object) -> Any:
         text_encoder_2=T5EncoderModel(
             T5Config(d_model=96, d_kv=64, d_ff=96, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu")
         ),
-        tokenizer_2=T5Tokenizer(vocab=_t5_vocabulary()),
+        tokenizer_2=_t5_tokenizer(),
     )
 
 
@@ -390,6 +390,7 @@ def _merges() -> list[tuple[str, str]]:
     return [(left, right) for left, right in pairs]
 
 
+@cache
 def _clip_tokenizer(pad: str) -> Any:
     from transformers import CLIPTokenizer
 
@@ -401,6 +402,8 @@ def _clip_tokenizer(pad: str) -> Any:
 
 
 @cache
-def _t5_vocabulary() -> list[tuple[str, float]]:
+def _t5_tokenizer() -> Any:
+    from transformers import T5Tokenizer
+
     model = json.loads(lzma.decompress((ASSETS / "t5" / "tokenizer.json.xz").read_bytes()))["model"]
-    return [(word, score) for word, score in model["vocab"]]
+    return T5Tokenizer(vocab=[(word, score) for word, score in model["vocab"]])

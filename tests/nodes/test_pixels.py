@@ -94,7 +94,7 @@ def test_ddpm_without_clipping_equals_the_pipeline_without_it() -> None:
 
 
 def test_original_names_give_the_folder_s_picture() -> None:
-    assert difference(ours("ddpm", model="ddpm.safetensors"), ours("ddpm")) < 1e-6
+    assert difference(ours("ddpm", model="ddpm.safetensors"), ours("ddpm")) < 1e-4
 
 
 PUBLISHED = {

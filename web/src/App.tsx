@@ -6,6 +6,8 @@ import { type ReactElement, useEffect, useState } from "react";
 import { Refusal } from "./api/client";
 import { Canvas } from "./canvas/Canvas";
 import { useDocument, useWorkspace } from "./canvas/hooks";
+import { stage } from "./canvas/stage";
+import { Dialogs } from "./dialogs/Dialogs";
 import { RunNews } from "./panels/RunNews";
 import { SidePanel } from "./panels/SidePanel";
 import { AppView } from "./panels/AppView";
@@ -26,7 +28,10 @@ export function App(): ReactElement {
   const title = useDocument().name;
   const [failure, setFailure] = useState<{ readonly name: string; readonly error: unknown } | null>(null);
   useEffect(() => {
-    const onHash = () => setRoute(routeOf(location.hash));
+    const onHash = () => {
+      stage.setState({ dialog: null, palette: null, menu: null }); // they are about the view that was left
+      setRoute(routeOf(location.hash));
+    };
     window.addEventListener("hashchange", onHash);
     return () => window.removeEventListener("hashchange", onHash);
   }, []);
@@ -65,6 +70,7 @@ export function App(): ReactElement {
           </ReactFlowProvider>
         )}
       </main>
+      <Dialogs />
       <LibraryDialogs />
       <DropZone />
       <RunNews />

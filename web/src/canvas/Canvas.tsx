@@ -14,7 +14,6 @@ import { addPoint, tellChosen } from "../commands/build";
 import type { About } from "../commands/command";
 import { removeChosen } from "../commands/edit";
 import { enterChosen } from "../commands/subgraph";
-import { Dialogs } from "../dialogs/Dialogs";
 import { useSay } from "../i18n";
 import { type Point, subgraphName } from "../model/document";
 import { editor } from "../model/editor";
@@ -166,7 +165,6 @@ export function Canvas(): ReactElement {
       {palette && <Palette request={palette} onClose={() => stage.setState({ palette: null })} />}
       {menu && <ContextMenu at={menu.at} about={menu.about} />}
       {!Object.keys(graph.nodes).length && <p className="canvas-hint">{say("emptyCanvas")}</p>}
-      <Dialogs />
     </div>
   );
 }

@@ -11,11 +11,16 @@ import type { MessageKey } from "../i18n/en";
 /** What a menu can be about. */
 export type About = "node" | "wire" | "group" | "note" | "end" | "canvas";
 
+/** Where a command means something: in every view, where a workflow is open, or on its graph alone. */
+export type Reach = "page" | "workflow" | "graph";
+
 export interface Command {
   readonly id: string;
   readonly label: MessageKey;
   readonly group: "file" | "edit" | "build" | "view" | "run";
   readonly keys?: readonly string[];
+  /** Where it can be used, and its keys are taken; on the graph where nothing is said. */
+  readonly reach?: Reach;
   /** Whether it works while a text is being typed; only for keys that mean nothing to a field. */
   readonly whileTyping?: boolean;
   /** Whether its keys work only while the canvas has the keyboard; for those that mean something elsewhere. */

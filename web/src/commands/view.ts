@@ -4,14 +4,16 @@ import { FIT } from "../canvas/useScopeView";
 import type { Command } from "./command";
 
 const QUICK = { duration: 150 };
-const REGIONS = [".top-bar", ".canvas", ".side"] as const;
+const REGIONS = [".top-bar", ".canvas, .library, .app, .broken", ".side"] as const;
 
-/** Put the keyboard into the next part of the page: the bar, the canvas, the panel. */
+/** Put the keyboard into the next part of the page: the bar, the canvas or what is in its place, the panel. */
 function nextRegion(): void {
   const here = REGIONS.findIndex((region) => document.activeElement?.closest(region));
   for (let step = 1; step <= REGIONS.length; step += 1) {
     const region = document.querySelector<HTMLElement>(REGIONS[(here + step) % REGIONS.length]!);
-    const target = region?.matches(".canvas") ? region : region?.querySelector<HTMLElement>("a, button, input");
+    const target = region?.matches(".canvas")
+      ? region
+      : region?.querySelector<HTMLElement>("a, button, input, textarea, select");
     if (!target) continue;
     target.focus();
     return;
@@ -74,12 +76,21 @@ export const viewCommands: readonly Command[] = [
     isOn: () => stage.getState().minimap,
     run: toggleMinimap,
   },
-  { id: "nextRegion", label: "nextRegion", group: "view", keys: ["F6"], whileTyping: true, run: nextRegion },
+  {
+    id: "nextRegion",
+    label: "nextRegion",
+    group: "view",
+    reach: "page",
+    keys: ["F6"],
+    whileTyping: true,
+    run: nextRegion,
+  },
   { id: "focusCanvas", label: "focusCanvas", group: "view", keys: ["Alt+g"], whileTyping: true, run: focusCanvas },
   {
     id: "commands",
     label: "allCommands",
     group: "view",
+    reach: "page",
     keys: ["Mod+k", "Mod+Shift+p"],
     whileTyping: true,
     run: () => stage.setState({ dialog: "commands" }),
@@ -88,6 +99,7 @@ export const viewCommands: readonly Command[] = [
     id: "shortcuts",
     label: "shortcuts",
     group: "view",
+    reach: "page",
     keys: ["?", "F1"],
     menu: ["canvas"],
     run: () => stage.setState({ dialog: "shortcuts" }),

@@ -2,7 +2,7 @@
 
 import { type ReactElement, useEffect, useId, useMemo, useRef, useState } from "react";
 
-import { commands, isEnabled, perform } from "../commands";
+import { commandsHere, isEnabled, perform } from "../commands";
 import type { Command } from "../commands/command";
 import { useSay } from "../i18n";
 import { Dialog } from "../widgets/Dialog";
@@ -22,7 +22,7 @@ export function CommandPalette({ onClose }: CommandPaletteProps): ReactElement {
   const found = useMemo(() => {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     const labelOf = (command: Command) => say(command.label).toLowerCase();
-    const fitting = commands.filter(
+    const fitting = commandsHere().filter(
       (command) =>
         command.id !== "commands" && words.every((word) => labelOf(command).includes(word)) && isEnabled(command),
     );

@@ -18,7 +18,7 @@ const DIALOGS: Readonly<Record<StageDialog, (props: { onClose(): void }) => Reac
   subgraphs: SubgraphsDialog,
 };
 
-/** The dialog that is open above the canvas, if one is. */
+/** The dialog of a command that is open above the page, if one is. */
 export function Dialogs(): ReactElement | null {
   const dialog = useStage((state) => state.dialog);
   if (!dialog) return null;

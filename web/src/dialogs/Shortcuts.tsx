@@ -1,8 +1,8 @@
-/** The page of all shortcuts, made from the list of commands; what only the pointer does stands at its end. */
+/** The page of the shortcuts of the view that is shown, made from the list of commands; what only the pointer does stands at its end. */
 
 import type { ReactElement } from "react";
 
-import { commands } from "../commands";
+import { commandsHere, reaches } from "../commands";
 import type { Command } from "../commands/command";
 import { useSay } from "../i18n";
 import { Dialog } from "../widgets/Dialog";
@@ -25,7 +25,7 @@ interface ShortcutsProps {
 
 export function Shortcuts({ onClose }: ShortcutsProps): ReactElement {
   const say = useSay();
-  const keyed = (group: Command["group"]) => commands.filter((one) => one.group === group && one.keys?.length);
+  const keyed = (group: Command["group"]) => commandsHere().filter((one) => one.group === group && one.keys?.length);
   return (
     <Dialog title={say("shortcuts")} className="shortcuts" onClose={onClose}>
       <div className="shortcuts-groups" tabIndex={0} role="group" aria-label={say("shortcuts")}>
@@ -46,14 +46,16 @@ export function Shortcuts({ onClose }: ShortcutsProps): ReactElement {
             </dl>
           </section>
         ))}
-        <section>
-          <h3>{say("group_pointer")}</h3>
-          <ul>
-            {GESTURES.map((gesture) => (
-              <li key={gesture}>{say(gesture)}</li>
-            ))}
-          </ul>
-        </section>
+        {reaches().has("graph") && (
+          <section>
+            <h3>{say("group_pointer")}</h3>
+            <ul>
+              {GESTURES.map((gesture) => (
+                <li key={gesture}>{say(gesture)}</li>
+              ))}
+            </ul>
+          </section>
+        )}
       </div>
     </Dialog>
   );

@@ -3,7 +3,7 @@
 import type { ReactElement } from "react";
 import { useStore } from "zustand";
 
-import { commandNamed, commands, isEnabled, perform } from "../commands";
+import { commandNamed, commandsHere, isEnabled, perform } from "../commands";
 import type { Command } from "../commands/command";
 import { type Language, language, setLanguage, useSay } from "../i18n";
 import { preferences, setNotify, setTheme, THEMES } from "../session/preferences";
@@ -16,18 +16,13 @@ const LANGUAGES: readonly (readonly [Language, string])[] = [
   ["ko", "한국어"],
 ];
 
-/** What stands in it beside the file's commands, where a workflow is shown. */
+/** What stands in it beside the file's commands, where it means something. */
 const MORE = [
   ["undo", "redo"],
   ["commands", "shortcuts", "minimap"],
 ] as const;
 
-interface MainMenuProps {
-  /** Whether a workflow is shown, and not the library. */
-  readonly shown: boolean;
-}
-
-export function MainMenu({ shown }: MainMenuProps): ReactElement {
+export function MainMenu(): ReactElement {
   const say = useSay();
   const code = useStore(language, (state) => state.code);
   const { theme, notify } = useStore(preferences);
@@ -39,8 +34,15 @@ export function MainMenu({ shown }: MainMenuProps): ReactElement {
     run: () => perform(command),
   });
   const sections = (): readonly MenuSection[] => [
-    { id: "file", items: commands.filter((one) => one.group === "file" && (shown || !one.isEnabled)).map(item) },
-    ...(shown ? MORE.map((ids) => ({ id: ids.join(), items: ids.map((id) => item(commandNamed(id))) })) : []),
+    {
+      id: "file",
+      items: commandsHere()
+        .filter(({ group }) => group === "file")
+        .map(item),
+    },
+    ...MORE.map((ids) => ids.map(commandNamed).filter((one) => commandsHere().includes(one)))
+      .filter((found) => found.length > 0)
+      .map((found) => ({ id: found[0]!.id, items: found.map(item) })),
     {
       id: "notify",
       items: [{ id: "notify", label: say("notifyLong"), checked: notify, run: () => void setNotify(!notify) }],

@@ -5,7 +5,8 @@ import type { ReactElement } from "react";
 import { useAllProblems, useStudio } from "../canvas/hooks";
 import type { Problem } from "../api/client";
 import { show } from "../commands/walk";
-import { commandNamed, perform } from "../commands";
+import { commandNamed, commandsHere, isEnabled, perform } from "../commands";
+import type { Command } from "../commands/command";
 import { useSay } from "../i18n";
 import { placeOf } from "../model/cards";
 import { splitReference } from "../model/document";
@@ -23,17 +24,15 @@ export function RunActions(): ReactElement {
   const say = useSay();
   const open = useStudio((state) => isOpen(state.run));
   const live = useStudio((state) => state.live);
-  const item = (id: (typeof WAYS)[number]): MenuItem => {
-    const command = commandNamed(id);
-    return {
-      id,
-      label: say(command.label),
-      chord: command.keys?.[0],
-      disabled: !(command.isEnabled?.() ?? true),
-      ...(id === "live" ? { checked: live } : {}),
-      run: () => perform(command),
-    };
-  };
+  const item = (command: Command): MenuItem => ({
+    id: command.id,
+    label: say(command.label),
+    chord: command.keys?.[0],
+    disabled: !isEnabled(command),
+    ...(command.id === "live" ? { checked: live } : {}),
+    run: () => perform(command),
+  });
+  const ways = () => WAYS.map(commandNamed).filter((one) => commandsHere().includes(one));
   return (
     <>
       {live && (
@@ -60,7 +59,7 @@ export function RunActions(): ReactElement {
           <Icon name="play" filled />
           <span>{say("run")}</span>
         </button>
-        <Menu label={say("waysToRun")} className="run-ways" sections={() => [{ id: "ways", items: WAYS.map(item) }]}>
+        <Menu label={say("waysToRun")} className="run-ways" sections={() => [{ id: "ways", items: ways().map(item) }]}>
           <Icon name="down" />
         </Menu>
       </div>

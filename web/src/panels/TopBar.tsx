@@ -19,7 +19,7 @@ export function TopBar({ route }: { readonly route: Route }): ReactElement {
   const unsaved = useWorkspace((state) => state.saving === "offline"); // the sign beside the title says it then
   return (
     <header className="top-bar">
-      <MainMenu shown={shown} />
+      <MainMenu />
       <a href="#/" className="brand" title={say("allWorkflows")}>
         graphgen
       </a>

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useRef } from "react";
+import { type KeyboardEvent, type ReactElement, type ReactNode, useLayoutEffect, useRef } from "react";
 import { createPortal } from "react-dom";
 
 import { useSay } from "../i18n";
@@ -17,7 +17,8 @@ interface DialogProps {
 export function Dialog({ title, className, children, onClose, onKey }: DialogProps): ReactElement {
   const say = useSay();
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // before it is taken from the page, so that closing it gives the keyboard back to what had it
+  useLayoutEffect(() => {
     const dialog = box.current;
     if (dialog && !dialog.open) dialog.showModal();
     return () => dialog?.close();

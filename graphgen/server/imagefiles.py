@@ -5,7 +5,7 @@ In: a run that is over, and the look that is wanted. Out: bytes with their forma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -41,6 +41,15 @@ class Look:
         """Tell whether a file with a suffix can be handed out as it is."""
         return not self.opaque and self.quality is None and _plain(self.suffix or suffix) == _plain(suffix)
 
+    def check(self, formats: Mapping[str, FileFormat]) -> None:
+        """Say before anything runs that pictures cannot look so.
+
+        Raises:
+            Trouble: nothing here writes that format.
+        """
+        if self.suffix is not None:
+            _writer(self.suffix, formats)
+
     def apply(self, data: bytes, suffix: str, formats: Mapping[str, FileFormat]) -> tuple[bytes, str]:
         """Return a picture file as it is to look, with its suffix; the workflow that it carries stays if it can.
 
@@ -51,14 +60,11 @@ class Look:
         if self.fits(suffix):
             return data, suffix
         target = _plain(self.suffix or suffix)
-        format_ = formats.get(target)
-        if format_ is None or format_.convert is None:
-            raise Trouble(400, "no-format", f"nothing here writes pictures as {target}")
+        convert, embed, source = _writer(target, formats), formats[target].embed, formats.get(suffix)
         try:
-            made = format_.convert(data, BEST if self.quality is None else self.quality, self.opaque)
-            source = formats.get(suffix)
-            if format_.embed and source and source.read:
-                made = format_.embed(made, source.read(data))
+            made = convert(data, BEST if self.quality is None else self.quality, self.opaque)
+            if embed and source and source.read:
+                made = embed(made, source.read(data))
         except ValueError as error:
             raise Trouble(422, "no-picture", f"the file cannot be written as {target}: {error}") from error
         return made, target
@@ -110,6 +116,13 @@ def link_to(service: Service, item: Mapping[str, Any], look: Look) -> str:
     text = urlencode({name: value for name, value in query.items() if value is not None})
     address = f"{FOLDER}/{item['digest']}{suffix}"
     return signed(f"{address}?{text}" if text else address, key_of(service.settings.token), time())
+
+
+def _writer(suffix: str, formats: Mapping[str, FileFormat]) -> Callable[[bytes, int, bool], bytes]:
+    found = formats[suffix].convert if suffix in formats else None
+    if found is None:
+        raise Trouble(400, "no-format", f"nothing here writes pictures as {suffix}")
+    return found
 
 
 def _plain(suffix: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
-from pathlib import Path
 from secrets import randbelow
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -22,8 +21,8 @@ from graphgen.errors import WorkflowError
 from graphgen.server.asking import read_body
 from graphgen.server.problems import Trouble
 from graphgen.server.route import SERVICE, Service
-from graphgen.server.routes.uploads import store_upload
 from graphgen.server.shapes import Submission, SweepAsked
+from graphgen.server.uploading import store_upload, suffix_of
 from graphgen.strictjson import read_json
 from graphgen.validation import problems_of
 from graphgen.widgets import LARGEST_SEED
@@ -173,7 +172,7 @@ async def _keep(service: Service, name: str, part: BodyPartReader, room: int) ->
 
     OpenAI's masks are transparent where to paint, a workflow's are white there.
     """
-    suffix = _suffix(part.filename or "")
+    suffix = suffix_of(part.filename or "") or ""
     row = await store_upload(service, _pieces(part, room, service.settings.limits.patience), suffix)
     format_ = service.engine.registry.formats.get(".png")
     find_holes = format_.holes if name == "mask" and format_ else None
@@ -216,11 +215,6 @@ async def _in_time(reading: Awaitable[T], patience: float) -> T:
     except (ValueError, AssertionError, HttpProcessingError) as error:  # in these ways aiohttp says so
         detail = "the form is broken; send it as 'multipart/form-data', its parts whole"
         raise Trouble(400, "bad-form", detail, headers={"Connection": "close"}) from error
-
-
-def _suffix(filename: str) -> str:
-    suffix = Path(filename).suffix.lower()
-    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 13 else ""
 
 
 def _value(text: str) -> object:

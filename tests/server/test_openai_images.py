@@ -82,6 +82,7 @@ def test_workflows_with_a_prompt_are_models(library: openai.OpenAI) -> None:
         ({"model": "words", "extra_body": {"stepz": 3}}, "did you mean 'steps'"),
         ({"model": "words", "n": 11}, "at most 10"),
         ({"model": "edit", "n": 2}, "no parameter 'seed'"),
+        ({"model": "words", "output_format": "png"}, "nothing here writes pictures as .png"),
     ],
 )
 def test_what_is_wrong_is_told(library: openai.OpenAI, asked: dict[str, object], told: str) -> None:

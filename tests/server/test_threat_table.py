@@ -51,6 +51,7 @@ TABLE = """
  9  server/test_hostile_requests.py  test_9_addresses_are_names_of_files_and_nothing_is_fetched
 10  server/test_hostile_requests.py  test_10_and_12_no_newer_address_leads_anywhere_nor_tells_what_is_there
 10  server/test_hostile_requests.py  test_10_and_13_a_file_of_a_form_is_named_by_its_content
+10  server/test_bundles.py  test_nothing_is_written_where_a_zip_says
 10  server/test_inputs.py  test_10_no_name_leaves_the_folder
 10  server/test_saved_workflows.py  test_10_and_13_no_name_leaves_the_folder
 10  server/test_threats.py  test_10_no_setting_reads_outside_its_root
@@ -88,13 +89,14 @@ TABLE = """
 22  nodes/test_png.py  test_many_texts_that_inflate_are_refused_together
 22  nodes/test_thumbnails.py  test_what_is_no_picture_is_refused
 22  server/test_hostile_requests.py  test_22_pictures_that_lie_are_told_without_paths
+22  server/test_bundles.py  test_what_is_no_bundle_is_refused
 22  server/test_uploads.py  test_22_a_bomb_is_not_made_small
 23  test_plugins.py  test_plugins_are_found_and_broken_ones_reported_with_the_reason
 23  test_plugins.py  test_disabled_plugins_are_not_even_imported
 23  test_remote.py  test_a_pack_that_calls_sys_exit_while_it_is_imported_fails_its_own_nodes
 24  test_registry.py  test_a_hook_that_raises_or_leaves_breaks_its_plugin_only
 24  test_scheduler.py  test_a_plugin_whose_fingerprint_raises_is_a_problem
-25  server/test_hostile_requests.py  test_25_nothing_installs_and_what_changes_something_is_known
+25  server/test_hostile_requests.py  test_25_nothing_installs_and_nothing_is_named_by_an_address
 26  server/test_kill.py  test_26_kill_at_random_moments_loses_nothing
 26  server/test_kill.py  test_26_who_watches_goes_on_after_a_kill_and_is_told_everything_once
 26  server/test_kill.py  test_26_an_interrupted_run_goes_on_from_what_is_cached

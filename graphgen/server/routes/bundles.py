@@ -15,8 +15,8 @@ from graphgen.server.bundles import SUFFIX, Bundle, contents_of, write_bundle
 from graphgen.server.problems import Trouble
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes.outputs import attached
-from graphgen.server.routes.uploads import store_upload, suffix_of
 from graphgen.server.shapes import BundleView
+from graphgen.server.uploading import store_upload, suffix_of
 
 _PIECE = 1 << 20
 

@@ -128,6 +128,7 @@ async def _answer(request: web.Request, asked: ImagesAsked, files: Mapping[str, 
     known = document.get("parameters")
     names = list(known) if isinstance(known, dict) else []
     asked.check(names)
+    look_of(asked).check(service.engine.registry.formats)
     run, _ = await put_in_line(service, submission_of(name, asked, files, names))
     if asked.stream:
         return await _stream(request, asked, run, kind)

@@ -49,9 +49,6 @@ export function App(): ReactElement {
     // a copy takes a new name by itself; that is no reason to load anything
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [route]);
-  useEffect(() => {
-    document.title = route.view === "library" ? "graphgen" : `${title || route.name} · graphgen`;
-  }, [route, title]);
   return (
     <>
       <TopBar route={route} />

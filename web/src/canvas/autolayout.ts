@@ -12,7 +12,7 @@ import { move, putGroup } from "../model/edits";
 import { INPUTS_END, OUTPUTS_END } from "../model/wiring";
 import { notify } from "../session/notices";
 import { boxOf, type CanvasNode, shownEdges, type WireEdge } from "./flow";
-import { stage } from "./stage";
+import { glide, stage } from "./stage";
 import { FIT } from "./useScopeView";
 
 const GAP = "48";
@@ -53,7 +53,7 @@ export async function layOutGraph(names: ReadonlySet<string> | null): Promise<vo
     const laid = await layOut(nodes, shownEdges());
     if (shownGraph(editor.getState()).nodes !== before.nodes) return; // something else was done meanwhile
     put(laid, corner);
-    if (!names) window.setTimeout(() => void flow.fitView({ ...FIT, duration: 200 }), 60);
+    if (!names) window.setTimeout(() => void flow.fitView({ ...FIT, ...glide() }), 60);
   } catch (error) {
     notify("error", "failed", { why: error instanceof Error ? error.message : String(error) });
   }

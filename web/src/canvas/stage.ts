@@ -9,6 +9,7 @@ import { createStore } from "zustand/vanilla";
 import type { Point } from "../model/document";
 import { editor, scopeOf } from "../model/editor";
 import type { About } from "../commands/command";
+import { isCalm } from "../session/preferences";
 import type { CanvasNode, WireEdge } from "./flow";
 
 /** The end of a wire that is being drawn: of which node, on which side, its socket and type. */
@@ -134,4 +135,9 @@ export function focusField(id: string, patience = PATIENCE): void {
   field?.focus({ preventScroll: true });
   if ((!field || document.activeElement !== field) && patience)
     requestAnimationFrame(() => focusField(id, patience - 1));
+}
+
+/** Milliseconds in which the view goes from one place to another; none for people who want nothing to move. */
+export function glide(): { readonly duration: number } {
+  return { duration: isCalm() ? 0 : 150 };
 }

@@ -1,9 +1,8 @@
 import { chosenIds } from "../canvas/chosen";
-import { focusCanvas, stage, toggleMinimap } from "../canvas/stage";
+import { focusCanvas, glide, stage, toggleMinimap } from "../canvas/stage";
 import { FIT } from "../canvas/useScopeView";
 import type { Command } from "./command";
 
-const QUICK = { duration: 150 };
 const REGIONS = [".top-bar", ".canvas, .library, .app, .broken", ".side"] as const;
 
 /** Put the keyboard into the next part of the page: the bar, the canvas or what is in its place, the panel. */
@@ -28,7 +27,7 @@ export const viewCommands: readonly Command[] = [
     keys: ["."],
     onCanvas: true,
     menu: ["canvas"],
-    run: () => void stage.getState().flow?.fitView({ ...FIT, ...QUICK }),
+    run: () => void stage.getState().flow?.fitView({ ...FIT, ...glide() }),
   },
   {
     id: "fitChosen",
@@ -41,7 +40,7 @@ export const viewCommands: readonly Command[] = [
     run: () =>
       void stage
         .getState()
-        .flow?.fitView({ ...FIT, ...QUICK, padding: 0.2, nodes: [...chosenIds()].map((id) => ({ id })) }),
+        .flow?.fitView({ ...FIT, ...glide(), padding: 0.2, nodes: [...chosenIds()].map((id) => ({ id })) }),
   },
   {
     id: "zoomIn",
@@ -65,7 +64,7 @@ export const viewCommands: readonly Command[] = [
     group: "view",
     keys: ["0"],
     onCanvas: true,
-    run: () => void stage.getState().flow?.zoomTo(1, QUICK),
+    run: () => void stage.getState().flow?.zoomTo(1, glide()),
   },
   {
     id: "minimap",

@@ -1,5 +1,5 @@
 import { allRects, chosenIds, withMembers } from "../canvas/chosen";
-import { stage } from "../canvas/stage";
+import { glide, stage } from "../canvas/stage";
 import { type Direction, nextTo } from "../model/arrange";
 import { wiresOf, splitReference, type Names, type Point } from "../model/document";
 import { editor, shownGraph } from "../model/editor";
@@ -55,7 +55,7 @@ export function show(name: string): void {
   const isSeen = corner.x >= box.left && corner.y >= box.top && end.x <= box.right && end.y <= box.bottom;
   if (!isSeen) {
     const middle = { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
-    void flow.setCenter(middle.x, middle.y, { zoom: flow.getZoom(), duration: 150 });
+    void flow.setCenter(middle.x, middle.y, { zoom: flow.getZoom(), ...glide() });
   }
 }
 

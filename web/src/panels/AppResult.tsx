@@ -6,6 +6,7 @@ import type { Run } from "../api/client";
 import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { progressOf, type RunState } from "../model/runs";
+import { FileActions } from "../widgets/FileActions";
 import { RunLeft } from "./RunLeft";
 
 export function AppResult(): ReactElement {
@@ -17,7 +18,7 @@ export function AppResult(): ReactElement {
   const others = (result?.files ?? []).filter(({ media_type }) => !media_type.startsWith("image/"));
   const preview = run && latestPreview(run);
   return (
-    <section className="app-result" aria-label={say("result")} aria-live="polite">
+    <section className="app-result" aria-label={say("result")}>
       {!run && <p className="app-empty">{say("appEmpty")}</p>}
       {run && !result && <RunProgress run={run} />}
       {run && !result && preview && <img className="app-picture app-preview" src={preview} alt={say("forming")} />}
@@ -31,17 +32,15 @@ export function AppResult(): ReactElement {
         <figure key={digest}>
           <img className="app-picture" src={url} alt={name} />
           <figcaption>
-            <a href={url} download={name}>
-              {name}
-            </a>
+            <span>{name}</span>
+            <FileActions url={url} name={name} />
           </figcaption>
         </figure>
       ))}
       {others.map(({ digest, url, name }) => (
-        <p key={digest}>
-          <a href={url} download={name}>
-            {name}
-          </a>
+        <p key={digest} className="app-file">
+          <span>{name}</span>
+          <FileActions url={url} name={name} />
         </p>
       ))}
     </section>
@@ -64,7 +63,7 @@ function RunProgress({ run }: { readonly run: RunState }): ReactElement {
   const say = useSay();
   const { share, at } = progressOf(run);
   return (
-    <div className="app-progress" aria-live="off">
+    <div className="app-progress">
       <progress max={1} value={share} aria-label={say("running")} />
       <span>{at}</span>
       <span>

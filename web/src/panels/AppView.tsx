@@ -1,14 +1,18 @@
 /** A workflow as an app: its parameters, a button, and what came out. Made for a phone as well. */
 
-import type { ReactElement } from "react";
+import { type ReactElement, useRef } from "react";
 
 import { commandNamed, perform } from "../commands";
 import { useDocument, useStudio, useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { editor } from "../model/editor";
+import { isOpen, progressOf } from "../model/runs";
 import { fields, setParameter } from "../model/parameters";
+import { isCalm } from "../session/preferences";
 import { hashOf } from "../session/route";
 import { ParameterField } from "../widgets/ParameterField";
+import { Icon } from "../widgets/icons";
+import { AppHistory } from "./AppHistory";
 import { AppResult } from "./AppResult";
 
 export function AppView(): ReactElement {
@@ -16,7 +20,9 @@ export function AppView(): ReactElement {
   const catalogue = useStudio((state) => state.catalogue);
   const document = useDocument();
   const name = useWorkspace((state) => state.name);
-  const busy = useStudio(({ run }) => run?.status === "queued" || run?.status === "running");
+  const share = useStudio(({ run }) => (isOpen(run) ? progressOf(run!).share : null));
+  const busy = share !== null;
+  const results = useRef<HTMLDivElement>(null);
   const list = fields(catalogue, document, document);
   return (
     <div className="app">
@@ -25,6 +31,7 @@ export function AppView(): ReactElement {
         onSubmit={(event) => {
           event.preventDefault();
           perform(commandNamed("run"));
+          show(results.current);
         }}
       >
         <h1>{document.name || name}</h1>
@@ -43,18 +50,30 @@ export function AppView(): ReactElement {
         ))}
         {!list.length && <p className="side-empty">{say("noParametersApp")}</p>}
         <div className="app-actions">
-          <button type="submit" className="primary">
+          {busy && <progress className="app-bar" max={1} value={share} aria-hidden="true" />}
+          <button type="submit" className="primary with-icon">
+            <Icon name="play" filled />
             {say("run")}
           </button>
           {busy && (
-            <button type="button" onClick={() => perform(commandNamed("stop"))}>
+            <button type="button" className="with-icon" onClick={() => perform(commandNamed("stop"))}>
+              <Icon name="stop" filled />
               {say("stop")}
             </button>
           )}
           {name !== null && <a href={hashOf("graph", name)}>{say("showGraph")}</a>}
         </div>
       </form>
-      <AppResult />
+      <div className="app-results" ref={results}>
+        <AppResult />
+        <AppHistory />
+      </div>
     </div>
   );
+}
+
+/** Bring what comes out into view where it lies below the form, as on a phone. */
+function show(results: HTMLElement | null): void {
+  if (!results || results.getBoundingClientRect().top < window.innerHeight / 2) return;
+  results.scrollIntoView({ block: "start", behavior: isCalm() ? "auto" : "smooth" });
 }

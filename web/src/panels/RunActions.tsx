@@ -43,7 +43,7 @@ export function RunActions(): ReactElement {
       <Estimate />
       <Problems />
       {open && (
-        <button type="button" onClick={() => perform(commandNamed("stop"))}>
+        <button type="button" className="run-stop" onClick={() => perform(commandNamed("stop"))}>
           <Icon name="stop" filled />
           <span>{say("stop")}</span>
         </button>

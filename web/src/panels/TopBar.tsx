@@ -18,7 +18,7 @@ export function TopBar({ route }: { readonly route: Route }): ReactElement {
   const shown = route.view !== "library" && name !== null;
   const unsaved = useWorkspace((state) => state.saving === "offline"); // the sign beside the title says it then
   return (
-    <header className="top-bar">
+    <header className={route.view === "app" ? "top-bar top-bar-app" : "top-bar"}>
       <MainMenu />
       <a href="#/" className="brand" title={say("allWorkflows")}>
         graphgen

@@ -66,3 +66,8 @@ export async function setNotify(wanted: boolean): Promise<void> {
   localStorage.setItem(NOTIFY, granted ? "yes" : "no");
   preferences.setState({ notify: granted });
 }
+
+/** Tell whether the person wants the page to move as little as can be. */
+export function isCalm(): boolean {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -12,7 +12,7 @@ import { useSay } from "../i18n";
 import { evaluate } from "../model/arithmetic";
 import type { SettingSchema } from "../model/catalogue";
 import { allows, clamp, moveBy } from "../model/numbers";
-import { below, NumberTold, type Told } from "./NumberTold";
+import { beside, NumberTold, type Told } from "./NumberTold";
 import type { FieldProps } from "./Setting";
 
 /** Edit a number: type it or a sum, drag its name sideways, or press the arrows (Shift: ten times, Alt: a tenth). */
@@ -61,7 +61,7 @@ export function NumberInput({ id, schema, value, invalid, label, onChange }: Num
     if (old !== null && old !== value) onChange(old);
     setTyped(null);
   };
-  const tell = (text: string, became: number | null) => setTold({ typed: text, became, at: below(box.current!) });
+  const tell = (text: string, became: number | null) => setTold({ typed: text, became, at: beside(box.current!) });
   const commit = () => {
     if (typed === null) return;
     const number = evaluate(typed);

@@ -28,10 +28,17 @@ interface NumberToldProps {
 const SHOWN = 8000;
 const WIDTH = 240;
 
-/** Return the place below a number's box. */
-export function below(box: Element): Place {
-  const { right, bottom } = box.getBoundingClientRect();
-  return { left: Math.max(8, right - WIDTH), top: bottom + 4, parent: box.closest("dialog") ?? document.body };
+const GAP = 12;
+
+/** Return the place beside what a number's box stands in, so that no field near it is covered; else the place below it. */
+export function beside(box: Element): Place {
+  const { right, top, bottom } = box.getBoundingClientRect();
+  const parent = box.closest("dialog") ?? document.body;
+  const around = box.closest(".node, .side, dialog")?.getBoundingClientRect();
+  const sides = around ? [around.right + GAP, around.left - GAP - WIDTH] : [];
+  const free = sides.find((left) => left >= 0 && left + WIDTH <= window.innerWidth);
+  if (free !== undefined) return { left: free, top, parent };
+  return { left: Math.max(8, right - WIDTH), top: bottom + 4, parent };
 }
 
 /** Say at a number's box why what was typed is not there, and what may be. Over all else, so that no card grows. */

@@ -28,6 +28,7 @@ const PATHS = {
   search: "M7 3a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM10 10l3.5 3.5",
   add: "M8 3v10M3 8h10",
   import: "M8 2.5v7.5M5 7.5 8 10.5l3-3M3 13.5h10",
+  share: "M8 10V2.5M5 5.5l3-3 3 3M4 8H3v5.5h10V8h-1",
   node: "M3 4h10v8H3zM3 7h10",
   outline: "M3 4h.01M6 4h7.5M5 8h.01M8 8h5.5M5 12h.01M8 12h5.5",
   panel: "M2.5 3h11v10h-11zM10 3v10",

@@ -85,6 +85,8 @@ export const run = {
   openItsWorkflow: "Open its workflow",
   runOnceMore: "Run again",
   download: "Download",
+  share: "Share",
+  pastPictures: "Past pictures",
   noParametersGiven: "Its workflow has no parameters; open it to see all settings.",
   inLineAgain: "In line again as #{number}.",
   dropHint: "Drop a picture to open its workflow, or a workflow's file",

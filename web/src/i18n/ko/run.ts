@@ -85,6 +85,8 @@ export const run: Readonly<Record<keyof typeof en, string>> = {
   openItsWorkflow: "워크플로 열기",
   runOnceMore: "다시 실행",
   download: "내려받기",
+  share: "공유",
+  pastPictures: "지난 이미지",
   noParametersGiven: "이 워크플로에는 매개변수가 없습니다. 열어서 모든 설정을 볼 수 있습니다.",
   inLineAgain: "#{number}번으로 다시 대기열에 넣었습니다.",
   dropHint: "그림을 놓으면 그 워크플로가 열립니다. 워크플로 파일도 놓을 수 있습니다",

@@ -87,7 +87,7 @@ async def read_document(request: web.Request) -> JSON:
         raise Trouble(415, "not-json", "send the body with 'Content-Type: application/json'")
     service = request.app[SERVICE]
     limits = service.settings.limits
-    if request.content.is_eof() and (request.content_length or _SMALL) < _SMALL:
+    if request.content.is_eof() and 0 < (request.content_length or 0) < min(_SMALL, limits.body_bytes):
         data = bytearray(request.content.read_nowait())  # all of a small body is there already, as it mostly is
     else:
         data = bytearray()

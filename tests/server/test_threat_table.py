@@ -46,6 +46,7 @@ TABLE = """
  7  server/test_threats.py  test_7_idle_connections_hold_nobody_up
  7  server/test_threats.py  test_7_a_body_that_never_comes_is_given_up
  7  server/test_threats.py  test_7_large_bodies_and_headers_are_refused
+ 7  server/test_threats.py  test_7_a_small_body_may_be_too_large_as_well
  7  server/test_threats.py  test_7_huge_frames_close_the_socket
  8  server/test_threats.py  test_8_nothing_leads_to_another_site
  9  server/test_hostile_requests.py  test_9_addresses_are_names_of_files_and_nothing_is_fetched

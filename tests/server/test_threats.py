@@ -275,6 +275,12 @@ def test_7_large_bodies_and_headers_are_refused(client: Client) -> None:
     assert raw(client, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 1_000_000).split(b" ")[1] == b"400"
 
 
+def test_7_a_small_body_may_be_too_large_as_well(tmp_path: Path) -> None:
+    with serving(tmp_path, limits=Limits(body_bytes=100)) as own:
+        answer = own.call("POST", "/api/runs", {"workflow": SUM})
+        assert (answer.status, answer.kind) == (413, "too-large")
+
+
 def test_7_huge_frames_close_the_socket(client: Client) -> None:
     async def shout() -> aiohttp.WSMsgType:
         async with (

@@ -59,6 +59,7 @@ def node(
     fingerprint: Fingerprint | None = None,
     migrations: Mapping[int, Migration] | None = None,
     keyless: Collection[str] = (),
+    aliases: Collection[str] = (),
 ) -> Callable[[F], F]:
     """Mark a function as a node.
 
@@ -75,6 +76,7 @@ def node(
         fingerprint: Identifies what the node reads from outside, such as a file's content.
         migrations: For each older version, how a saved node of that version becomes one of the next.
         keyless: Sockets and settings that change nothing of what comes out, such as previews: no part of its key.
+        aliases: Other names that people look for it by, such as what other programs call it.
 
     Raises:
         DefinitionError: the function cannot be a node; says what to write instead.
@@ -99,6 +101,7 @@ def node(
             fingerprint=fingerprint,
             migrations=dict(migrations or {}),
             keyless=frozenset(keyless),
+            aliases=tuple(aliases),
         )
         _check_behaviour(spec)
         setattr(function, _ATTRIBUTE, spec)

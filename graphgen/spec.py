@@ -134,6 +134,8 @@ class NodeSpec:
     """Digest of the pack's source while it is installed editable; part of the keys."""
     keyless: frozenset[str] = frozenset()
     """Sockets and settings that change nothing of what comes out, and so are no part of the keys."""
+    aliases: tuple[str, ...] = ()
+    """Other names that people look for it by, such as those of other programs."""
 
     def input(self, name: str) -> InputSpec | None:
         """Return an input by its name."""
@@ -183,6 +185,7 @@ class NodeSpec:
             "title": self.title,
             "category": self.category,
             "description": self.description,
+            "aliases": list(self.aliases),
             "version": self.version,
             "device": self.device,
             "cheap": self.cheap,

@@ -212,6 +212,13 @@ def test_a_nodes_page_tells_inputs_settings_limits_defaults_outputs(terminal: Te
     assert terminal.call("nodes", "toy.slow", "--json").lines[0]["id"] == "toy.slow"
 
 
+def test_nodes_are_found_by_what_other_programs_call_them(complete: Terminal) -> None:
+    answer = complete.call("nodes", "ksampler")
+    assert "  sampling.sample " in answer.out
+    assert "autoencoder.decode" not in answer.out
+    assert complete.call("nodes", "sampling.sample", "--json").lines[0]["aliases"] == ["KSampler", "Denoise latents"]
+
+
 def test_a_page_tells_what_is_given_item_by_item(complete: Terminal) -> None:
     page = complete.call("nodes", "images.load_folder").out
     assert "version 1, gives its list item by item" in page

@@ -55,7 +55,7 @@ def _of_pack(specs: Mapping[str, NodeSpec], pack: str | None) -> list[NodeSpec]:
 
 
 def _speaking_of(registry: Registry, specs: Mapping[str, NodeSpec], text: str) -> list[NodeSpec]:
-    """Return the nodes whose id, title or description has words that begin as those of a text; at least one.
+    """Return the nodes whose id, title, aliases or description have words that begin as those of a text; at least one.
 
     Raises:
         CallError: there is none.
@@ -79,7 +79,7 @@ def _words(text: str) -> list[str]:
 
 
 def _words_of(spec: NodeSpec) -> list[str]:
-    return _words(f"{spec.id} {spec.title} {spec.description}")
+    return _words(f"{spec.id} {spec.title} {' '.join(spec.aliases)} {spec.description}")
 
 
 def _begins(word: str) -> Callable[[str], bool]:

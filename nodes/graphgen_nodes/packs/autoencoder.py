@@ -51,7 +51,9 @@ def _encoded(known: Known) -> dict[str, Facts]:
     return {"latent": latent_facts(told, sides["width"], sides["height"], count_of(image, "batch"))}
 
 
-@node(category="latents", title="Decode latent", device="gpu", infer=_decoded)
+@node(
+    category="latents", title="Decode latent", device="gpu", infer=_decoded, aliases=("VAE decode", "Latent to image")
+)
 def decode(
     context: Context,
     autoencoder: Model,
@@ -81,7 +83,9 @@ def decode(
     return coding.in_smaller_tiles(context, decoded, tile, longest)
 
 
-@node(category="latents", title="Encode picture", device="gpu", infer=_encoded)
+@node(
+    category="latents", title="Encode picture", device="gpu", infer=_encoded, aliases=("VAE encode", "Image to latent")
+)
 def encode(
     context: Context,
     autoencoder: Model,

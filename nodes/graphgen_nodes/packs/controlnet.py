@@ -189,7 +189,13 @@ def _refuse_pixels(name: str) -> NoReturn:
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-@node(category="adapters", title="Load ControlNet", infer=_loaded, fingerprint=_content)
+@node(
+    category="adapters",
+    title="Load ControlNet",
+    infer=_loaded,
+    fingerprint=_content,
+    aliases=("Load ControlNet model",),
+)
 def load(
     context: Context,
     *,
@@ -203,7 +209,7 @@ def load(
     return Loaded(controlnet_handle(open_checkpoint(context.path("models", path)), precision))
 
 
-@node(category="adapters", title="Apply ControlNet", device="gpu", infer=_applied)
+@node(category="adapters", title="Apply ControlNet", device="gpu", infer=_applied, aliases=("ControlNet",))
 def apply(
     context: Context,
     denoiser: Annotated[Denoiser, Field(description="The denoiser to steer.")],

@@ -251,7 +251,7 @@ def _extended(known: Known) -> dict[str, Facts]:
 Added = Annotated[int, Field(ge=0, le=8192, description="Pixels to add at this side.")]
 
 
-@node(category="editing", title="Extend picture", infer=_extended)
+@node(category="editing", title="Extend picture", infer=_extended, aliases=("Pad image for outpainting",))
 def extend(
     image: Annotated[Image, Field(description="What to add to.")],
     *,
@@ -288,7 +288,7 @@ def _cut(known: Known) -> dict[str, Facts]:
 Side = Annotated[int, Field(ge=8, le=8192, description="Of the part, in pixels.")]
 
 
-@node(category="editing", title="Cut out part", infer=_cut)
+@node(category="editing", title="Cut out part", infer=_cut, aliases=("Inpaint crop",))
 def cut_out(
     image: Annotated[Image, Field(description="The whole picture.")],
     mask: Annotated[Mask, Field(description="1 where to work; of the picture's size.")],
@@ -317,7 +317,7 @@ def _stitched(known: Known) -> dict[str, Facts]:
     return {"image": joined_facts(over, mask, sizeless, channels=count_of(over, "channels"))}
 
 
-@node(category="editing", title="Stitch part back", infer=_stitched)
+@node(category="editing", title="Stitch part back", infer=_stitched, aliases=("Inpaint stitch",))
 def stitch(
     image: Annotated[Image, Field(description="The part, worked on; of any size.")],
     over: Annotated[Image, Field(description="The whole picture that it was cut out of.")],
@@ -336,7 +336,7 @@ def _matched(known: Known) -> dict[str, Facts]:
     return {"image": joined_facts(image, kept(reference, "batch"), channels=count_of(image, "channels"))}
 
 
-@node(category="editing", title="Match colours", infer=_matched)
+@node(category="editing", title="Match colours", infer=_matched, aliases=("Colour transfer",))
 def match_colors(
     image: Annotated[Image, Field(description="What to change.")],
     reference: Annotated[Image, Field(description="Whose colours to take.")],

@@ -69,7 +69,7 @@ def _written(known: Known) -> dict[str, Facts]:
     return {"texts": {"count": len(lines)}} if isinstance(lines, list) else {}
 
 
-@node(category="flow", cheap=True, infer=_chosen)
+@node(category="flow", cheap=True, infer=_chosen, aliases=("If else",))
 def switch(
     if_true: Annotated[Lazy[object] | None, Field(description="What it gives while the condition is true.")] = None,
     if_false: Annotated[Lazy[object] | None, Field(description="What it gives while the condition is false.")] = None,

@@ -44,7 +44,7 @@ def _check_family(denoiser: Denoiser, prompt: Conditioning, at: str) -> None:
     check_conditioning({"family": denoiser.family}, {"family": prompt.family}, at=at)
 
 
-@node(category="guiders", title="Classifier-free guidance", cheap=True, infer=guided)
+@node(category="guiders", title="Classifier-free guidance", cheap=True, infer=guided, aliases=("CFG guider",))
 def classifier_free(
     denoiser: Guided,
     positive: Positive,
@@ -74,7 +74,13 @@ def classifier_free(
     return ClassifierFreeGuidance(denoiser, positive, negative, scale, rescale, start, end, channels)
 
 
-@node(category="guiders", title="Dual guidance", cheap=True, infer=prompts("positive", "middle", "negative"))
+@node(
+    category="guiders",
+    title="Dual guidance",
+    cheap=True,
+    infer=prompts("positive", "middle", "negative"),
+    aliases=("Dual CFG guider",),
+)
 def dual(
     denoiser: Annotated[Denoiser, Field(description="The model to guide.")],
     positive: Annotated[
@@ -106,7 +112,7 @@ def dual(
     return DualGuidance(denoiser, positive, middle, negative, scale, middle_scale)
 
 
-@node(category="guiders", cheap=True, infer=guided, title="No guidance")
+@node(category="guiders", cheap=True, infer=guided, title="No guidance", aliases=("Basic guider",))
 def none(
     denoiser: Annotated[Denoiser, Field(description="The model to sample from.")],
     positive: Annotated[
@@ -137,7 +143,13 @@ def clip(
     return ClippedGuidance(guider.denoiser, guider, low, high)
 
 
-@node(category="guiders", cheap=True, infer=prompts("positive", "negative"), title="Adaptive projected guidance")
+@node(
+    category="guiders",
+    cheap=True,
+    infer=prompts("positive", "negative"),
+    title="Adaptive projected guidance",
+    aliases=("APG",),
+)
 def projected(
     denoiser: Guided,
     positive: Positive,
@@ -203,7 +215,13 @@ def zero_star(
     return ZeroStarGuidance(denoiser, positive, negative, scale, zero_until)
 
 
-@node(category="guiders", title="Perpendicular negative", cheap=True, infer=prompts("positive", "negative", "empty"))
+@node(
+    category="guiders",
+    title="Perpendicular negative",
+    cheap=True,
+    infer=prompts("positive", "negative", "empty"),
+    aliases=("Perp-Neg guider",),
+)
 def perpendicular(
     denoiser: Guided,
     positive: Positive,
@@ -244,6 +262,7 @@ def autoguidance(
     title="Perturbed-attention guidance",
     cheap=True,
     infer=contrasted(ATTENTIVE, "use guiders.skip_layers"),
+    aliases=("PAG",),
 )
 def perturbed_attention(
     guider: Around,
@@ -269,6 +288,7 @@ def perturbed_attention(
     title="Skip-layer guidance",
     cheap=True,
     infer=contrasted(LAYERED, "use guiders.perturbed_attention"),
+    aliases=("SLG",),
 )
 def skip_layers(
     guider: Around,

@@ -60,7 +60,7 @@ def _file_digest(known: Known) -> str:
         return content_of(path)
 
 
-@node(category="images", title="Load picture", infer=_file_facts, fingerprint=_file_digest)
+@node(category="images", title="Load picture", infer=_file_facts, fingerprint=_file_digest, aliases=("Load image",))
 def load(
     context: Context,
     *,
@@ -88,7 +88,13 @@ def _folder_digest(known: Known) -> str:
         return "\n".join(content_of(path) for path in pictures_in(folder))
 
 
-@node(category="images", title="Load pictures of a folder", infer=_folder_facts, fingerprint=_folder_digest)
+@node(
+    category="images",
+    title="Load pictures of a folder",
+    infer=_folder_facts,
+    fingerprint=_folder_digest,
+    aliases=("Load images",),
+)
 def load_folder(
     context: Context,
     *,
@@ -116,7 +122,7 @@ def _saved_facts(known: Known) -> dict[str, Facts]:
     return {"files": {} if count is None else {"count": count}}
 
 
-@node(category="images", title="Save picture", effect=True, infer=_saved_facts)
+@node(category="images", title="Save picture", effect=True, infer=_saved_facts, aliases=("Save image", "Preview image"))
 def save(
     context: Context,
     image: Image,
@@ -133,7 +139,7 @@ def save(
     return pictures.save(context, image, name, format, quality)
 
 
-@node(category="images", title="Resize picture", infer=resized("image"))
+@node(category="images", title="Resize picture", infer=resized("image"), aliases=("Scale image",))
 def resize(
     image: Image,
     *,
@@ -189,7 +195,7 @@ def _batched_facts(known: Known) -> dict[str, Facts]:
     return {"image": picture_facts(size, total, channels[0] if channels else None)}
 
 
-@node(category="images", title="Batch pictures", infer=_batched_facts)
+@node(category="images", title="Batch pictures", infer=_batched_facts, aliases=("Batch images",))
 def batch(*images: Image) -> Image:
     """Join pictures of one size into a batch, in the order of their wires."""
     from graphgen_nodes.imaging import pictures
@@ -212,7 +218,7 @@ def _picked_facts(known: Known) -> dict[str, Facts]:
     return {"image": picture_facts(size_of(picture), count, count_of(picture, "channels"))}
 
 
-@node(category="images", title="Pick pictures from batch", infer=_picked_facts)
+@node(category="images", title="Pick pictures from batch", infer=_picked_facts, aliases=("Image from batch",))
 def pick(
     image: Image,
     *,
@@ -225,7 +231,7 @@ def pick(
     return pictures.pick(image, index, count)
 
 
-@node(category="images", title="Plain colour", infer=plain("image", channels=3))
+@node(category="images", title="Plain colour", infer=plain("image", channels=3), aliases=("Empty image",))
 def solid(
     *,
     width: Annotated[Side, Field(description="Pixels.")] = 512,
@@ -245,7 +251,7 @@ def _composed_facts(known: Known) -> dict[str, Facts]:
     return {"image": joined_facts(*wired.values(), channels=count_of(known.inputs["over"], "channels"))}
 
 
-@node(category="images", title="Composite pictures", infer=_composed_facts)
+@node(category="images", title="Composite pictures", infer=_composed_facts, aliases=("Paste image",))
 def composite(
     image: Annotated[Image, Field(description="What is laid on top.")],
     over: Annotated[Image, Field(description="What lies below.")],
@@ -273,7 +279,7 @@ def _alpha_facts(known: Known) -> dict[str, Facts]:
     return {"image": joined_facts(image, mask, channels=4)}
 
 
-@node(category="images", title="Add transparency", infer=_alpha_facts)
+@node(category="images", title="Add transparency", infer=_alpha_facts, aliases=("Join image with alpha",))
 def with_alpha(image: Image, mask: Mask) -> Image:
     """Make pictures transparent where a mask is 0."""
     from graphgen_nodes.imaging import pictures
@@ -293,7 +299,9 @@ def _enlarged_facts(known: Known) -> dict[str, Facts]:
     return {"image": picture_facts(larger, count, count_of(picture, "channels"))}
 
 
-@node(category="images", title="Upscale picture", device="gpu", infer=_enlarged_facts)
+@node(
+    category="images", title="Upscale picture", device="gpu", infer=_enlarged_facts, aliases=("Upscale image", "ESRGAN")
+)
 def upscale(
     context: Context,
     upscaler: Upscaler,
@@ -309,7 +317,7 @@ def upscale(
     return pictures.enlarge_in_memory(context, upscaler, image, tile)
 
 
-@node(category="images", title="Tone curves", infer=same_as("image"))
+@node(category="images", title="Tone curves", infer=same_as("image"), aliases=("Levels",))
 def curves(
     image: Image,
     *,

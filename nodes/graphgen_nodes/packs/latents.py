@@ -33,7 +33,7 @@ def _check_pixels(width: int | None, height: int | None, batch: int | None, at: 
         )
 
 
-@node(category="latents", title="Empty latent", infer=_empty)
+@node(category="latents", title="Empty latent", infer=_empty, aliases=("Empty latent image",))
 def empty(
     denoiser: Annotated[Denoiser, Field(description="The model whose latents to make.")],
     *,
@@ -67,7 +67,7 @@ def _blended(known: Known) -> dict[str, Facts]:
     return {"latent": {**shared, **({} if None in counts else {"batch": max(known_counts)})}}
 
 
-@node(category="latents", title="Blend latents", infer=_blended)
+@node(category="latents", title="Blend latents", infer=_blended, aliases=("Interpolate latents",))
 def blend(
     first: Annotated[Latent, Field(description="What ratio 0 is.")],
     second: Annotated[Latent, Field(description="What ratio 1 is, of the same size and format.")],
@@ -96,7 +96,7 @@ def _resized(known: Known) -> dict[str, Facts]:
     return {"latent": latent_facts(told, width, height, batch)}
 
 
-@node(category="latents", title="Resize latent", infer=_resized)
+@node(category="latents", title="Resize latent", infer=_resized, aliases=("Latent upscale",))
 def resize(
     latent: Annotated[Latent, Field(description="What to make larger or smaller.")],
     *,
@@ -130,7 +130,7 @@ def _repeated(known: Known) -> dict[str, Facts]:
     return {"latent": {**rest, "batch": batch * count}}
 
 
-@node(category="latents", title="Repeat latent", infer=_repeated)
+@node(category="latents", title="Repeat latent", infer=_repeated, aliases=("Repeat latent batch",))
 def repeat(
     latent: Annotated[Latent, Field(description="What to repeat.")],
     *,

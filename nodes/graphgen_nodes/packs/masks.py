@@ -33,7 +33,12 @@ Channel = Literal["luminance", "alpha", "red", "green", "blue"]
 Operation = Literal["union", "intersection", "difference", "exclusion"]
 
 
-@node(category="masks", title="Mask from picture", infer=lambda known: {"mask": mask_facts(known.inputs["image"])})
+@node(
+    category="masks",
+    title="Mask from picture",
+    infer=lambda known: {"mask": mask_facts(known.inputs["image"])},
+    aliases=("Image to mask",),
+)
 def from_image(
     image: Image,
     *,
@@ -45,7 +50,7 @@ def from_image(
     return masks.from_image(image, channel)
 
 
-@node(category="masks", title="Mask as picture", infer=same_as("mask", "image", channels=3))
+@node(category="masks", title="Mask as picture", infer=same_as("mask", "image", channels=3), aliases=("Mask to image",))
 def to_image(mask: Mask) -> Image:
     """Show masks as grey pictures."""
     from graphgen_nodes.imaging import masks
@@ -89,7 +94,13 @@ def _painted_content(known: Known) -> str:
         return content_of(path) if path else ""
 
 
-@node(category="masks", title="Paint mask", infer=_painted_facts, fingerprint=_painted_content)
+@node(
+    category="masks",
+    title="Paint mask",
+    infer=_painted_facts,
+    fingerprint=_painted_content,
+    aliases=("Mask editor", "Draw mask"),
+)
 def paint(
     context: Context,
     image: Annotated[Image | None, Field(description="What is painted over; the mask gets its size.")] = None,
@@ -143,7 +154,7 @@ def combine(
     return masks.combine(first, second, operation)
 
 
-@node(category="masks", title="Grow mask", infer=same_as("mask"))
+@node(category="masks", title="Grow mask", infer=same_as("mask"), aliases=("Dilate", "Erode"))
 def grow(
     mask: Mask, *, pixels: Annotated[int, Field(ge=-512, le=512, description="How far; below 0 it shrinks.")] = 8
 ) -> Mask:
@@ -153,7 +164,7 @@ def grow(
     return masks.grow(mask, pixels)
 
 
-@node(category="masks", title="Blur mask", infer=same_as("mask"))
+@node(category="masks", title="Blur mask", infer=same_as("mask"), aliases=("Feather mask",))
 def blur(
     mask: Mask,
     *,

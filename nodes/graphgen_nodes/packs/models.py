@@ -149,7 +149,13 @@ AUTOENCODER = _when_known(_autoencoder, "path", "family", "precision")
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 
-@node(category="models", title="Load model", infer=MODEL, fingerprint=_content)
+@node(
+    category="models",
+    title="Load model",
+    infer=MODEL,
+    fingerprint=_content,
+    aliases=("Load checkpoint", "Checkpoint loader", "Main model"),
+)
 def load(
     context: Context, *, path: ModelFile, prediction: Predicts = "auto", precision: NumberFormat = "auto"
 ) -> Model:
@@ -166,7 +172,13 @@ def load(
     )
 
 
-@node(category="models", title="Load denoiser", infer=DENOISER, fingerprint=_content)
+@node(
+    category="models",
+    title="Load denoiser",
+    infer=DENOISER,
+    fingerprint=_content,
+    aliases=("Load UNet", "Load diffusion model"),
+)
 def load_denoiser(
     context: Context, *, path: DenoiserFile, prediction: Predicts = "auto", precision: NumberFormat = "auto"
 ) -> Denoiser:
@@ -175,7 +187,13 @@ def load_denoiser(
     return denoiser_handle(checkpoint, prediction, precision)
 
 
-@node(category="models", title="Load text encoder", infer=TEXT, fingerprint=_content)
+@node(
+    category="models",
+    title="Load text encoder",
+    infer=TEXT,
+    fingerprint=_content,
+    aliases=("Load CLIP", "Dual CLIP loader"),
+)
 def load_text_encoder(
     context: Context,
     *,
@@ -193,7 +211,13 @@ def load_text_encoder(
     return text_encoder_handle(checkpoints, family, precision)
 
 
-@node(category="models", title="Load autoencoder", infer=AUTOENCODER, fingerprint=_content)
+@node(
+    category="models",
+    title="Load autoencoder",
+    infer=AUTOENCODER,
+    fingerprint=_content,
+    aliases=("Load VAE", "VAE loader"),
+)
 def load_autoencoder(
     context: Context, *, path: AutoencoderFile, family: FamilyName = "auto", precision: NumberFormat = "auto"
 ) -> Autoencoder:
@@ -201,7 +225,7 @@ def load_autoencoder(
     return autoencoder_handle(open_checkpoint(context.path("models", path)), family, precision)
 
 
-@node(category="models", title="Merge denoisers", infer=_merged)
+@node(category="models", title="Merge denoisers", infer=_merged, aliases=("Checkpoint merger",))
 def merge(
     first: Annotated[Denoiser, Field(description="The denoiser to begin with.")],
     second: Annotated[Denoiser, Field(description="The one to move towards, of the same kind.")],

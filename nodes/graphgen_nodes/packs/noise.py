@@ -12,7 +12,13 @@ from graphgen_nodes.facts import from_settings
 from graphgen_nodes.sockets import Noise
 
 
-@node(category="sampling", title="Gaussian noise", cheap=True, infer=from_settings("noise"))
+@node(
+    category="sampling",
+    title="Gaussian noise",
+    cheap=True,
+    infer=from_settings("noise"),
+    aliases=("Random noise", "Seed"),
+)
 def gaussian(
     *,
     seed: Annotated[int, Seed(), Field(description="The same seed gives the same picture.")] = 0,

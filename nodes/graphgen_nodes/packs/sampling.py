@@ -125,7 +125,7 @@ KeepEvery = Annotated[
 ]
 
 
-@node(category="sampling", device="gpu", infer=_sampled, keyless=PREVIEWING)
+@node(category="sampling", device="gpu", infer=_sampled, keyless=PREVIEWING, aliases=("KSampler", "Denoise latents"))
 def sample(
     context: Context,
     guider: Guiding,
@@ -184,7 +184,9 @@ def fork(
     return Sampled(*run(context, forked, what, shown, keep_every=keep_every))
 
 
-@node(category="sampling", title="Invert sampling", device="gpu", infer=_inverted)
+@node(
+    category="sampling", title="Invert sampling", device="gpu", infer=_inverted, aliases=("Unsampler", "DDIM inversion")
+)
 def invert(
     context: Context,
     guider: Annotated[Guider, Field(description="The model, and the prompt that says what the picture shows.")],

@@ -115,13 +115,19 @@ def _default(known: Known) -> dict[str, Facts]:
     return _made(make)(known)
 
 
-@node(category="schedules", title="Default schedule", cheap=True, infer=_default)
+@node(category="schedules", title="Default schedule", cheap=True, infer=_default, aliases=("Scheduler", "Sigmas"))
 def default(denoiser: Model, latent: Sized = None, *, steps: Steps = 20) -> Schedule:
     """Space steps as the pipeline of the model's own family does: the schedule to begin with."""
     return usual_schedule(denoiser.family, denoiser.path, steps, cells=_cells(latent))
 
 
-@node(category="schedules", title="Karras schedule", cheap=True, infer=_made(schedules.karras))
+@node(
+    category="schedules",
+    title="Karras schedule",
+    cheap=True,
+    infer=_made(schedules.karras),
+    aliases=("Karras scheduler",),
+)
 def karras(
     denoiser: Model,
     *,
@@ -144,7 +150,13 @@ def karras(
     )
 
 
-@node(category="schedules", title="Exponential schedule", cheap=True, infer=_made(schedules.exponential))
+@node(
+    category="schedules",
+    title="Exponential schedule",
+    cheap=True,
+    infer=_made(schedules.exponential),
+    aliases=("Exponential scheduler",),
+)
 def exponential(
     denoiser: Model,
     *,
@@ -246,7 +258,7 @@ def flow(
     return schedules.flow(denoiser.path, steps, shift=shift or None, spacing=spacing, cells=_cells(latent))
 
 
-@node(category="schedules", title="Beta schedule", cheap=True, infer=_made(spacings.beta))
+@node(category="schedules", title="Beta schedule", cheap=True, infer=_made(spacings.beta), aliases=("Beta scheduler",))
 def beta(
     denoiser: Model,
     latent: Sized = None,
@@ -281,13 +293,13 @@ def kl_optimal(denoiser: Model, *, steps: Steps = 20, sigma_min: SigmaMin = 0.0,
     return spacings.kl_optimal(denoiser.path, steps, sigma_min=sigma_min or None, sigma_max=sigma_max or None)
 
 
-@node(category="schedules", cheap=True, infer=_aligned)
+@node(category="schedules", cheap=True, infer=_aligned, aliases=("AYS scheduler",))
 def align_your_steps(denoiser: Model, *, steps: Steps = 10, initial_noise: Start = "path") -> Schedule:
     """Take the levels that were found best for Stable Diffusion 1 and XL, for few steps (Sabour et al. 2024)."""
     return spacings.align_your_steps(denoiser.path, steps, _table(denoiser.family), initial_noise=initial_noise)
 
 
-@node(category="schedules", title="Slice of a schedule", cheap=True, infer=_part)
+@node(category="schedules", title="Slice of a schedule", cheap=True, infer=_part, aliases=("Split sigmas",))
 def slice(  # noqa: A001 - the node's name
     schedule: Annotated[Schedule, Field(description="The schedule to take a part of.")],
     *,

@@ -80,7 +80,7 @@ def _untold(family: str) -> Refusal:
     return Refusal(message, at="conditioning", allowed="prompts for Flux", cure=cure)
 
 
-@node(category="text", title="Encode prompt", device="gpu", infer=_encoded)
+@node(category="text", title="Encode prompt", device="gpu", infer=_encoded, aliases=("CLIP text encode", "Prompt"))
 def encode(
     context: Context,
     encoder: Annotated[TextEncoder, Field(description="The model's text encoder.")],
@@ -181,7 +181,7 @@ def encode_changing(
     return composed(encoder.family, parts)
 
 
-@node(category="conditioning", title="Distilled guidance", cheap=True, infer=_told)
+@node(category="conditioning", title="Distilled guidance", cheap=True, infer=_told, aliases=("Flux guidance",))
 def guidance(
     conditioning: Annotated[Conditioning, Field(description="The prompt.")],
     *,
@@ -260,7 +260,13 @@ def _widths(encoder: TextEncoder) -> list[tuple[Slot, int]]:
     return [(slot, embedding_width(read_config(slot, part))) for slot, part in parts]
 
 
-@node(category="text", title="Load textual inversion", infer=_taught, fingerprint=_embedding_identity)
+@node(
+    category="text",
+    title="Load textual inversion",
+    infer=_taught,
+    fingerprint=_embedding_identity,
+    aliases=("Embedding",),
+)
 def load_embedding(
     context: Context,
     encoder: Annotated[TextEncoder, Field(description="The text encoder to teach a word.")],

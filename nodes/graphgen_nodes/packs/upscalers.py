@@ -35,7 +35,13 @@ def _file_identity(known: Known) -> str:
     return digest
 
 
-@node(category="images", title="Load upscaler", infer=_enlargement, fingerprint=_file_identity)
+@node(
+    category="images",
+    title="Load upscaler",
+    infer=_enlargement,
+    fingerprint=_file_identity,
+    aliases=("Load upscale model",),
+)
 def load(
     context: Context,
     *,

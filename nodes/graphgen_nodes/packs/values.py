@@ -11,19 +11,19 @@ from graphgen import Conversion, Facts, Known, TextArea, hookimpl, node
 from graphgen_nodes.facts import from_settings
 
 
-@node(category="values", cheap=True, infer=from_settings("float"))
+@node(category="values", cheap=True, infer=from_settings("float"), aliases=("Primitive", "Float"))
 def number(*, value: Annotated[float, Field(description="The number.")] = 0.0) -> float:
     """Give a number."""
     return value
 
 
-@node(category="values", cheap=True, infer=from_settings("int"))
+@node(category="values", cheap=True, infer=from_settings("int"), aliases=("Primitive", "Integer"))
 def whole_number(*, value: Annotated[int, Field(description="The whole number.")] = 0) -> int:
     """Give a whole number."""
     return value
 
 
-@node(category="values", cheap=True, infer=from_settings("str"))
+@node(category="values", cheap=True, infer=from_settings("str"), aliases=("Primitive", "String"))
 def text(*, value: Annotated[str, TextArea(), Field(description="The text.")] = "") -> str:
     """Give a text."""
     return value

@@ -57,6 +57,8 @@ export interface NodeSpec {
   readonly english?: string;
   readonly category: string;
   readonly description: string;
+  /** Other names that people look for it by. */
+  readonly aliases: readonly string[];
   readonly version: number;
   readonly device: string;
   readonly effect: boolean;
@@ -127,6 +129,7 @@ function describe(catalogue: Catalogue, document: Document, name: string, above:
     title: labelOf(name),
     category: "subgraphs",
     description: subgraph.description ?? "",
+    aliases: [],
     version: subgraph.version ?? 1,
     device: "",
     effect: false,

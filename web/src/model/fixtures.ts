@@ -34,6 +34,7 @@ function spec(id: string, inputs: Sockets, outputs: Sockets, settings: readonly 
     title: id,
     category: "test",
     description: "",
+    aliases: [],
     version: 1,
     device: "cpu",
     effect: false,

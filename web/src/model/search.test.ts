@@ -10,7 +10,12 @@ const KOREAN: Catalogue = {
   categories: { test: "시험" },
   nodes: {
     ...CATALOGUE.nodes,
-    "images.blur": { ...CATALOGUE.nodes["images.blur"]!, title: "이미지 흐리기", english: "Soften picture" },
+    "images.blur": {
+      ...CATALOGUE.nodes["images.blur"]!,
+      title: "이미지 흐리기",
+      english: "Soften picture",
+      aliases: ["Gaussian", "Soft focus"],
+    },
   },
 };
 
@@ -27,5 +32,10 @@ describe("search", () => {
   it("finds the nodes of a category after those that are called so", () => {
     expect(find("시험")).toHaveLength(Object.keys(KOREAN.nodes).length);
     expect(find("이미지")).toEqual(["images.blur"]);
+  });
+
+  it("finds a node by what other programs call it, a whole such name before parts of names", () => {
+    expect(find("gaussian")[0]).toBe("images.blur");
+    expect(find("soft focus")).toEqual(["images.blur"]);
   });
 });

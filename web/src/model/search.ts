@@ -44,22 +44,22 @@ function rate(spec: NodeSpec, words: readonly string[], category: string): numbe
   const id = spec.id.toLowerCase();
   const names = [spec.title, spec.english ?? ""].map((name) => name.toLowerCase()).concat(id);
   const starts = [...names, id.split(".")[1] ?? ""];
+  const aliases = spec.aliases.map((name) => name.toLowerCase());
   const about = `${category} ${spec.description}`.toLowerCase();
+  const ways: readonly (readonly [score: number, matches: (word: string) => boolean])[] = [
+    [12, (word) => names.includes(word)],
+    [10, (word) => aliases.includes(word)],
+    [8, (word) => starts.some((name) => name.startsWith(word))],
+    [5, (word) => names.some((name) => name.includes(word))],
+    [4, (word) => aliases.some((name) => name.includes(word))],
+    [2, (word) => names.some((name) => name !== id && isSubsequence(word, name))],
+    [1, (word) => about.includes(word)],
+  ];
   let total = 1;
   for (const word of words) {
-    const score = names.includes(word)
-      ? 12
-      : starts.some((name) => name.startsWith(word))
-        ? 8
-        : names.some((name) => name.includes(word))
-          ? 5
-          : names.some((name) => name !== id && isSubsequence(word, name))
-            ? 2
-            : about.includes(word)
-              ? 1
-              : 0;
-    if (score === 0) return 0;
-    total += score;
+    const found = ways.find(([, matches]) => matches(word));
+    if (!found) return 0;
+    total += found[0];
   }
   return total;
 }

@@ -255,7 +255,7 @@ def test_weights_in_eight_bits_are_computed_with_in_more(tmp_path: Path, monkeyp
         pixels(graphgen.run(WORKFLOWS / "flux_dev.json", **SMALL, model=f"{name}.safetensors"))
         for name in ("eight", "more")
     )
-    assert float((one - two).abs().max()) < 1e-5, "the same but for rounding"
+    assert float((one - two).abs().max()) < 1e-4, "the same but for rounding"
 
 
 # --- what is refused before anything runs -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import {
   SelectionMode,
   useStore,
 } from "@xyflow/react";
-import { type MouseEvent, type ReactElement, useEffect, useMemo } from "react";
+import { type MouseEvent, type ReactElement, useEffect, useMemo, useState } from "react";
 
 import { addPoint, tellChosen } from "../commands/build";
 import type { About } from "../commands/command";
@@ -62,7 +62,9 @@ export function Canvas(): ReactElement {
   const isBare = useStage((state) => state.isBare);
   const say = useSay();
   const distance = useStore((state) => distanceAt(state.transform[2]));
-  const isFar = distance !== "near";
+  // Until all of it is in view nothing is an element of the page: cards in view before that would be made for nothing.
+  const [isFitted, setFitted] = useState(false);
+  const isFar = distance !== "near" || !isFitted;
 
   const drawn = useMemo(() => canvasNodes(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
   const wires = useMemo(() => canvasEdges(catalogue, document, graph, inside), [catalogue, document, graph, inside]);
@@ -84,7 +86,7 @@ export function Canvas(): ReactElement {
 
   return (
     <div
-      className={["canvas", `canvas-${distance}`, isDrawing && "canvas-drawing", isBare && "canvas-bare"]
+      className={["canvas", `canvas-${distance}`, isDrawing && "canvas-drawing", (isBare || !isFitted) && "canvas-bare"]
         .filter(Boolean)
         .join(" ")}
       data-testid="canvas"
@@ -118,7 +120,7 @@ export function Canvas(): ReactElement {
           onInit={(flow) => {
             stage.setState({ flow });
             focusCanvas(); // now that keys find the nodes
-            if (flow.getNodes().length) void flow.fitView(FIT);
+            void (flow.getNodes().length ? flow.fitView(FIT) : Promise.resolve()).then(() => setFitted(true));
           }}
           onNodesChange={onNodesChange}
           onEdgesChange={onEdgesChange}

@@ -46,11 +46,12 @@ function SmallMap({ nodes }: { readonly nodes: readonly CanvasNode[] }): ReactEl
   const ink = useInk();
   const standings = useStandings();
   const all = useMemo(() => around(nodes.map(boxOf)), [nodes]);
-  const scale = useMapScale(all);
+  const [isHeld, setHeld] = useState(false);
+  const scale = useMapScale(all, isHeld);
   const picture = useRef<HTMLCanvasElement>(null);
   const seen = useFrame(scale);
   useEffect(() => paint(picture.current!, nodes, standings, scale, ink), [nodes, standings, scale, ink]);
-  const steering = useSteering(scale);
+  const steering = useSteering(scale, setHeld);
   return (
     <Panel position="bottom-right" className="map" role="img" aria-label={say("minimap")} {...SIZE_STYLE} {...steering}>
       <canvas ref={picture} />
@@ -61,22 +62,26 @@ function SmallMap({ nodes }: { readonly nodes: readonly CanvasNode[] }): ReactEl
 
 const SIZE_STYLE = { style: SIZE };
 
-/** Return how the map is drawn: all nodes are on it, and, once the canvas is at rest, what is seen of it. */
-function useMapScale(all: Rect | null): MapScale {
+/** Return how the map is drawn: all nodes are on it, and, once the canvas is at rest and let go of, what is seen of it. */
+function useMapScale(all: Rect | null, isHeld: boolean): MapScale {
   const store = useStoreApi();
   const [seen, setSeen] = useState<Rect>(() => seenBy(store.getState()));
   useEffect(() => {
+    if (isHeld) return;
     let rest = 0;
-    const stop = store.subscribe((state, before) => {
-      if (state.transform === before.transform && state.width === before.width) return;
+    const wait = () => {
       window.clearTimeout(rest);
-      rest = window.setTimeout(() => setSeen(seenBy(state)), REST);
+      rest = window.setTimeout(() => setSeen(seenBy(store.getState())), REST);
+    };
+    wait();
+    const stop = store.subscribe((state, before) => {
+      if (state.transform !== before.transform || state.width !== before.width) wait();
     });
     return () => {
       stop();
       window.clearTimeout(rest);
     };
-  }, [store]);
+  }, [store, isHeld]);
   const box = around(all ? [all, seen] : [seen])!;
   const { x, y, width, height } = box;
   return useMemo(() => scaleOf({ x, y, width, height }, SIZE), [x, y, width, height]);
@@ -104,7 +109,7 @@ function useFrame(scale: MapScale): RefObject<HTMLDivElement | null> {
 }
 
 /** Press or drag to look elsewhere, turn the wheel to look from nearer or farther. */
-function useSteering(scale: MapScale) {
+function useSteering(scale: MapScale, setHeld: (isHeld: boolean) => void) {
   const grip = useRef<Point>({ x: 0, y: 0 });
   const store = useStoreApi();
   const lookAt = ({ x, y }: Point, zoom = store.getState().transform[2]) =>
@@ -115,12 +120,14 @@ function useSteering(scale: MapScale) {
   };
   const under = ({ currentTarget, clientX, clientY }: PointerEvent): Point => {
     const box = currentTarget.getBoundingClientRect();
-    return { x: (clientX - box.x - scale.x) / scale.by, y: (clientY - box.y - scale.y) / scale.by };
+    const [left, top] = [box.x + currentTarget.clientLeft, box.y + currentTarget.clientTop];
+    return { x: (clientX - left - scale.x) / scale.by, y: (clientY - top - scale.y) / scale.by };
   };
   return {
     onPointerDown: (event: PointerEvent) => {
       if (event.button !== 0) return;
       event.currentTarget.setPointerCapture(event.pointerId);
+      setHeld(true);
       const [at, { x, y }] = [under(event), middle()];
       const isHeld = (event.target as Element).classList.contains("map-view");
       grip.current = isHeld ? { x: at.x - x, y: at.y - y } : { x: 0, y: 0 };
@@ -131,6 +138,7 @@ function useSteering(scale: MapScale) {
       const at = under(event);
       lookAt({ x: at.x - grip.current.x, y: at.y - grip.current.y });
     },
+    onLostPointerCapture: () => setHeld(false),
     onWheel: ({ deltaY }: { readonly deltaY: number }) => {
       const { transform, minZoom, maxZoom } = store.getState();
       lookAt(middle(), Math.min(maxZoom, Math.max(minZoom, transform[2] * 2 ** (-deltaY * 0.002))));

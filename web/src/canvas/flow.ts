@@ -68,7 +68,20 @@ export function canvasNodes(catalogue: Catalogue, document: Document, graph: Gra
       found.push(made);
     }
   }
-  const box = around(found.filter(({ type }) => type === "graph").map(boxOf)) ?? { x: 0, y: 0, width: 0, height: 0 };
+  const hasEnds = inside || Object.keys(graph.outputs ?? {}).length > 0;
+  return hasEnds ? [...found, ...endNodes(catalogue, document, graph, inside, found)] : found;
+}
+
+/** Return the ends of a graph: they stand beside its nodes, unless the file says where. */
+function endNodes(
+  catalogue: Catalogue,
+  document: Document,
+  graph: Graph,
+  inside: boolean,
+  nodes: readonly CanvasNode[],
+): CanvasNode[] {
+  const found: CanvasNode[] = [];
+  const box = around(nodes.filter(({ type }) => type === "graph").map(boxOf)) ?? { x: 0, y: 0, width: 0, height: 0 };
   if (inside) {
     const inputs = Object.entries((graph as Subgraph).inputs ?? {}).map(([name, { type }]) => ({ name, type }));
     found.push(endNode("inputs", inputs, graph.view?.inputs ?? { x: box.x - END_WIDTH - 90, y: box.y }));
@@ -79,7 +92,7 @@ export function canvasNodes(catalogue: Catalogue, document: Document, graph: Gra
       type: givenAt(catalogue, document, graph, endOf(graph, from)) ?? "any",
     }));
     const [first] = Object.values(graph.outputs ?? {});
-    const source = found.find(({ id }) => first && id === endOf(graph, first.from).node);
+    const source = nodes.find(({ id }) => first && id === endOf(graph, first.from).node);
     const place = { x: box.x + box.width + 90, y: source?.position.y ?? box.y };
     found.push(endNode("outputs", outputs, graph.view?.outputs ?? place));
   }

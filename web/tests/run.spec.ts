@@ -59,7 +59,10 @@ test("a change says what runs again and why", async ({ page, studio }) => {
   await height.fill("52");
   await height.press("Enter");
   await expect(card(page, "solid").locator(".outcome-line")).toContainText("Will run“Height” changed");
+  await expect(card(page, "solid").locator(".past-badge")).toHaveText("Before: “Height” changed");
+  await expect(card(page, "solid").locator(".value-picture img")).toHaveCSS("opacity", "1");
   await expect(card(page, "curves").locator(".outcome-line")).toContainText("because “solid” changed");
+  await expect(card(page, "each").locator(".past-badge")).toHaveCount(0);
   await expect(card(page, "each").locator(".outcome-line")).not.toContainText("Will run");
   await card(page, "solid").locator(".node-header").click();
   await expect(page.getByRole("region", { name: "How it stands" })).toContainText("48 → 52");

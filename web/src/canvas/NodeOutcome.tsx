@@ -29,17 +29,22 @@ export function NodeOutcome({ id, title, data }: NodeOutcomeProps): ReactElement
   const file = useNodeFile(id);
   const forming = run?.preview && (run.status === "running" || !(digest || file)) ? run.preview : null;
   if (!outcome && !digest && !file) return null;
+  const past = !forming && (isPast(outcome) || (!digest && outcome !== null && AT_WORK.has(outcome.kind)));
   return (
     <div className={isPast(outcome) ? "outcome outcome-past" : "outcome"}>
       {outcome && <StateLine outcome={outcome} run={run} spec={spec} />}
-      {layout.rows.length > 0 &&
-        (forming ? (
-          <img className="node-picture" src={forming} alt="" draggable={false} />
-        ) : digest ? (
-          <ValuePicture digest={digest} label={title} />
-        ) : (
-          file && <img className="node-picture" src={file} alt={say("pictureOf", { label: title })} draggable={false} />
-        ))}
+      {layout.rows.length > 0 && (forming || digest || file) && (
+        <div className={past ? "node-shown node-shown-past" : "node-shown"}>
+          {forming ? (
+            <img className="node-picture" src={forming} alt={say("forming")} draggable={false} />
+          ) : digest ? (
+            <ValuePicture digest={digest} label={title} />
+          ) : (
+            <img className="node-picture" src={file} alt={say("pictureOf", { label: title })} draggable={false} />
+          )}
+          {past && <PastBadge outcome={outcome} spec={spec} />}
+        </div>
+      )}
       {run?.status === "failed" && <Failure message={run.message ?? ""} />}
     </div>
   );
@@ -59,6 +64,23 @@ const SIGNS: Readonly<Record<Outcome["kind"], IconName>> = {
   perhaps: "perhaps",
   pinned: "pin",
 };
+
+const AT_WORK: ReadonlySet<Outcome["kind"]> = new Set(["queued", "running", "waiting"]);
+
+/** Says in a corner of a picture that it is of before, and what has changed since. */
+function PastBadge({
+  outcome,
+  spec,
+}: Pick<StateLineProps, "spec"> & { readonly outcome: Outcome | null }): ReactElement {
+  const say = useSay();
+  const [reason] = useReasons(isPast(outcome) ? outcome!.because : [], spec);
+  return (
+    <p className="past-badge">
+      <Icon name="stale" />
+      <span>{reason ? say("outOfDateSince", { reason }) : say("outOfDate")}</span>
+    </p>
+  );
+}
 
 interface StateLineProps {
   readonly outcome: Outcome;

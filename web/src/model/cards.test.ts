@@ -93,3 +93,21 @@ test("a plan is told by card: what runs comes first", () => {
     each: { state: "run", seconds: 3, because: [{ about: "width" }] },
   });
 });
+
+test("a card inside a subgraph never borrows how one outside stands that has its name", () => {
+  const document: Document = {
+    graphgen: 1,
+    nodes: { solid: { type: "images.solid" }, use: { type: "subgraph.inner" } },
+    subgraphs: { inner: { nodes: { solid: { type: "images.solid" } }, outputs: { image: { from: "solid.image" } } } },
+  };
+  const outside = advance(queued("r"), [STARTED, { event: "node_failed", node: "solid", message: "no", type: "E" }]);
+  expect(runCards(document, "inner", outside).states).toEqual({});
+  expect(runCards(document, null, outside).states).toMatchObject({ solid: { status: "failed" } });
+  const inside = advance(queued("r"), [STARTED, { event: "node_started", node: "use/solid" }]);
+  const before = runCards(document, null, outside);
+  expect(runCards(document, "inner", inside, before).states).toMatchObject({ solid: { status: "running" } });
+  expect(Object.keys(runCards(document, null, inside, before).states)).toEqual(["use"]);
+  const planned = { node: "solid", state: "run" as const, because: [], seconds: null, digests: {} };
+  expect(planCards(document, "inner", [planned]).states).toEqual({});
+  expect(Object.keys(planCards(document, "inner", [{ ...planned, node: "use/solid" }]).states)).toEqual(["solid"]);
+});

@@ -7,6 +7,7 @@ import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { progressOf, type RunState } from "../model/runs";
 import { FileActions } from "../widgets/FileActions";
+import { Icon } from "../widgets/icons";
 import { RunLeft } from "./RunLeft";
 
 export function AppResult(): ReactElement {
@@ -49,11 +50,18 @@ export function AppResult(): ReactElement {
 
 /** What was made before, until something of the new run can be seen. */
 function FormerPictures({ run }: { readonly run: Run }): ReactElement {
+  const say = useSay();
   const pictures = run.files.filter(({ media_type }) => media_type.startsWith("image/"));
   return (
     <>
       {pictures.map(({ digest, url, name }) => (
-        <img key={digest} className="app-picture app-former" src={url} alt={name} />
+        <div key={digest} className="app-former">
+          <img className="app-picture" src={url} alt={name} />
+          <p className="past-badge">
+            <Icon name="stale" />
+            <span>{say("outOfDate")}</span>
+          </p>
+        </div>
       ))}
     </>
   );

@@ -16,4 +16,7 @@ export const history = {
   noReason: "It left no reason behind.",
   sweepOf: "Sweep {label}, {count} pictures",
   showSweep: "Show the pictures of {name}",
+  outOfDate: "Of the run before",
+  outOfDateSince: "Before: {reason}",
+  moreBefore: "Cancelled before it: {count}.",
 } as const;

@@ -16,4 +16,7 @@ export const history: Readonly<Record<keyof typeof en, string>> = {
   noReason: "남겨진 이유가 없습니다.",
   sweepOf: "{label} 스윕, 그림 {count}장",
   showSweep: "{name}의 그림 보기",
+  outOfDate: "이전 실행의 결과",
+  outOfDateSince: "이전 결과: {reason}",
+  moreBefore: "그 전에 취소됨: {count}건.",
 };

@@ -24,7 +24,7 @@ import { pastOf } from "./following";
 import { notify } from "./notices";
 import { stateOf } from "./queue";
 import { studio } from "./studio";
-import { flush, workspace } from "./workspace";
+import { flush, latestIdentity, workspace } from "./workspace";
 
 /** All tabs are one client: their runs come in the order in which they were put in line. */
 export const CLIENT = "editor";
@@ -141,7 +141,7 @@ async function followLatest(): Promise<void> {
   const { name } = workspace.getState();
   if (name === null) return;
   try {
-    const [latest] = (await listRuns({ identity: name, limit: "1" })).runs;
+    const [latest] = (await listRuns({ identity: latestIdentity(), limit: "1" })).runs;
     if (latest && workspace.getState().name === name && !studio.getState().run) await follow(latest);
   } catch (error) {
     notify("error", "failed", { why: wordsOf(error) });

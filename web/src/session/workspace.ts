@@ -18,6 +18,7 @@ import { freeName } from "../model/names";
 import { readDocument, type Reading } from "../model/reading";
 import { dropDraft, keepDraft, type LeftDraft, leftDrafts, moveDrafts, stayAlive } from "./drafts";
 import { notify } from "./notices";
+import { forgetOrigin, keepOrigin, originOf } from "./origins";
 
 export type Saving = "saved" | "changed" | "saving" | "offline" | "failed";
 
@@ -32,14 +33,8 @@ export interface Workspace {
   readonly opened: number;
 }
 
-export const workspace = createStore<Workspace>()(() => ({
-  name: null,
-  own: false,
-  origin: null,
-  saving: "saved",
-  trouble: "",
-  opened: 0,
-}));
+const CLOSED = { name: null, own: false, origin: null, saving: "saved", trouble: "" } as const;
+export const workspace = createStore<Workspace>()(() => ({ ...CLOSED, opened: 0 }));
 
 /** Return what the open workflow's latest runs go by. */
 export const latestIdentity = ({ name, origin }: Workspace = workspace.getState()): string => origin ?? name ?? "";
@@ -126,6 +121,7 @@ function takeUp(drafts: readonly LeftDraft[]): void {
 export async function newWorkflow(name: string, document: Document): Promise<void> {
   opening += 1;
   await flush();
+  forgetOrigin(name);
   show(name, true, { document: EMPTY, etag: null }, document);
   workspace.setState({ saving: "changed" });
   keep(name);
@@ -135,20 +131,14 @@ export async function newWorkflow(name: string, document: Document): Promise<voi
 export function closeWorkflow(): void {
   window.clearTimeout(timer);
   base = { document: EMPTY, etag: null };
-  workspace.setState(({ opened }) => ({
-    name: null,
-    own: false,
-    origin: null,
-    saving: "saved",
-    trouble: "",
-    opened: opened + 1,
-  }));
+  workspace.setState(({ opened }) => ({ ...CLOSED, opened: opened + 1 }));
   editor.getState().open(EMPTY);
 }
 
 function show(name: string, own: boolean, saved: Base, document: Document): void {
   base = saved;
-  workspace.setState(({ opened }) => ({ name, own, origin: null, saving: "saved", trouble: "", opened: opened + 1 }));
+  const origin = own ? originOf(name) : null;
+  workspace.setState(({ opened }) => ({ name, own, origin, saving: "saved", trouble: "", opened: opened + 1 }));
   editor.getState().open(document);
 }
 
@@ -363,6 +353,7 @@ function keep(name: string): void {
 /** Save whatever changes from now on; `copyName` names the copy of an example. */
 export function saveChanges(copyName: (name: string) => string): void {
   stayAlive();
+  workspace.subscribe(keepOrigin);
   editor.subscribe(({ history }, { history: before }) => {
     const open = workspace.getState();
     if (history.present === before.present || open.name === null) return;

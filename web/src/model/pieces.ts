@@ -57,7 +57,7 @@ export interface Piece {
 export type Entry<R extends PastRun = PastRun> =
   | { readonly kind: "picture"; readonly key: string; readonly piece: Piece }
   | { readonly kind: "sweep"; readonly key: string; readonly run: R; readonly pieces: readonly Piece[] }
-  | { readonly kind: "ended"; readonly key: string; readonly run: R };
+  | { readonly kind: "ended"; readonly key: string; readonly run: R; readonly before?: number };
 
 /** List what a gallery shows of a run: nothing of one that is not over yet, unless it is a sweep. */
 export function entriesOf<R extends PastRun>(run: R): readonly Entry<R>[] {
@@ -67,6 +67,21 @@ export function entriesOf<R extends PastRun>(run: R): readonly Entry<R>[] {
   const pictures = pieces.map((piece) => ({ kind: "picture", key: piece.key, piece }) as const);
   return isBad ? [{ kind: "ended", key: run.id, run }, ...pictures] : pictures;
 }
+
+/** Show cancelled runs that follow each other as one, which counts those `before` it: the live mode leaves many. */
+export function foldCancelled<R extends PastRun>(entries: readonly Entry<R>[]): readonly Entry<R>[] {
+  const folded: Entry<R>[] = [];
+  for (const entry of entries) {
+    const last = folded.at(-1);
+    if (isCancelled(entry) && last && isCancelled(last))
+      folded[folded.length - 1] = { ...last, before: (last.before ?? 0) + 1 };
+    else folded.push(entry);
+  }
+  return folded;
+}
+
+const isCancelled = <R extends PastRun>(entry: Entry<R>): entry is Entry<R> & { readonly kind: "ended" } =>
+  entry.kind === "ended" && entry.run.status === "cancelled";
 
 /** List the pictures of a run: its files, else what its outputs show. */
 export function piecesOf(run: PastRun): readonly Piece[] {

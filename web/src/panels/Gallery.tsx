@@ -5,6 +5,7 @@ import { useStore } from "zustand";
 
 import { useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
+import { foldCancelled } from "../model/pieces";
 import { type Ending, ENDINGS, gallery, loadGallery, loadMore } from "../session/gallery";
 import { Compare } from "./Compare";
 import { EndedRow, SweepTile, Thumbnail } from "./GalleryEntry";
@@ -15,7 +16,7 @@ const TYPING = 300;
 
 export function Gallery(): ReactElement {
   const say = useSay();
-  const { entries, find, next, loading } = useStore(gallery);
+  const { entries, ending, find, next, loading } = useStore(gallery);
   const opened = useWorkspace((state) => state.opened);
   const [shown, setShown] = useState<string | null>(null);
   useEffect(() => void loadGallery(), [opened]);
@@ -33,7 +34,7 @@ export function Gallery(): ReactElement {
       <Filters />
       {!entries.length && !loading && <p className="side-empty">{say(find ? "noPictureFound" : "noPictures")}</p>}
       <ul className="gallery-grid">
-        {entries.map((entry) =>
+        {(ending === "all" ? foldCancelled(entries) : entries).map((entry) =>
           entry.kind === "picture" ? (
             <Thumbnail
               key={entry.key}
@@ -45,7 +46,7 @@ export function Gallery(): ReactElement {
           ) : entry.kind === "sweep" ? (
             <SweepTile key={entry.key} run={entry.run} pieces={entry.pieces} />
           ) : (
-            <EndedRow key={entry.key} run={entry.run} />
+            <EndedRow key={entry.key} run={entry.run} before={entry.before ?? 0} />
           ),
         )}
       </ul>

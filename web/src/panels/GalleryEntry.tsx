@@ -73,7 +73,13 @@ export function SweepTile({ run, pieces }: { readonly run: Run; readonly pieces:
   );
 }
 
-export function EndedRow({ run }: { readonly run: Run }): ReactElement {
+interface EndedRowProps {
+  readonly run: Run;
+  /** How many that ended alike before it are not shown. */
+  readonly before: number;
+}
+
+export function EndedRow({ run, before }: EndedRowProps): ReactElement {
   const say = useSay();
   const when = useWhen();
   const [open, setOpen] = useState(false);
@@ -90,7 +96,7 @@ export function EndedRow({ run }: { readonly run: Run }): ReactElement {
           {label}
           {run.ended === null ? "" : ` · ${when(run.ended)}`}
         </small>
-        <span>{why}</span>
+        <span>{before ? `${why} ${say("moreBefore", { count: before })}` : why}</span>
       </button>
       <button
         type="button"

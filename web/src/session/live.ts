@@ -4,8 +4,9 @@ import { cancelRun } from "../api/client";
 import { wordsOf } from "../api/socket";
 import type { Document, Graph, Names } from "../model/document";
 import { documentOf, editor } from "../model/editor";
+import { isOpen } from "../model/runs";
 import { notify } from "./notices";
-import { line } from "./queue";
+import { stateOf } from "./queue";
 import { submit } from "./running";
 import { studio } from "./studio";
 import { workspace } from "./workspace";
@@ -34,17 +35,15 @@ async function runIfStale(document: Document): Promise<void> {
   const what = meaningOf(document);
   if (!plan?.to_run || plan.problems.length || what === ran) return;
   ran = what;
-  await cancelWaiting();
-  latest = (await submit())?.id ?? null;
+  const older = latest;
+  latest = (await submit())?.id ?? older;
+  if (older !== null && older !== latest && isOpen(stateOf(older))) await cancel(older);
 }
 
-/** An older run of this mode that has not begun is of no use any more. */
-async function cancelWaiting(): Promise<void> {
-  if (latest === null) return;
-  const { states, waiting } = line.getState();
-  if (states[latest]?.status !== "queued" && !waiting.some(({ id }) => id === latest)) return;
+/** An older run of this mode is of no use any more. What it has finished is kept, and what both need goes on in the newer. */
+async function cancel(older: string): Promise<void> {
   try {
-    await cancelRun(latest);
+    await cancelRun(older);
   } catch (error) {
     notify("error", "failed", { why: wordsOf(error) });
   }

@@ -127,6 +127,11 @@ async def pieces(request: web.Request, most: int, limits: Limits) -> AsyncIterat
         yield piece
 
 
+def has_already(request: web.Request, tag: str) -> bool:
+    """Tell whether a client has what an ETag identifies."""
+    return tag in {item.value for item in request.if_none_match or ()}
+
+
 def number_in(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:
     """Return a whole number of the query.
 

@@ -40,6 +40,12 @@ def media_type_of(name: str, formats: Mapping[str, FileFormat]) -> str:
     return _KNOWN.get(suffix) or (formats[suffix].media_type if suffix in formats else _UNKNOWN)
 
 
+def is_seen_small(name: str, formats: Mapping[str, FileFormat]) -> bool:
+    """Tell whether somebody knows to make a file of this name small, as a picture."""
+    format_ = formats.get(Path(name).suffix.lower())
+    return format_ is not None and format_.thumbnail is not None
+
+
 def index_file(root: RootName, folder: Path, path: Path, formats: Mapping[str, FileFormat]) -> FileRow:
     """Read a file and say what is in it.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphgen.hookspecs import FileFormat
+from graphgen.server.contents import is_seen_small
 from graphgen.server.records import Run
 from graphgen.server.shapes import FileView, RunView, VariationView
 
@@ -45,8 +46,6 @@ def run_view(run: Run, formats: Mapping[str, FileFormat]) -> RunView:
 def file_view(item: Mapping[str, Any], formats: Mapping[str, FileFormat]) -> FileView:
     """Show a file, and where to get it."""
     url = f"/api/outputs/{item['digest']}"
-    format_ = formats.get(f".{item['name'].rpartition('.')[2].lower()}")
-    small = f"{url}/thumbnail" if format_ and format_.thumbnail else None
     return {
         "name": item["name"],
         "node": item["node"],
@@ -54,7 +53,7 @@ def file_view(item: Mapping[str, Any], formats: Mapping[str, FileFormat]) -> Fil
         "media_type": item["media_type"],
         "size": item["size"],
         "url": url,
-        "thumbnail": small,
+        "thumbnail": f"{url}/thumbnail" if is_seen_small(item["name"], formats) else None,
     }
 
 

@@ -18,7 +18,7 @@ import { LibraryDialogs } from "./panels/LibraryDialogs";
 import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
 import { studio } from "./session/studio";
-import { openWorkflow } from "./session/workspace";
+import { openWorkflow, stayOpen } from "./session/workspace";
 import { hashOf, routeOf } from "./session/route";
 
 export function App(): ReactElement {
@@ -36,16 +36,23 @@ export function App(): ReactElement {
     return () => window.removeEventListener("hashchange", onHash);
   }, []);
   useEffect(() => {
-    if (route.view === "library" || route.name === open) return;
+    if (route.view === "library") return;
+    if (route.name === open) {
+      stayOpen();
+      return;
+    }
+    let isCurrent = true;
     const info = studio.getState().workflows.find(({ name }) => name === route.name);
     const { name } = route;
     openWorkflow(name, info?.own ?? true).then(
       () => setFailure(null),
       (error: unknown) => {
+        if (!isCurrent) return; // one is elsewhere by now
         if (error instanceof Refusal && error.movedTo !== null) location.replace(hashOf(route.view, error.movedTo));
         else setFailure({ name, error });
       },
     );
+    return () => void (isCurrent = false);
     // a copy takes a new name by itself; that is no reason to load anything
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [route]);

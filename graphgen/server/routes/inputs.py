@@ -18,8 +18,8 @@ from graphgen.engine import Engine
 from graphgen.errors import PathError
 from graphgen.hookspecs import FileFormat
 from graphgen.jsontypes import digest
-from graphgen.server.asking import number_in
-from graphgen.server.contents import media_type_of
+from graphgen.server.asking import has_already, number_in
+from graphgen.server.contents import is_seen_small, media_type_of
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import FileRow
 from graphgen.server.route import SERVICE, Route
@@ -78,7 +78,7 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
     found = await service.aside(_find, service.engine, request.query.get("name", ""))
     tag = f"{found.version}-{longest}"
     headers = {"ETag": f'"{tag}"', "Cache-Control": _keeping(request, found)}
-    if tag in {item.value for item in request.if_none_match or ()}:
+    if has_already(request, tag):
         return web.Response(status=304, headers=headers)
     format_ = service.engine.registry.formats.get(found.path.suffix.lower())
     media_type, data = await service.aside(shrink, format_, found.path, longest)
@@ -151,7 +151,6 @@ def _inside(path: Path, root: Path, depth: int = 0) -> Iterator[tuple[Path, os.s
 
 def _view(item: _Found, formats: Mapping[str, FileFormat]) -> InputView:
     query = f"name={quote(item.name, safe='')}&version={item.version}"
-    format_ = formats.get(item.path.suffix.lower())
     return {
         "name": item.name,
         "size": item.stat.st_size,
@@ -160,7 +159,7 @@ def _view(item: _Found, formats: Mapping[str, FileFormat]) -> InputView:
         "shipped": item.shipped,
         "version": item.version,
         "url": f"/api/inputs/file?{query}",
-        "thumbnail": f"/api/inputs/thumbnail?{query}" if format_ and format_.thumbnail else None,
+        "thumbnail": f"/api/inputs/thumbnail?{query}" if is_seen_small(item.path.name, formats) else None,
     }
 
 

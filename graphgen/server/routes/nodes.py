@@ -8,7 +8,7 @@ from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
 from graphgen.jsontypes import JSON
 from graphgen.parameters import describe_parameters
-from graphgen.server.asking import read_body, workflow_named
+from graphgen.server.asking import has_already, read_body, workflow_named
 from graphgen.server.catalogues import choose_language
 from graphgen.server.checking import Checker
 from graphgen.server.planning import planned
@@ -32,7 +32,7 @@ async def catalogue(request: web.Request) -> web.StreamResponse:
         "Content-Language": language,
         "Vary": "Accept-Language",
     }
-    if tag in {item.value for item in request.if_none_match or ()}:
+    if has_already(request, tag):
         return web.Response(status=304, headers=headers)
     answer = web.Response(body=body, content_type="application/json", headers=headers)
     answer.enable_compression()

@@ -16,7 +16,7 @@ from graphgen.errors import WorkflowError
 from graphgen.hookspecs import FileFormat
 from graphgen.jsontypes import JSON
 from graphgen.provenance import PARAMETERS_KEY
-from graphgen.server.asking import number_in
+from graphgen.server.asking import has_already, number_in
 from graphgen.server.contents import find_path, is_digest
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import FileRow, find_files
@@ -76,7 +76,7 @@ async def send_small(request: web.Request, root: str) -> web.StreamResponse:
     row, path = await find(request, root)
     format_ = service.engine.registry.formats.get(path.suffix.lower())
     headers = {"ETag": f'"{row.digest}-{longest}"', "Cache-Control": FOREVER}
-    if f"{row.digest}-{longest}" in {item.value for item in request.if_none_match or ()}:
+    if has_already(request, f"{row.digest}-{longest}"):
         return web.Response(status=304, headers=headers)
     media_type, data = await service.aside(shrink, format_, path, longest)
     return web.Response(body=data, content_type=media_type, headers=headers)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from aiohttp import web
 
 from graphgen.hookspecs import FileFormat
 from graphgen.server.asking import pieces
+from graphgen.server.contents import is_seen_small
 from graphgen.server.problems import Trouble
 from graphgen.server.records import FileRow
 from graphgen.server.route import SERVICE, Route
@@ -47,14 +47,13 @@ async def carried(request: web.Request) -> web.StreamResponse:
 
 def _view(row: FileRow, formats: Mapping[str, FileFormat]) -> UploadView:
     url = f"/api/uploads/{row.digest}"
-    format_ = formats.get(Path(row.name).suffix)
     return {
         "name": row.name,
         "digest": row.digest,
         "media_type": row.media_type,
         "size": row.size,
         "url": url,
-        "thumbnail": f"{url}/thumbnail" if format_ and format_.thumbnail else None,
+        "thumbnail": f"{url}/thumbnail" if is_seen_small(row.name, formats) else None,
     }
 
 

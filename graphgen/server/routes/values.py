@@ -17,7 +17,7 @@ from graphgen.narration import summary_of
 from graphgen.pictures import count_pictures, draw_picture, type_of
 from graphgen.pins import held
 from graphgen.server import records
-from graphgen.server.asking import number_in
+from graphgen.server.asking import has_already, number_in
 from graphgen.server.checking import Checker
 from graphgen.server.contents import is_digest
 from graphgen.server.planning import kept_values
@@ -44,7 +44,7 @@ async def picture(request: web.Request) -> web.StreamResponse:
     index = number_in(request, "index", 0, least=0, most=_MOST_PICTURES)
     tag = f"{digest}-{longest}-{index}"
     headers = {"ETag": f'"{tag}"', "Cache-Control": FOREVER}
-    if tag in {item.value for item in request.if_none_match or ()}:
+    if has_already(request, tag):
         return web.Response(status=304, headers=headers)
     media_type, data = await service.checked(_draw, service.engine, digest, index, longest)
     return web.Response(body=data, content_type=media_type, headers=headers)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from graphgen.server import records
 from graphgen.server import versions as rows
-from graphgen.server.asking import find_workflow, read_body, read_document
+from graphgen.server.asking import find_workflow, has_already, read_body, read_document
 from graphgen.server.planning import recorded_as
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import Run
@@ -66,7 +66,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     service = request.app[SERVICE]
     data, tag = await find_workflow(service, request.match_info["name"])
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    if tag in {item.value for item in request.if_none_match or ()}:
+    if has_already(request, tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=data, content_type="application/json", headers=headers)
 

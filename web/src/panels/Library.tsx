@@ -1,6 +1,6 @@
 /** All workflows: the person's own, the examples, and those that were deleted. */
 
-import { type DragEvent, type ReactElement, useEffect, useMemo, useState } from "react";
+import { type ReactElement, useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
 
 import type { WorkflowInfo } from "../api/client";
@@ -10,6 +10,7 @@ import { chooseFiles, takeFiles } from "../session/dropping";
 import { refreshWorkflows } from "../session/studio";
 import { beginWorkflow, bringBack, library, lookForDeleted } from "../session/library";
 import { Icon } from "../widgets/icons";
+import { useDropTarget } from "../widgets/useDropTarget";
 import { useWhen } from "./times";
 import { Folders, Shelf } from "./Shelf";
 
@@ -21,25 +22,14 @@ export function Library(): ReactElement {
   const workflows = useStudio((state) => state.workflows);
   const [text, setText] = useState("");
   const [sort, setSort] = useState<Sort>("changed");
-  const [isOver, setOver] = useState(false);
+  const { isOver, handlers } = useDropTarget("Files", ({ files }) => void takeFiles([...files], null));
   const found = useMemo(() => workflows.filter((one) => matches(one, text)), [workflows, text]);
   const own = useMemo(() => found.filter((one) => one.own).sort(sort === "title" ? byTitle : byTime), [found, sort]);
   const examples = useMemo(() => found.filter((one) => !one.own).sort(byTitle), [found]);
   const [ready, lacking] = [examples.filter((one) => one.runs_here), examples.filter((one) => !one.runs_here)];
   useEffect(() => void refreshWorkflows(), []); // what they look like by now
-  const onDrag = (event: DragEvent) => {
-    if (!event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault();
-    setOver(event.type === "dragover");
-    if (event.type === "drop") void takeFiles([...event.dataTransfer.files], null);
-  };
   return (
-    <div
-      className={isOver ? "library library-over" : "library"}
-      onDragOver={onDrag}
-      onDragLeave={onDrag}
-      onDrop={onDrag}
-    >
+    <div className={isOver ? "library library-over" : "library"} {...handlers}>
       <div className="library-head">
         <h1>{say("library")}</h1>
         <label className="library-search">

@@ -1,6 +1,6 @@
 /** Workflows side by side: those of a folder, or of none; of many, those in sight and a few more. */
 
-import { type DragEvent, type ReactElement, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactElement, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 
 import type { WorkflowInfo } from "../api/client";
@@ -10,15 +10,24 @@ import { draftedNames } from "../session/drafts";
 import { moveToFolder } from "../session/library";
 import { fold, preferences } from "../session/preferences";
 import { Icon } from "../widgets/icons";
+import { useDropTarget } from "../widgets/useDropTarget";
 import { WORKFLOW_TYPE, WorkflowCard } from "./WorkflowCard";
 
-/** Cards that are drawn at first, and with each step further down. */
+/** Cards that are drawn with each step further down. */
 const STEP = 60;
+/** Cards of a folder that are drawn at first: there may be many folders. */
+const FEW = 12;
+
+interface ShelfProps {
+  readonly list: readonly WorkflowInfo[];
+  /** How many are drawn at first. */
+  readonly first?: number;
+}
 
 /** A list of workflows, drawn as far as one has come. */
-export function Shelf({ list }: { readonly list: readonly WorkflowInfo[] }): ReactElement {
+export function Shelf({ list, first = STEP }: ShelfProps): ReactElement {
   const say = useSay();
-  const [shown, setShown] = useState(STEP);
+  const [shown, setShown] = useState(first);
   const drafted = draftedNames();
   const left = list.length - shown;
   return (
@@ -108,7 +117,7 @@ function Folder({ folder, list, unfolded }: FoldersProps & { readonly folder: st
           <span>{folder.replaceAll("/", " / ")}</span>
           <small>{list.length}</small>
         </summary>
-        {!isFolded && <Shelf list={list} />}
+        {!isFolded && <Shelf list={list} first={FEW} />}
       </details>
     </Place>
   );
@@ -116,20 +125,12 @@ function Folder({ folder, list, unfolded }: FoldersProps & { readonly folder: st
 
 /** Where a workflow can be dropped to be put into a folder. */
 function Place({ folder, children }: { readonly folder: string; readonly children: ReactNode }): ReactElement {
-  const [isOver, setOver] = useState(false);
-  const onDrag = (event: DragEvent) => {
-    if (!event.dataTransfer.types.includes(WORKFLOW_TYPE)) return;
-    event.preventDefault();
-    setOver(event.type === "dragover");
-    if (event.type === "drop") void moveToFolder(event.dataTransfer.getData(WORKFLOW_TYPE), folder);
-  };
+  const { isOver, handlers } = useDropTarget(
+    WORKFLOW_TYPE,
+    (data) => void moveToFolder(data.getData(WORKFLOW_TYPE), folder),
+  );
   return (
-    <div
-      className={isOver ? "folder-place folder-over" : "folder-place"}
-      onDragOver={onDrag}
-      onDragLeave={onDrag}
-      onDrop={onDrag}
-    >
+    <div className={isOver ? "folder-place folder-over" : "folder-place"} {...handlers}>
       {children}
     </div>
   );

@@ -312,6 +312,16 @@ test("of two workflows opened at once the later shows, and what was typed before
   expect([onServer("b", "one"), onServer("c", "one")]).toEqual([1, 1]);
 });
 
+test("what was about to be opened is not shown any more once one stays, also where it is not there", async () => {
+  for (const name of ["a", "b"]) files.put(name, pair(1, 1));
+  const page = await tab();
+  await page.openWorkflow("a", true);
+  const both = [page.openWorkflow("b", true), page.openWorkflow("nothing", true)];
+  page.stayOpen();
+  const [there, gone] = await Promise.allSettled(both);
+  expect([there?.status, gone?.status, page.state().name]).toEqual(["fulfilled", "rejected", "a"]);
+});
+
 test("going back to what is saved is saved", async () => {
   files.put("a", pair(1, 1));
   const page = await tab();

@@ -100,6 +100,11 @@ export async function openWorkflow(name: string, own: boolean): Promise<void> {
   takeUp(drafts);
 }
 
+/** Stay with the open workflow, whatever was about to be opened in its place. */
+export function stayOpen(): void {
+  opening += 1;
+}
+
 /** Take up what was not saved of the document that has just been opened. */
 function takeUp(drafts: readonly LeftDraft[]): void {
   const conflicts: string[] = [];

@@ -1,13 +1,13 @@
 /** Find what can be done by a few letters of its name, and do it. */
 
-import { type ReactElement, useEffect, useId, useMemo, useRef, useState } from "react";
+import { type ReactElement, useMemo, useState } from "react";
 
 import { commandsHere, isEnabled, perform } from "../commands";
 import type { Command } from "../commands/command";
 import { useSay } from "../i18n";
 import { Dialog } from "../widgets/Dialog";
 import { Keys } from "../widgets/Keys";
-import { useListKeys } from "./useListKeys";
+import { SearchList } from "../widgets/SearchList";
 
 interface CommandPaletteProps {
   onClose(): void;
@@ -15,9 +15,6 @@ interface CommandPaletteProps {
 
 export function CommandPalette({ onClose }: CommandPaletteProps): ReactElement {
   const say = useSay();
-  const list = useId();
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
   const [text, setText] = useState("");
   const found = useMemo(() => {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -30,46 +27,28 @@ export function CommandPalette({ onClose }: CommandPaletteProps): ReactElement {
     const isPhrase = (command: Command) => Number(labelOf(command).includes(words.join(" ")));
     return fitting.sort((one, other) => isPhrase(other) - isPhrase(one));
   }, [text, say]);
-  const take = (command: Command) => {
-    onClose();
-    // the dialog gives the keyboard back first
-    window.setTimeout(() => perform(command));
-  };
-  const { at, setAt, chosen, onKeyDown } = useListKeys(found, take, onClose);
   return (
     <Dialog title={say("allCommands")} className="command-palette" onClose={onClose}>
-      <input
-        ref={field}
-        type="search"
-        role="combobox"
-        aria-expanded="true"
-        aria-controls={list}
-        aria-activedescendant={found[at] ? `${list}-${at}` : undefined}
-        aria-label={say("searchCommands")}
-        placeholder={say("searchCommands")}
-        value={text}
-        onChange={({ target }) => {
-          setText(target.value);
-          setAt(0);
+      <SearchList<Command>
+        label={say("searchCommands")}
+        listLabel={say("allCommands")}
+        text={text}
+        sections={[{ options: found }]}
+        keyOf={({ id }) => id}
+        show={({ label, keys }) => (
+          <>
+            <span>{say(label)}</span>
+            {keys?.[0] && <Keys chord={keys[0]} />}
+          </>
+        )}
+        onText={setText}
+        onTake={(command) => {
+          onClose();
+          // the dialog gives the keyboard back first
+          window.setTimeout(() => perform(command));
         }}
-        onKeyDown={onKeyDown}
+        onClose={onClose}
       />
-      <ul id={list} role="listbox" aria-label={say("allCommands")}>
-        {found.map((command, index) => (
-          <li
-            key={command.id}
-            id={`${list}-${index}`}
-            ref={index === at ? chosen : null}
-            role="option"
-            aria-selected={index === at}
-            onClick={() => take(command)}
-          >
-            <span>{say(command.label)}</span>
-            {command.keys?.[0] && <Keys chord={command.keys[0]} />}
-          </li>
-        ))}
-      </ul>
-      {!found.length && <p role="status">{say("nothingFound", { text })}</p>}
     </Dialog>
   );
 }

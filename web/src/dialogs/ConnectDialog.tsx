@@ -1,6 +1,6 @@
 /** Wire the chosen node without a pointer: all wires that it could be given, found by a few letters. */
 
-import { type ReactElement, useEffect, useId, useMemo, useRef, useState } from "react";
+import { type ReactElement, useMemo, useState } from "react";
 
 import { chosenNode } from "../canvas/chosen";
 import { useDocument, useGraph, useStudio } from "../canvas/hooks";
@@ -10,7 +10,7 @@ import { editor } from "../model/editor";
 import { type Join, joinsOf } from "../model/joining";
 import { type End, INPUTS_END, wireOpen } from "../model/wiring";
 import { Dialog } from "../widgets/Dialog";
-import { useListKeys } from "./useListKeys";
+import { SearchList } from "../widgets/SearchList";
 
 interface ConnectDialogProps {
   onClose(): void;
@@ -20,9 +20,6 @@ const MOST = 100;
 
 export function ConnectDialog({ onClose }: ConnectDialogProps): ReactElement {
   const say = useSay();
-  const list = useId();
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
   const [text, setText] = useState("");
   const [name] = useState(chosenNode);
   const lines = useLines(name);
@@ -30,45 +27,27 @@ export function ConnectDialog({ onClose }: ConnectDialogProps): ReactElement {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     return lines.filter(({ label }) => words.every((word) => label.toLowerCase().includes(word))).slice(0, MOST);
   }, [lines, text]);
-  const take = ({ join: { from, into, taken } }: Line) => {
-    editor.getState().edit("connect", (graph) => wireOpen(graph, from, into, taken));
-    onClose();
-  };
-  const { at, setAt, chosen, onKeyDown } = useListKeys(found, take, onClose);
   return (
     <Dialog title={say("connectNode", { name: name ?? "" })} className="command-palette" onClose={onClose}>
-      <input
-        ref={field}
-        type="search"
-        role="combobox"
-        aria-expanded="true"
-        aria-controls={list}
-        aria-activedescendant={found[at] ? `${list}-${at}` : undefined}
-        aria-label={say("searchWires")}
-        placeholder={say("searchWires")}
-        value={text}
-        onChange={({ target }) => {
-          setText(target.value);
-          setAt(0);
+      <SearchList<Line>
+        label={say("searchWires")}
+        text={text}
+        sections={[{ options: found }]}
+        empty={say("nothingFits")}
+        keyOf={({ label }) => label}
+        show={({ label, join }) => (
+          <>
+            <span>{label}</span>
+            <small>{join.type}</small>
+          </>
+        )}
+        onText={setText}
+        onTake={({ join: { from, into, taken } }) => {
+          editor.getState().edit("connect", (graph) => wireOpen(graph, from, into, taken));
+          onClose();
         }}
-        onKeyDown={onKeyDown}
+        onClose={onClose}
       />
-      <ul id={list} role="listbox" aria-label={say("searchWires")}>
-        {found.map((line, index) => (
-          <li
-            key={line.label}
-            id={`${list}-${index}`}
-            ref={index === at ? chosen : null}
-            role="option"
-            aria-selected={index === at}
-            onClick={() => take(line)}
-          >
-            <span>{line.label}</span>
-            <small>{line.join.type}</small>
-          </li>
-        ))}
-      </ul>
-      {!found.length && <p role="status">{text ? say("nothingFound", { text }) : say("nothingFits")}</p>}
     </Dialog>
   );
 }

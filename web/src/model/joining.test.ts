@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Document } from "./document";
 import { CATALOGUE } from "./fixtures";
-import { joinsOf } from "./joining";
+import { joinsOf, joinWith } from "./joining";
 import { landing, verdict } from "./wiring";
 
 const document: Document = {
@@ -51,4 +51,18 @@ test("a wire that is dropped on a collapsed node goes into the first free input 
   expect(landing(CATALOGUE, wired, wired, shape, end)).toEqual({ node: "cut", socket: "mask" });
   expect(landing(CATALOGUE, wired, wired, { node: "soft", socket: "image" }, end)).toEqual(end);
   expect(landing(CATALOGUE, document, document, shape, end)).toEqual(end);
+});
+
+test("of the wires to another node the likeliest is chosen: into the node, else out of it", () => {
+  const graph: Document = {
+    graphgen: 1,
+    nodes: { made: { type: "make.image" }, soft: { type: "images.blur" }, saved: { type: "files.save" } },
+  };
+  const ends = (name: string, other: string) => {
+    const join = joinWith(CATALOGUE, graph, graph, name, other);
+    return join && [join.from.node, join.into.node, join.into.socket];
+  };
+  expect(ends("soft", "made")).toEqual(["made", "soft", "image"]);
+  expect(ends("made", "soft")).toEqual(["made", "soft", "image"]);
+  expect(ends("saved", "gone")).toBeNull();
 });

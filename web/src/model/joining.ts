@@ -66,3 +66,15 @@ function takenBy(catalogue: Catalogue, document: Document, graph: Graph, node: s
     return [{ node, socket, taking, isNeeded: inputs.some(({ name, required }) => name === socket && required) }];
   });
 }
+
+/** Return the likeliest wire between a node and another one: rather into its sockets than out of it; null for none. */
+export function joinWith(
+  catalogue: Catalogue,
+  document: Document,
+  graph: Graph,
+  name: string,
+  other: string,
+): Join | null {
+  const joins = joinsOf(catalogue, document, graph, name);
+  return joins.find(({ from, into }) => from.node === other || into.node === other) ?? null;
+}

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 
 import type { Catalogue } from "./catalogue";
 import { CATALOGUE } from "./fixtures";
-import { search } from "./search";
+import { byCategory, search } from "./search";
 
 /** The catalogue of tests, with one node told in Korean. */
 const KOREAN: Catalogue = {
@@ -38,4 +38,24 @@ describe("search", () => {
     expect(find("gaussian")[0]).toBe("images.blur");
     expect(find("soft focus")).toEqual(["images.blur"]);
   });
+});
+
+const all = () => search(CATALOGUE, Object.values(CATALOGUE.nodes), "", null);
+
+test("nodes stand in their categories, each once, in the order of the alphabet", () => {
+  const sections = byCategory(all(), []);
+  const names = sections.map(({ category }) => category);
+  expect(names).toEqual([...new Set(Object.values(CATALOGUE.nodes).map(({ category }) => category))].sort());
+  const listed = sections.flatMap(({ category, found }) => found.map(({ spec }) => [spec.category, category]));
+  expect(listed.every(([own, under]) => own === under)).toBe(true);
+  expect(sections.flatMap(({ found }) => found)).toHaveLength(all().length);
+});
+
+test("those that were used last come first, the latest at the top, and there alone", () => {
+  const [first, ...rest] = byCategory(all(), ["images.blur", "gone.node", "make.image"]);
+  expect(first!.category).toBeNull();
+  expect(first!.found.map(({ spec }) => spec.id)).toEqual(["images.blur", "make.image"]);
+  const others = rest.flatMap(({ found }) => found.map(({ spec }) => spec.id));
+  expect(others).not.toContain("images.blur");
+  expect(others).toHaveLength(all().length - 2);
 });

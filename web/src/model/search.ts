@@ -39,6 +39,25 @@ export function search(
   );
 }
 
+/** Nodes of one category; without one, those that were used last. */
+export interface Category {
+  readonly category: string | null;
+  readonly found: readonly Found[];
+}
+
+/** Sort what was found into categories, as the catalogue has them; those that were used last come first, and there alone. */
+export function byCategory(found: readonly Found[], recent: readonly string[]): readonly Category[] {
+  const last = recent.flatMap((id) => found.find(({ spec }) => spec.id === id) ?? []);
+  const sorted = new Map<string, Found[]>();
+  for (const one of found) {
+    if (last.includes(one)) continue;
+    sorted.set(one.spec.category, [...(sorted.get(one.spec.category) ?? []), one]);
+  }
+  const categories = [...sorted].sort(([one], [other]) => one.localeCompare(other));
+  const rest = categories.map(([category, options]): Category => ({ category, found: options }));
+  return last.length ? [{ category: null, found: last }, ...rest] : rest;
+}
+
 /** Rate a node by words, all of which must be found somewhere; 0 is no match. */
 function rate(spec: NodeSpec, words: readonly string[], category: string): number {
   const id = spec.id.toLowerCase();

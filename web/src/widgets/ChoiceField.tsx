@@ -1,6 +1,7 @@
 import type { ReactElement } from "react";
 
 import type { Json } from "../model/document";
+import { FieldLabel } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Choose one of a few values. */
@@ -8,9 +9,7 @@ export function ChoiceField({ id, label, schema, value, invalid, onChange }: Fie
   const options = schema.enum ?? [];
   return (
     <div className="field field-choice" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <select
         id={id}
         className="nodrag"

@@ -1,6 +1,7 @@
 import type { ReactElement } from "react";
 
 import { useSay } from "../i18n";
+import { FieldLabel, LineInput } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Edit a colour: pick it, or type it as `#rrggbb`. */
@@ -8,9 +9,7 @@ export function ColorField({ id, label, schema, value, invalid, onChange }: Fiel
   const say = useSay();
   return (
     <div className="field field-color" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <input
         type="color"
         className="nodrag"
@@ -18,15 +17,7 @@ export function ColorField({ id, label, schema, value, invalid, onChange }: Fiel
         value={/^#[0-9a-f]{6}$/i.test(value) ? value : "#000000"}
         onChange={({ target }) => onChange(target.value)}
       />
-      <input
-        id={id}
-        type="text"
-        className="nodrag"
-        spellCheck={false}
-        aria-invalid={invalid}
-        value={value}
-        onChange={({ target }) => onChange(target.value)}
-      />
+      <LineInput id={id} value={value} invalid={invalid} onChange={onChange} />
     </div>
   );
 }

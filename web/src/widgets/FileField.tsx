@@ -7,6 +7,7 @@ import { Icon } from "./icons";
 import { InputPicker } from "./InputPicker";
 import { ModelPicker } from "./ModelPicker";
 import { OwnerContext } from "./owner";
+import { FieldLabel, LineInput } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Name a file: one of the models folder, picked from what is there, or a picture, dropped or chosen. */
@@ -20,18 +21,8 @@ function ModelField({ id, label, schema, value, invalid, onChange }: FieldProps<
   const owner = useContext(OwnerContext);
   return (
     <div className="field field-file" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
-      <input
-        id={id}
-        type="text"
-        className="nodrag"
-        spellCheck={false}
-        aria-invalid={invalid}
-        value={value}
-        onChange={({ target }) => onChange(target.value)}
-      />
+      <FieldLabel id={id} label={label} />
+      <LineInput id={id} value={value} invalid={invalid} onChange={onChange} />
       <button
         type="button"
         className="nodrag field-button"
@@ -79,20 +70,9 @@ function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<
       onDragLeave={() => setOver(false)}
       onDrop={(event) => void onDrop(event)}
     >
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       {value && <Thumbnail key={value} name={value} />}
-      <input
-        id={id}
-        type="text"
-        className="nodrag"
-        spellCheck={false}
-        aria-invalid={invalid}
-        placeholder={say("dropFile")}
-        value={value}
-        onChange={({ target }) => onChange(target.value)}
-      />
+      <LineInput id={id} value={value} invalid={invalid} placeholder={say("dropFile")} onChange={onChange} />
       <button
         type="button"
         className="nodrag field-button"

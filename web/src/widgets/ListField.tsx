@@ -3,6 +3,7 @@ import { type ReactElement, useState } from "react";
 import { useSay } from "../i18n";
 import { evaluate } from "../model/arithmetic";
 import type { Json } from "../model/document";
+import { FieldLabel } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Edit a list of texts or numbers: a line for each. */
@@ -19,9 +20,7 @@ export function ListField({ id, label, schema, value, invalid, onChange }: Field
   const wrong = typed !== null && parse(typed) === null;
   return (
     <div className="field field-area" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <textarea
         id={id}
         className="nodrag nowheel"

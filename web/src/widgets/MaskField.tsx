@@ -6,6 +6,7 @@ import { backdropFor } from "../session/backdrop";
 import { inputUrl } from "../session/inputs";
 import { MaskPainter } from "./MaskPainter";
 import { OwnerContext } from "./owner";
+import { FieldLabel } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Paint a mask over the picture that is wired into the node. What is painted is kept as a picture in the inputs. */
@@ -21,9 +22,7 @@ export function MaskField({ id, label, schema, value, invalid, onChange }: Field
   };
   return (
     <div className="field field-mask" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <input
         id={id}
         type="text"

@@ -5,6 +5,7 @@ import type { SeedPolicy } from "../model/seeds";
 import { randomSeed, SEED_POLICIES } from "../model/seeds";
 import { Icon, type IconName } from "./icons";
 import { NumberInput } from "./NumberField";
+import { FieldLabel } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 interface SeedFieldProps extends FieldProps<number | null> {
@@ -30,9 +31,7 @@ export function SeedField({
   const next = policy && SEED_POLICIES[(SEED_POLICIES.indexOf(policy) + 1) % SEED_POLICIES.length]!;
   return (
     <div className="field field-seed" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <NumberInput id={id} schema={schema} value={value} invalid={invalid} onChange={onChange} />
       <button
         type="button"

@@ -2,6 +2,7 @@ import type { ReactElement } from "react";
 
 import { stepOf } from "../model/numbers";
 import { NumberInput } from "./NumberField";
+import { FieldLabel } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Edit a number between two ends: a slider, and its value beside it to be typed. */
@@ -9,9 +10,7 @@ export function SliderField({ id, label, schema, value, invalid, onChange }: Fie
   const { minimum = 0, maximum = 100 } = schema;
   return (
     <div className="field field-slider" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <input
         type="range"
         className="nodrag"

@@ -1,24 +1,15 @@
 import { type KeyboardEvent, type ReactElement, useLayoutEffect, useRef } from "react";
 
 import { weigh } from "../model/promptweights";
+import { FieldLabel, LineInput } from "./LineInput";
 import type { FieldProps } from "./Setting";
 
 /** Edit a text in one line. */
 export function TextField({ id, label, schema, value, invalid, onChange }: FieldProps<string>): ReactElement {
   return (
     <div className="field field-text" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
-      <input
-        id={id}
-        type="text"
-        className="nodrag"
-        spellCheck={false}
-        aria-invalid={invalid}
-        value={value}
-        onChange={({ target }) => onChange(target.value)}
-      />
+      <FieldLabel id={id} label={label} />
+      <LineInput id={id} value={value} invalid={invalid} onChange={onChange} />
     </div>
   );
 }
@@ -47,9 +38,7 @@ export function AreaField({ id, label, schema, value, invalid, onChange }: Field
   };
   return (
     <div className="field field-area" title={schema.description}>
-      <label htmlFor={id} className="field-label">
-        {label}
-      </label>
+      <FieldLabel id={id} label={label} />
       <textarea
         ref={box}
         id={id}

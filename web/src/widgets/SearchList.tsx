@@ -1,0 +1,168 @@
+/**
+ * A field with a list below it, as one (a combobox): what is typed narrows the list, which is walked with the arrow keys
+ * while the field keeps the keyboard. The owner says what fits the text, in sections if it likes.
+ */
+
+import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useId, useRef, useState } from "react";
+
+import { useSay } from "../i18n";
+
+/** Options that belong together; a title stands above them. */
+export interface Section<T> {
+  readonly title?: string;
+  readonly options: readonly T[];
+}
+
+/** How an option was taken: with Shift, it may mean more. */
+export interface Taken {
+  readonly shift: boolean;
+}
+
+interface SearchListProps<T> {
+  readonly label: string;
+  /** What the list holds, where that is something else than the field says. */
+  readonly listLabel?: string;
+  readonly text: string;
+  readonly sections: readonly Section<T>[];
+  /** What is said where nothing fits the text, or nothing is there. */
+  readonly empty?: string;
+  keyOf(option: T): string;
+  isRefused?(option: T): boolean;
+  show(option: T): ReactNode;
+  /** Tell all about the option at hand, beside the list. */
+  about?(option: T): ReactNode;
+  onText(text: string): void;
+  onTake(option: T, how: Taken): void;
+  onClose(): void;
+  /** What becomes of Tab, if it is not to lead on in the page. */
+  onTab?(): void;
+  /** The keyboard went elsewhere. */
+  onLeave?(): void;
+}
+
+/** Options that PageUp and PageDown pass. */
+const PAGE = 8;
+
+export function SearchList<T>(props: SearchListProps<T>): ReactElement {
+  const { label, text, sections, about, onText, onLeave } = props;
+  const say = useSay();
+  const id = useId();
+  const field = useRef<HTMLInputElement>(null);
+  const [wanted, setAt] = useState(0);
+  const options = sections.flatMap((section) => section.options);
+  const at = Math.min(wanted, options.length - 1);
+  const current = options[at];
+  useEffect(() => field.current?.focus(), []);
+  useEffect(() => {
+    document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: "nearest" });
+  }, [id, at, text]);
+  const told = about && current !== undefined ? about(current) : null;
+  return (
+    <>
+      <input
+        ref={field}
+        type="search"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls={id}
+        aria-activedescendant={current === undefined ? undefined : `${id}-${at}`}
+        aria-autocomplete="list"
+        aria-label={label}
+        placeholder={label}
+        value={text}
+        onChange={({ target }) => {
+          onText(target.value);
+          setAt(0);
+        }}
+        onKeyDown={keysOf(props, options, at, setAt)}
+        onBlur={onLeave}
+      />
+      <div className="search-list">
+        {/* a press in the list leaves the keyboard with the field */}
+        <ul
+          id={id}
+          role="listbox"
+          aria-label={props.listLabel ?? label}
+          onMouseDown={(event) => event.preventDefault()}
+        >
+          {sections.map((section, number) => {
+            const start = sections.slice(0, number).reduce((sum, one) => sum + one.options.length, 0);
+            const how = { props, id, start, at, isTold: told !== null, setAt };
+            return <Options key={section.title ?? ""} section={section} {...how} />;
+          })}
+        </ul>
+        {told && (
+          <div id={`${id}-about`} className="search-about">
+            {told}
+          </div>
+        )}
+      </div>
+      {!options.length && <p role="status">{text ? say("nothingFound", { text }) : props.empty}</p>}
+    </>
+  );
+}
+
+interface OptionsProps<T> {
+  readonly props: SearchListProps<T>;
+  readonly section: Section<T>;
+  readonly id: string;
+  /** How many options stand above. */
+  readonly start: number;
+  /** Which option is at hand, and whether all about it is told. */
+  readonly at: number;
+  readonly isTold: boolean;
+  setAt(at: number): void;
+}
+
+function Options<T>({ props, section, id, start, at, isTold, setAt }: OptionsProps<T>): ReactElement {
+  const items = section.options.map((option, index) => {
+    const place = start + index;
+    return (
+      <li
+        key={props.keyOf(option)}
+        id={`${id}-${place}`}
+        role="option"
+        aria-selected={place === at}
+        aria-disabled={props.isRefused?.(option)}
+        aria-describedby={place === at && isTold ? `${id}-about` : undefined}
+        onPointerMove={props.about && (() => setAt(place))}
+        onClick={({ shiftKey }) => take(props, option, shiftKey)}
+      >
+        {props.show(option)}
+      </li>
+    );
+  });
+  if (section.title === undefined) return <>{items}</>;
+  const title = `${id}-from-${start}`;
+  return (
+    <li role="none">
+      <ul role="group" aria-labelledby={title}>
+        <li role="presentation" id={title} className="search-section">
+          {section.title}
+        </li>
+        {items}
+      </ul>
+    </li>
+  );
+}
+
+function take<T>({ isRefused, onTake }: SearchListProps<T>, option: T, shift: boolean): void {
+  if (!isRefused?.(option)) onTake(option, { shift });
+}
+
+function keysOf<T>(props: SearchListProps<T>, options: readonly T[], at: number, setAt: (at: number) => void) {
+  const last = options.length - 1;
+  const steps: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1, PageDown: PAGE, PageUp: -PAGE };
+  return (event: KeyboardEvent) => {
+    const step = steps[event.key];
+    if (step !== undefined) setAt(Math.max(0, Math.min(at + step, last)));
+    else if (event.key === "Escape") props.onClose();
+    else if (event.key === "Enter") {
+      if (event.nativeEvent.isComposing) return;
+      if (options[at] !== undefined) take(props, options[at], event.shiftKey);
+    } else if (event.key === "Tab" && props.onTab) props.onTab();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}

@@ -45,6 +45,16 @@ test("without a word all nodes stand in categories, the ones used last above; al
   await expect(list.getByRole("group")).toHaveCount(0);
   await expect(page.locator(".search-about")).toContainText("Outputs");
   await shoot(page, "palette-found");
+  // what has no room beside the list is reached by Tab, and scrolled by the arrows
+  await page.setViewportSize({ width: 1100, height: 260 });
+  await palette(page).fill("sampling.sample");
+  await page.keyboard.press("Tab");
+  const about = page.locator(".search-about");
+  await expect(about).toBeFocused();
+  await page.keyboard.press("End");
+  await expect.poll(() => about.evaluate((element) => element.scrollTop)).toBeGreaterThan(0);
+  await page.keyboard.press("Escape");
+  await expect(palette(page)).toBeFocused();
   await page.keyboard.press("Escape");
   await expect(canvas(page)).toBeFocused();
 });

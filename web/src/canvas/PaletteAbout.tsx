@@ -14,13 +14,15 @@ export function PaletteAbout({ spec }: { readonly spec: NodeSpec }): ReactElemen
   ] as const;
   return (
     <>
-      <h3>{spec.title}</h3>
+      <p>
+        <strong>{spec.title}</strong>
+      </p>
       <p className="search-about-words">{spec.description}</p>
       {sides.map(
         ([side, sockets]) =>
           sockets.length > 0 && (
             <section key={side}>
-              <h4>{say(side)}</h4>
+              <p className="search-about-side">{say(side)}</p>
               <ul>
                 {sockets.map((socket) => (
                   <li key={socket.name} style={{ "--socket": colorOf(socket.type) } as CSSProperties}>

@@ -3,7 +3,16 @@
  * while the field keeps the keyboard. The owner says what fits the text, in sections if it likes.
  */
 
-import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import {
+  type FocusEvent,
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from "react";
 
 import { useSay } from "../i18n";
 
@@ -44,19 +53,18 @@ interface SearchListProps<T> {
 const PAGE = 8;
 
 export function SearchList<T>(props: SearchListProps<T>): ReactElement {
-  const { label, text, sections, about, onText, onLeave } = props;
+  const { label, text, sections, about, onText } = props;
   const say = useSay();
   const id = useId();
-  const field = useRef<HTMLInputElement>(null);
   const [wanted, setAt] = useState(0);
   const options = sections.flatMap((section) => section.options);
   const at = Math.min(wanted, options.length - 1);
   const current = options[at];
-  useEffect(() => field.current?.focus(), []);
   useEffect(() => {
     document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: "nearest" });
   }, [id, at, text]);
   const told = about && current !== undefined ? about(current) : null;
+  const { field, side, onKeyDown, onSideKey, leave } = useKeyboard(props, keysOf(props, options, at, setAt));
   return (
     <>
       <input
@@ -74,8 +82,8 @@ export function SearchList<T>(props: SearchListProps<T>): ReactElement {
           onText(target.value);
           setAt(0);
         }}
-        onKeyDown={keysOf(props, options, at, setAt)}
-        onBlur={onLeave}
+        onKeyDown={onKeyDown}
+        onBlur={leave}
       />
       <div className="search-list">
         {/* a press in the list leaves the keyboard with the field */}
@@ -92,14 +100,46 @@ export function SearchList<T>(props: SearchListProps<T>): ReactElement {
           })}
         </ul>
         {told && (
-          <div id={`${id}-about`} className="search-about">
-            {told}
+          <div
+            ref={side}
+            className="search-about"
+            role="group"
+            aria-label={say("aboutOption")}
+            tabIndex={0}
+            onKeyDown={onSideKey}
+            onBlur={leave}
+          >
+            <div id={`${id}-about`}>{told}</div>
           </div>
         )}
       </div>
       {!options.length && <p role="status">{text ? say("nothingFound", { text }) : props.empty}</p>}
     </>
   );
+}
+
+/** Lead the keyboard between the field and what is told beside the list, and say when it leaves both. */
+function useKeyboard<T>(props: SearchListProps<T>, onListKey: (event: KeyboardEvent) => void) {
+  const field = useRef<HTMLInputElement>(null);
+  const side = useRef<HTMLDivElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    // Tab leads to what has to be scrolled to be read
+    const more = side.current && side.current.scrollHeight > side.current.clientHeight ? side.current : null;
+    if (event.key !== "Tab" || event.shiftKey || !more) return onListKey(event);
+    event.preventDefault();
+    more.focus();
+  };
+  const onSideKey = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    if (event.key !== "Escape" && event.key !== "Tab") return;
+    event.preventDefault();
+    field.current?.focus();
+  };
+  const leave = ({ relatedTarget }: FocusEvent) => {
+    if (relatedTarget !== field.current && relatedTarget !== side.current) props.onLeave?.();
+  };
+  return { field, side, onKeyDown, onSideKey, leave };
 }
 
 interface OptionsProps<T> {

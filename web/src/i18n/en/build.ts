@@ -10,6 +10,7 @@ export const build = {
   wireFrom: "{input} ← {output} of {title}",
   wireInto: "{output} → {input} of {title}",
   noNodeFits: "No node fits this wire.",
+  aboutOption: "About the one at hand",
   recentNodes: "Used last",
   paletteJoins: "Shift+Enter adds it and wires it to {name}.",
   nothingJoins: "Added without a wire: nothing of it fits a free socket of {name}.",

@@ -3,7 +3,7 @@
 import { type ReactElement, useMemo, useState } from "react";
 
 import { useSay } from "../i18n";
-import { labelOf, subgraphSpecs } from "../model/catalogue";
+import { labelOf, SUBGRAPHS, subgraphSpecs } from "../model/catalogue";
 import { subgraphName } from "../model/document";
 import { scopeOf } from "../model/editor";
 import { byCategory, type Found, search } from "../model/search";
@@ -35,10 +35,12 @@ export function Palette({ request, onClose }: PaletteProps): ReactElement {
   const sections = useMemo(() => {
     const end = looseEnd(request);
     const specs = [...Object.values(subgraphSpecs(catalogue, document)), ...Object.values(catalogue.nodes)];
+    const titleOf = (category: string): string =>
+      category === SUBGRAPHS ? say("subgraphsCategory") : (catalogue.categories[category] ?? labelOf(category));
     const found = search(catalogue, specs, text, end);
     if (text.trim() || end) return [{ options: found.slice(0, MOST) }];
     return byCategory(found, recentNodes()).map(({ category, found: options }) => ({
-      title: category === null ? say("recentNodes") : (catalogue.categories[category] ?? labelOf(category)),
+      title: category === null ? say("recentNodes") : titleOf(category),
       options,
     }));
   }, [catalogue, document, text, request, say]);

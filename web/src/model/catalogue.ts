@@ -89,6 +89,9 @@ export function specOf(catalogue: Catalogue, document: Document, type: string): 
   return name === null ? catalogue.nodes[type] : subgraphSpecs(catalogue, document)[name];
 }
 
+/** The category of a document's own subgraphs. */
+export const SUBGRAPHS = "subgraphs";
+
 const made = new WeakMap<object, { catalogue: Catalogue; specs: Names<NodeSpec> }>();
 
 /** Describe a document's subgraphs as nodes. What is made is kept for as long as the subgraphs are the same. */
@@ -127,7 +130,7 @@ function describe(catalogue: Catalogue, document: Document, name: string, above:
   return {
     id: SUBGRAPH + name,
     title: labelOf(name),
-    category: "subgraphs",
+    category: SUBGRAPHS,
     description: subgraph.description ?? "",
     aliases: [],
     version: subgraph.version ?? 1,

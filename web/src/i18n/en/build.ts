@@ -11,6 +11,7 @@ export const build = {
   wireInto: "{output} → {input} of {title}",
   noNodeFits: "No node fits this wire.",
   aboutOption: "About the one at hand",
+  subgraphsCategory: "Subgraphs of this workflow",
   recentNodes: "Used last",
   paletteJoins: "Shift+Enter adds it and wires it to {name}.",
   nothingJoins: "Added without a wire: nothing of it fits a free socket of {name}.",

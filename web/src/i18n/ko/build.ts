@@ -11,6 +11,7 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   wireInto: "{output} → {title}의 {input}",
   noNodeFits: "이 연결선에 맞는 노드가 없습니다.",
   aboutOption: "선택한 항목 설명",
+  subgraphsCategory: "이 워크플로의 서브그래프",
   recentNodes: "최근에 사용함",
   paletteJoins: "Shift+Enter로 추가하고 {name}에 연결합니다.",
   nothingJoins: "연결하지 않고 추가했습니다. {name}의 빈 소켓에 맞는 것이 없습니다.",

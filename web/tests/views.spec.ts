@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 
+import { slow } from "./flows";
 import { card, expect, test } from "./studio";
 
 const PLAIN = {
@@ -81,4 +82,113 @@ test("Ctrl+Enter in a number's box runs with what was typed, on a card and in th
     const { workflow } = (await submitted).postDataJSON() as { workflow: typeof PLAIN };
     expect(workflow.nodes.solid.settings.width).toBe(Number(width));
   }
+});
+
+test("a node that no output takes says so, and runs by itself; what was saved before stays in sight", async ({
+  page,
+  studio,
+}) => {
+  const look = { type: "images.curves", inputs: { image: "solid.image" } };
+  await studio.open(page, "loose", {
+    ...PLAIN,
+    nodes: { ...PLAIN.nodes, look },
+    view: { nodes: { ...PLAIN.view.nodes, look: { x: 320, y: 320 } } },
+  });
+  await expect(card(page, "look")).toContainText(/Not needed\s*no output takes it/);
+  await expect(card(page, "save")).not.toContainText("Not needed");
+  await page.keyboard.press("Control+Enter");
+  await expect(card(page, "save").getByRole("img", { name: /Picture of/ })).toBeVisible();
+  await expect(card(page, "look")).toContainText("Not needed");
+  await card(page, "look").locator(".node-title").click();
+  await expect(page.getByRole("region", { name: "How it stands" })).toContainText("Alt+Enter runs it");
+  await page.keyboard.press("Alt+Enter");
+  await expect(card(page, "look").getByRole("img", { name: /Picture of/ })).toBeVisible();
+  await expect(card(page, "look")).toContainText("Done");
+  await expect(card(page, "save").getByRole("img", { name: /Picture of/ })).toBeVisible();
+});
+
+test("a run that is asked to stop says so until it has", async ({ page, studio }) => {
+  await studio.open(page, "stops", slow(9041));
+  await expect(card(page, "waits")).toContainText("Will run");
+  await page.keyboard.press("Control+Enter");
+  await expect(card(page, "waits")).toContainText("Running");
+  let letGo = (): void => undefined;
+  const gate = new Promise<void>((go) => (letGo = go));
+  await page.route("**/api/runs/*", async (route) => {
+    if (route.request().method() !== "GET") await gate;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.getByRole("button", { name: "Stopping…" })).toBeVisible();
+  await expect(card(page, "waits")).toContainText("Stopping…");
+  letGo();
+  await expect(page.getByRole("button", { name: /Stop/ })).toHaveCount(0);
+});
+
+test("a workflow that is empty has no mistake", async ({ page, studio }) => {
+  await studio.open(page, "empty", { graphgen: 1, name: "Empty", nodes: {} });
+  await expect(page.getByText("Nothing to run yet")).toBeVisible();
+  await expect(page.getByRole("button", { name: "1 problem" })).toHaveCount(0);
+});
+
+test("what keeps a run off is no longer told once it is mended", async ({ page, studio }) => {
+  const solid = { ...PLAIN.nodes.solid, settings: { ...PLAIN.nodes.solid.settings, color: "no colour" } };
+  await studio.open(page, "mended", { ...PLAIN, nodes: { ...PLAIN.nodes, solid } });
+  await expect(card(page, "solid")).toBeVisible();
+  await page.keyboard.press("Control+Enter");
+  const notice = page.getByText("The workflow cannot run yet");
+  await expect(notice).toBeVisible();
+  await card(page, "solid").getByRole("textbox", { name: "Color", exact: true }).fill("#336699");
+  await expect(notice).toHaveCount(0);
+});
+
+test("the app view says when what it shows was made with other values", async ({ page, studio }) => {
+  await studio.open(page, "past", PLAIN);
+  await page.evaluate(() => (location.hash = "#/app/past"));
+  const width = page.getByRole("textbox", { name: "Width" });
+  await width.press("Control+Enter");
+  const result = page.getByRole("region", { name: "Result" });
+  await expect(result.getByRole("img").first()).toBeVisible();
+  const hint = page.getByText("Made with other values");
+  await expect(hint).toHaveCount(0);
+  await width.fill("72");
+  await expect(hint).toBeVisible();
+  await width.fill("60");
+  await expect(hint).toHaveCount(0);
+  // a program runs it with a value of its own
+  const { id } = await studio.submit({ workflow: PLAIN, identity: "past", parameters: { width: 90 } });
+  await expect.poll(async () => (await (await studio.api(`/api/runs/${id}`)).json()).status).toBe("done");
+  await page.reload();
+  await expect(hint).toBeVisible();
+});
+
+test("a name that cannot be says why, and is not thrown away", async ({ page, studio }) => {
+  await studio.open(page, "named", {
+    graphgen: 1,
+    nodes: { inner: { type: "subgraph.bend" } },
+    subgraphs: {
+      bend: {
+        inputs: { image: { type: "image" }, other: { type: "image" } },
+        outputs: { image: { from: "bent.image" } },
+        nodes: { bent: { type: "images.curves", inputs: { image: "inputs.image" } } },
+      },
+    },
+  });
+  await card(page, "inner").getByRole("button", { name: "Open the subgraph" }).click();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("option", { name: "Inputs and outputs" }).click();
+  const dialog = page.getByRole("dialog", { name: "Inputs and outputs", exact: true });
+  const name = dialog.getByRole("textbox", { name: "Name", exact: true }).first();
+  await name.fill("good words");
+  await name.press("Tab");
+  await expect(name).toHaveValue("good words");
+  await expect(dialog).toContainText("A name is a letter, then");
+  await name.fill("other");
+  await expect(dialog).toContainText("That name is taken");
+  await name.fill("photo");
+  await name.press("Enter");
+  await expect(dialog).not.toContainText("That name is taken");
+  await name.fill("1x");
+  await name.press("Escape");
+  await expect(name).toHaveValue("photo");
 });

@@ -11,7 +11,7 @@ import type { NodeRun } from "../model/runs";
 import { Icon, type IconName } from "../widgets/icons";
 import { ValuePicture } from "../widgets/ValuePicture";
 import type { GraphNode } from "./flow";
-import { useNodeFile, useNodePlan, useNodeRun, useOutcome } from "./hooks";
+import { useNodeFile, useNodePlan, useNodeRun, useOutcome, useStopping } from "./hooks";
 
 interface NodeOutcomeProps {
   readonly id: string;
@@ -63,6 +63,7 @@ const SIGNS: Readonly<Record<Outcome["kind"], IconName>> = {
   changed: "stale",
   perhaps: "perhaps",
   pinned: "pin",
+  loose: "skip",
 };
 
 const AT_WORK: ReadonlySet<Outcome["kind"]> = new Set(["queued", "running", "waiting"]);
@@ -96,12 +97,16 @@ function StateLine({ outcome, run, spec }: StateLineProps): ReactElement {
   const { kind } = outcome;
   const share = run?.total ? (run.done ?? 0) / run.total : null;
   const skipped = run?.because ? skipOf(run.because) : "";
-  const why = kind === "skipped" ? skipped : kind === "stale" || kind === "perhaps" ? reasons[0] : "";
+  const stopping = useStopping() && kind === "running";
+  const why = whyOf(kind, reasons, skipped, say);
   const seconds = kind === "done" && run?.seconds !== undefined ? durationOf(run.seconds) : "";
   return (
-    <p className={`outcome-line outcome-${kind}`} title={[...reasons, skipped].filter(Boolean).join("\n")}>
+    <p
+      className={`outcome-line outcome-${kind}`}
+      title={[...reasons, skipped, kind === "loose" ? say("looseHow") : ""].filter(Boolean).join("\n")}
+    >
       <Icon name={SIGNS[kind]} />
-      <span className="outcome-word">{say(`state_${kind}`)}</span>
+      <span className="outcome-word">{say(stopping ? "stopping" : `state_${kind}`)}</span>
       {kind === "running" && (
         <>
           <progress max={1} aria-label={say("state_running")} {...(share === null ? {} : { value: share })} />
@@ -111,6 +116,18 @@ function StateLine({ outcome, run, spec }: StateLineProps): ReactElement {
       {(why || seconds) && <span className="outcome-why">{why || seconds}</span>}
     </p>
   );
+}
+
+/** Say in a few words why a node stands so. */
+function whyOf(
+  kind: Outcome["kind"],
+  reasons: readonly string[],
+  skipped: string,
+  say: ReturnType<typeof useSay>,
+): string | undefined {
+  if (kind === "skipped") return skipped;
+  if (kind === "loose") return say("looseWhy");
+  return kind === "stale" || kind === "perhaps" ? reasons[0] : "";
 }
 
 /** Of a long message the beginning; the panel at the side has the traceback too. */

@@ -13,7 +13,7 @@ import type { Problem } from "../api/client";
 import { language } from "../i18n";
 import { type Outcome, outcomeOf } from "../model/outcome";
 import { isOpen } from "../model/runs";
-import { shownChanges, shownFiles, shownPlans, shownRuns } from "../session/shown";
+import { shownChanges, shownFiles, shownLoose, shownPlans, shownRuns } from "../session/shown";
 import { studio, type Studio } from "../session/studio";
 import { workspace, type Workspace } from "../session/workspace";
 import { allProblems, problemsByCard } from "./problems";
@@ -53,8 +53,12 @@ export function useOutcome(name: string): Outcome | null {
   const open = useStudio((state) => isOpen(state.run));
   const ran = useStudio((state) => state.ran);
   const changed = useEditor((state) => shownChanges(ran, state).has(name));
-  return outcomeOf(run, plan, open, changed);
+  const loose = useStudio((state) => shownLoose(state).has(name));
+  return outcomeOf(run, plan, open, changed, loose);
 }
+
+/** Tell whether the shown run was asked to stop, and has not yet. */
+export const useStopping = (): boolean => useStudio(({ run, stopping }) => isOpen(run) && run?.id === stopping);
 
 /** Return all that is wrong, in the person's language. */
 export function useAllProblems(): readonly Problem[] {

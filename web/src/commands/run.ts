@@ -81,7 +81,7 @@ export const runCommands: readonly Command[] = [
     reach: "workflow",
     keys: ["Mod+Alt+Enter"],
     whileTyping: true,
-    isEnabled: () => isOpen(studio.getState().run),
+    isEnabled: () => isOpen(studio.getState().run) && studio.getState().run?.id !== studio.getState().stopping,
     run: () => void stopRun(),
   },
 ];

@@ -1,6 +1,6 @@
 /** The face of the subgraph that is shown: its inputs, parameters and outputs can be renamed, ordered and removed. */
 
-import { type ReactElement, useState } from "react";
+import { type ReactElement, useId, useState } from "react";
 
 import { useDocument, useEditor } from "../canvas/hooks";
 import { useSay } from "../i18n";
@@ -132,27 +132,39 @@ interface NameFieldProps {
   onChange(name: string): void;
 }
 
-/** A name that counts when it is left or Enter is pressed, if it is one and free. */
+/** A name that counts when it is left or Enter is pressed, if it is one and free; if not, it stays, and is told why. */
 export function NameField({ label, name, isFree, onChange }: NameFieldProps): ReactElement {
+  const say = useSay();
+  const about = useId();
   const [typed, setTyped] = useState<string | null>(null);
-  const isRight = typed === null || typed === name || (isName(typed) && isFree(typed));
+  const isNew = typed !== null && typed !== name;
+  const trouble = !isNew ? null : !isName(typed) ? say("nameForm") : isFree(typed) ? null : say("nameTaken");
   const commit = () => {
-    if (typed !== null && typed !== name && isRight) onChange(typed);
+    if (trouble !== null) return;
+    if (isNew) onChange(typed);
     setTyped(null);
   };
   return (
-    <input
-      className="name-field"
-      aria-label={label}
-      aria-invalid={!isRight}
-      spellCheck={false}
-      value={typed ?? name}
-      onChange={({ target }) => setTyped(target.value)}
-      onBlur={commit}
-      onKeyDown={(event) => {
-        if (event.key === "Enter") commit();
-        if (event.key === "Escape") setTyped(null);
-      }}
-    />
+    <span className="name-box">
+      <input
+        className="name-field"
+        aria-label={label}
+        aria-invalid={trouble !== null}
+        aria-describedby={about}
+        spellCheck={false}
+        value={typed ?? name}
+        onChange={({ target }) => setTyped(target.value)}
+        onBlur={commit}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") commit();
+          if (event.key !== "Escape" || typed === null) return;
+          setTyped(null);
+          event.preventDefault(); // the dialog stays
+        }}
+      />
+      <span id={about} className="name-trouble" role="status">
+        {trouble}
+      </span>
+    </span>
   );
 }

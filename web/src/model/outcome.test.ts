@@ -29,6 +29,16 @@ test.each([
   expect(outcomeOf(run, planned, open, true)?.kind).toBe(kind);
 });
 
+test("what nothing takes says so, until it ran by itself", () => {
+  expect(outcomeOf(undefined, undefined, false, false, true)?.kind).toBe("loose");
+  expect(outcomeOf(DONE, undefined, false, false, true)?.kind).toBe("done");
+});
+
+test("what has run does not go on saying why it would", () => {
+  expect(outcomeOf(DONE, plan("run", "first"), true, false)?.because).toEqual([]);
+  expect(outcomeOf(DONE, plan("run", "every_time"), false, false)?.because).toHaveLength(1);
+});
+
 test("what is as it ran is done, though no plan is known", () => {
   expect(outcomeOf(DONE, undefined, false, false)?.kind).toBe("done");
 });

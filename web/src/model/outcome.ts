@@ -5,7 +5,7 @@ import { type NodeSpec, outputsOf } from "./catalogue";
 import type { CardPlan, Reason } from "./cards";
 import type { NodeRun, NodeStatus } from "./runs";
 
-export type OutcomeKind = NodeStatus | "stale" | "changed" | "perhaps" | "kept" | "pinned";
+export type OutcomeKind = NodeStatus | "stale" | "changed" | "perhaps" | "kept" | "pinned" | "loose";
 
 export interface Outcome {
   readonly kind: OutcomeKind;
@@ -19,21 +19,24 @@ const ACTIVE: ReadonlySet<NodeStatus> = new Set(["queued", "running", "waiting",
 
 /**
  * Return what a card says; null where there is nothing to say. `changed` tells whether its recipe is another than the
- * one that ran: it counts where no plan says more.
+ * one that ran: it counts where no plan says more. `loose` tells that a run leaves it out, since no output takes it.
  */
 export function outcomeOf(
   run: NodeRun | undefined,
   plan: CardPlan | undefined,
   open: boolean,
   changed: boolean,
+  loose = false,
 ): Outcome | null {
   const because = plan?.because ?? [];
-  if (run && (open || ACTIVE.has(run.status))) return { kind: run.status, because };
+  const standing = because.filter(({ kind }) => ALWAYS.has(kind)); // the others are of before it ran
+  if (run && (open || ACTIVE.has(run.status))) return { kind: run.status, because: standing };
   const due = plan?.state === "run" || plan?.state === "may run";
   const news = because.some(({ kind }) => !ALWAYS.has(kind));
   if (due && (news || !run)) return { kind: plan.state === "run" ? "stale" : "perhaps", because };
   if (plan?.state === "pinned") return { kind: "pinned", because };
-  if (run) return { kind: changed && !plan ? "changed" : run.status, because };
+  if (run) return { kind: changed && !plan ? "changed" : run.status, because: standing };
+  if (loose) return { kind: "loose", because };
   const isKept = plan?.state === "cached" || Object.keys(plan?.digests ?? {}).length > 0;
   return isKept ? { kind: "kept", because } : null;
 }

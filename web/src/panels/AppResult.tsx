@@ -1,10 +1,11 @@
 /** What the latest run gives: the picture as it forms, then the files, or what went wrong. */
 
-import type { ReactElement } from "react";
+import { type ReactElement, useMemo } from "react";
 
 import type { Run } from "../api/client";
-import { useStudio } from "../canvas/hooks";
+import { useDocument, useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
+import { changedSince } from "../model/recipe";
 import { progressOf, type RunState } from "../model/runs";
 import { FileActions } from "../widgets/FileActions";
 import { Icon } from "../widgets/icons";
@@ -18,12 +19,19 @@ export function AppResult(): ReactElement {
   const pictures = (result?.files ?? []).filter(({ media_type }) => media_type.startsWith("image/"));
   const others = (result?.files ?? []).filter(({ media_type }) => !media_type.startsWith("image/"));
   const preview = run && latestPreview(run);
+  const isPast = useIsPast() && result !== null;
   return (
     <section className="app-result" aria-label={say("result")}>
       {!run && <p className="app-empty">{say("appEmpty")}</p>}
       {run && !result && <RunProgress run={run} />}
       {run && !result && preview && <img className="app-picture app-preview" src={preview} alt={say("forming")} />}
       {run && !result && !preview && former && <FormerPictures run={former} />}
+      {isPast && (
+        <p className="app-past-why" role="status">
+          <Icon name="stale" />
+          {say("madeOtherwise")}
+        </p>
+      )}
       {result?.failures.map(({ node, message }) => (
         <p key={node} className="details-problem">
           {node && <strong>{node}</strong>} {message}
@@ -46,6 +54,13 @@ export function AppResult(): ReactElement {
       ))}
     </section>
   );
+}
+
+/** Tell whether what is shown was made with other values, or by another graph, than there are now. */
+function useIsPast(): boolean {
+  const ran = useStudio((state) => state.ran);
+  const now = useDocument();
+  return useMemo(() => ran !== null && changedSince(ran, now, null).size > 0, [ran, now]);
 }
 
 /** What was made before, until something of the new run can be seen. */

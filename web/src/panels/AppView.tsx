@@ -3,7 +3,7 @@
 import { type ReactElement, useRef } from "react";
 
 import { commandNamed, perform } from "../commands";
-import { useDocument, useStudio, useWorkspace } from "../canvas/hooks";
+import { useDocument, useStopping, useStudio, useWorkspace } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { editor } from "../model/editor";
 import { isOpen, progressOf } from "../model/runs";
@@ -21,6 +21,7 @@ export function AppView(): ReactElement {
   const document = useDocument();
   const name = useWorkspace((state) => state.name);
   const share = useStudio(({ run }) => (isOpen(run) ? progressOf(run!).share : null));
+  const stopping = useStopping();
   const busy = share !== null;
   const results = useRef<HTMLDivElement>(null);
   const list = fields(catalogue, document, document);
@@ -56,9 +57,14 @@ export function AppView(): ReactElement {
             {say("run")}
           </button>
           {busy && (
-            <button type="button" className="with-icon" onClick={() => perform(commandNamed("stop"))}>
+            <button
+              type="button"
+              className="with-icon"
+              aria-disabled={stopping}
+              onClick={() => perform(commandNamed("stop"))}
+            >
               <Icon name="stop" filled />
-              {say("stop")}
+              {say(stopping ? "stopping" : "stop")}
             </button>
           )}
           {name !== null && <a href={hashOf("graph", name)}>{say("showGraph")}</a>}

@@ -39,6 +39,7 @@ export function NodeStory({ name, spec }: NodeStoryProps): ReactElement | null {
           ))}
         </ul>
       )}
+      {outcome.kind === "loose" && <p>{say("looseHow")}</p>}
       {run?.status === "skipped" && run.because && <p>{skipOf(run.because)}</p>}
       {run?.logs?.map(({ level, message }) => (
         <p key={message} className={`story-log story-${level}`}>

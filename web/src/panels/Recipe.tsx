@@ -9,7 +9,8 @@ import { wordsOf } from "../api/socket";
 import type { Document, Json, Names } from "../model/document";
 import { type Field, fields, parameterTitle } from "../model/parameters";
 import type { Piece } from "../model/pieces";
-import { runOnceMore, takeRecipe, withValues } from "../session/gallery";
+import { runOnceMore, takeRecipe } from "../session/gallery";
+import { withValues } from "../session/values";
 import { beginWorkflow } from "../session/library";
 import { notify } from "../session/notices";
 

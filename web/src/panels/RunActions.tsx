@@ -2,7 +2,7 @@
 
 import type { ReactElement } from "react";
 
-import { useAllProblems, useStudio } from "../canvas/hooks";
+import { useAllProblems, useDocument, useStopping, useStudio } from "../canvas/hooks";
 import type { Problem } from "../api/client";
 import { show } from "../commands/walk";
 import { commandNamed, commandsHere, isEnabled, perform } from "../commands";
@@ -23,6 +23,7 @@ const WAYS = ["runHere", "runAgainHere", "runFront", "runAllAgain", "live", "swe
 export function RunActions(): ReactElement {
   const say = useSay();
   const open = useStudio((state) => isOpen(state.run));
+  const stopping = useStopping();
   const live = useStudio((state) => state.live);
   const item = (command: Command): MenuItem => ({
     id: command.id,
@@ -43,9 +44,14 @@ export function RunActions(): ReactElement {
       <Estimate />
       <Problems />
       {open && (
-        <button type="button" className="run-stop" onClick={() => perform(commandNamed("stop"))}>
+        <button
+          type="button"
+          className="run-stop"
+          aria-disabled={stopping}
+          onClick={() => perform(commandNamed("stop"))}
+        >
           <Icon name="stop" filled />
-          <span>{say("stop")}</span>
+          <span>{say(stopping ? "stopping" : "stop")}</span>
         </button>
       )}
       <div className="run-split">
@@ -111,7 +117,8 @@ function Planned(): ReactElement {
   const say = useSay();
   const durationOf = useDuration();
   const plan = useStudio((state) => state.plan);
-  let words = "";
+  const isEmpty = !Object.keys(useDocument().nodes).length;
+  let words = isEmpty ? say("nothingYet") : "";
   if (plan && !plan.problems.length) {
     const known = plan.seconds >= 1 ? say("about", { time: durationOf(plan.seconds) }) : "";
     const count = plan.to_run

@@ -5,7 +5,7 @@ import { wordsOf } from "../api/socket";
 import { type Document } from "../model/document";
 import { documentOf, editor } from "../model/editor";
 import { hear } from "./events";
-import { dismissErrors, notify } from "./notices";
+import { dismissErrors, dismissOf, notify } from "./notices";
 import { studio } from "./studio";
 import { latestIdentity, workspace } from "./workspace";
 
@@ -27,9 +27,15 @@ async function ask(document: Document): Promise<void> {
 }
 
 async function check(document: Document, signal: AbortSignal): Promise<void> {
+  if (!Object.keys(document.nodes).length) {
+    studio.setState({ checked: null }); // to have begun nothing yet is no mistake
+    return;
+  }
   try {
     const checked = await checkWorkflow(document, signal);
-    if (!signal.aborted) studio.setState({ checked });
+    if (signal.aborted) return;
+    studio.setState({ checked });
+    if (checked.ok) dismissOf("runRefused");
   } catch (error) {
     tell(error, signal);
   }
@@ -37,15 +43,15 @@ async function check(document: Document, signal: AbortSignal): Promise<void> {
 
 async function plan(document: Document, signal: AbortSignal): Promise<void> {
   if (!Object.keys(document.nodes).length) {
-    studio.setState({ plan: null });
+    studio.setState({ plan: null, planned: null });
     return;
   }
   try {
     const found = await planWorkflow({ workflow: document, identity: latestIdentity() }, signal);
-    if (!signal.aborted) studio.setState({ plan: found });
+    if (!signal.aborted) studio.setState({ plan: found, planned: document });
   } catch (error) {
     if (signal.aborted) return;
-    studio.setState({ plan: null });
+    studio.setState({ plan: null, planned: null });
     if (!(error instanceof Refusal && error.status === 422)) tell(error, signal); // nothing is in order: /check says it
   }
 }

@@ -6,10 +6,10 @@ import type { Point } from "../model/document";
 import { addNode } from "../model/edits";
 import { editor, shownGraph } from "../model/editor";
 import { freeName } from "../model/names";
-import { withValues } from "./gallery";
 import { importFiles, isWorkflowFile } from "./exchange";
 import { beginWorkflow } from "./library";
 import { notify } from "./notices";
+import { withValues } from "./values";
 
 /** Where a file was let go: on the canvas at a place, or elsewhere. */
 export type Dropped = Point | null;

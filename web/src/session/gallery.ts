@@ -4,14 +4,15 @@ import { createStore } from "zustand/vanilla";
 
 import { listRuns, type Run, runAgain } from "../api/client";
 import { wordsOf } from "../api/socket";
-import { type Document, type Json, type Names } from "../model/document";
+import { type Document, type Json } from "../model/document";
 import { documentOf, editor } from "../model/editor";
-import { fields, setParameter } from "../model/parameters";
+import { fields } from "../model/parameters";
 import { entriesOf, type Entry } from "../model/pieces";
 import { hear } from "./events";
 import { notify } from "./notices";
 import { follow } from "./running";
 import { studio } from "./studio";
+import { withValues } from "./values";
 import { workspace } from "./workspace";
 
 /** How the runs ended that are shown; `all` has the sweeps that are at work too. */
@@ -75,14 +76,6 @@ async function load(fresh: boolean): Promise<void> {
     if (number === asked) gallery.setState({ loading: false });
     notify("error", "failed", { why: wordsOf(error) });
   }
-}
-
-/** Return a document whose parameters have values; names that are no parameters are passed over. */
-export function withValues(document: Document, values: Names<Json>): Document {
-  const { catalogue } = studio.getState();
-  return fields(catalogue, document, document)
-    .filter(({ name }) => name in values)
-    .reduce((one, field) => setParameter(one, field, values[field.name]!), document);
 }
 
 /** Give the open workflow's parameters the values that a picture was made with. */

@@ -43,6 +43,11 @@ export function dismiss(id: number): void {
   notices.setState(({ list }) => ({ list: list.filter((notice) => notice.id !== id) }));
 }
 
+/** Close what was said in some words, as it holds no more. */
+export function dismissOf(key: MessageKey): void {
+  notices.setState(({ list }) => ({ list: list.filter((notice) => notice.key !== key) }));
+}
+
 /** Close what was said of errors. */
 export function dismissErrors(): void {
   notices.setState(({ list }) => ({ list: list.filter(({ level }) => level !== "error") }));

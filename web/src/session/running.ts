@@ -13,7 +13,7 @@ import {
   type Submission,
 } from "../api/client";
 import { wordsOf } from "../api/socket";
-import type { Document } from "../model/document";
+import type { Document, Json, Names } from "../model/document";
 import { documentOf, editor } from "../model/editor";
 import { advance, isOpen, queued, type RunState } from "../model/runs";
 import { advanceSeeds } from "../model/seeds";
@@ -24,6 +24,7 @@ import { pastOf } from "./following";
 import { notify } from "./notices";
 import { stateOf } from "./queue";
 import { studio } from "./studio";
+import { withValues } from "./values";
 import { flush, latestIdentity, workspace } from "./workspace";
 
 /** All tabs are one client: their runs come in the order in which they were put in line. */
@@ -50,7 +51,12 @@ export async function submit(asked: Asked = {}, front = false): Promise<Run | nu
     if (workspace.getState().name === identity) workspace.setState({ origin: null });
     reading = null;
     const state = stateOf(run.id);
-    studio.setState(({ result, former }) => ({ run: state, ran: document, result: null, former: result ?? former }));
+    studio.setState(({ result, former }) => ({
+      run: state,
+      ran: document,
+      result: null,
+      former: result?.targets ? (former ?? result) : (result ?? former),
+    }));
     if (!isOpen(state)) void readResult(run.id);
     if (!asked.sweep) void expect(run.id, document, asked, identity);
     return run;
@@ -101,9 +107,11 @@ function refuse(error: unknown): void {
 export async function stopRun(): Promise<void> {
   const { run } = studio.getState();
   if (!run || !isOpen(run)) return;
+  studio.setState({ stopping: run.id });
   try {
     await cancelRun(run.id);
   } catch (error) {
+    studio.setState({ stopping: null });
     notify("error", "failed", { why: wordsOf(error) });
   }
 }
@@ -129,7 +137,8 @@ function show(id: string, run: RunState): RunState | null {
   return run;
 }
 
-function remember({ id, sweep, targets, identity }: Run, ran: Document): void {
+function remember({ id, sweep, targets, identity, parameters }: Run, submitted: Document): void {
+  const ran = withValues(submitted, parameters as Names<Json>);
   const { run } = studio.getState();
   if (run?.id !== id) return;
   studio.setState({ ran });
@@ -150,7 +159,8 @@ async function followLatest(): Promise<void> {
 
 async function readResult(id: string): Promise<void> {
   const result = await readRun(id);
-  if (studio.getState().run?.id === id) studio.setState({ result, former: null });
+  const { run, former } = studio.getState();
+  if (run?.id === id) studio.setState({ result, former: result.targets ? former : null });
 }
 
 hear((events) => {
@@ -165,6 +175,6 @@ hear((events) => {
 workspace.subscribe((now, before) => {
   if (now.opened === before.opened) return;
   reading = null;
-  studio.setState({ run: null, ran: null, result: null, former: null, checked: null, plan: null });
+  studio.setState({ run: null, ran: null, result: null, former: null, checked: null, plan: null, planned: null });
   void followLatest();
 });

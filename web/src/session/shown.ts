@@ -4,6 +4,7 @@ import type { Run } from "../api/client";
 import { type CardPlan, type Cards, NO_CARDS, placeOf, planCards, type PlannedNode, runCards } from "../model/cards";
 import type { Document, Names } from "../model/document";
 import { documentOf, editor, type EditorState, scopeOf } from "../model/editor";
+import { looseNodes } from "../model/loose";
 import { changedSince } from "../model/recipe";
 import type { NodeRun } from "../model/runs";
 import { type Studio, studio } from "./studio";
@@ -36,6 +37,24 @@ export const shownRuns = ({ run }: Pick<Studio, "run"> = studio.getState()): Nam
 export const shownPlans = ({ plan }: Pick<Studio, "plan"> = studio.getState()): Names<CardPlan> =>
   readPlans(plan?.nodes ?? null);
 
+const NONE: ReadonlySet<string> = new Set();
+let loose = NONE;
+let looseOf: readonly unknown[] = [];
+
+/** Return the nodes of the shown graph that a run leaves out, since nothing takes what they give. */
+export function shownLoose(
+  { plan, planned }: Pick<Studio, "plan" | "planned"> = studio.getState(),
+): ReadonlySet<string> {
+  if (!plan || !planned || plan.problems.length) return NONE;
+  const scope = scopeOf(editor.getState());
+  const now = [planned, scope, plan, shownPlans({ plan })];
+  if (now.some((one, index) => one !== looseOf[index])) {
+    loose = looseNodes(planned, scope, shownPlans({ plan }));
+    looseOf = now;
+  }
+  return loose;
+}
+
 const UNCHANGED: ReadonlySet<string> = new Set();
 let changes = UNCHANGED;
 let changesOf: readonly unknown[] = [];
@@ -54,12 +73,13 @@ export function shownChanges(ran: Document | null, state: EditorState = editor.g
 let files: Names<string> = {};
 let filesOf: readonly unknown[] = [];
 
-/** Return the picture of the first file that each card of the shown graph wrote. */
+/** Return the picture of the first file that each card of the shown graph wrote; in a run of others, before that. */
 export function shownFiles({ result, former }: Pick<Studio, "result" | "former">): Names<string> {
   const state = editor.getState();
-  const now = [result ?? former, documentOf(state), scopeOf(state)];
+  const now = [result, former, documentOf(state), scopeOf(state)];
   if (now.some((one, index) => one !== filesOf[index])) {
-    files = picturesByCard(result ?? former, documentOf(state), scopeOf(state));
+    const [document, scope] = [documentOf(state), scopeOf(state)];
+    files = { ...picturesByCard(former, document, scope), ...picturesByCard(result, document, scope) };
     filesOf = now;
   }
   return files;

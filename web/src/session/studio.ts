@@ -27,13 +27,17 @@ export interface Studio {
   readonly checked: Checked | null;
   /** What a run would do now; null where nothing is in order, or it is not known yet. */
   readonly plan: Plan | null;
+  /** The document that plan is of. */
+  readonly planned: Document | null;
   /** The run whose states the canvas shows: the latest of the open workflow. */
   readonly run: RunState | null;
+  /** The run that was asked to stop. */
+  readonly stopping: string | null;
   /** The document that run was made from; null while it is not known. */
   readonly ran: Document | null;
   /** What the latest finished run gave. */
   readonly result: Run | null;
-  /** What the run before gave, while the shown one has given nothing yet. */
+  /** What the whole run before gave, while the shown one has given nothing yet, or is of some nodes alone. */
   readonly former: Run | null;
   /** Whether the workflow runs by itself a moment after each change. */
   readonly live: boolean;
@@ -45,7 +49,9 @@ export const studio = createStore<Studio>()(() => ({
   connected: true,
   checked: null,
   plan: null,
+  planned: null,
   run: null,
+  stopping: null,
   ran: null,
   result: null,
   former: null,

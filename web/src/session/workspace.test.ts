@@ -153,6 +153,19 @@ test("edits of different nodes meet; of the same setting, one's own stays and th
   expect(onServer("a", "one")).toBe(3);
 });
 
+test("what was written here and saved, and is replaced from elsewhere, is told as replaced", async () => {
+  files.put("a", pair(1, 1));
+  const page = await tab();
+  await page.openWorkflow("a", true);
+  page.set("one", 2);
+  await pause();
+  await page.meet("a", files.put("a", pair(9, 1)));
+  expect([page.value("one"), page.told()]).toEqual([9, ["mergedOver"]]);
+  expect(page.notices.getState().list.at(-1)!.values).toEqual({ places: "one.value", lost: "one.value" });
+  await page.meet("a", files.put("a", pair(9, 7)));
+  expect(page.told().at(-1)).toBe("merged");
+});
+
 test("a save in flight, another's save and what is typed meanwhile all arrive, and nothing is told twice", async () => {
   files.put("a", pair(1, 1));
   const page = await tab();

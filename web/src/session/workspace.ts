@@ -19,6 +19,7 @@ import { readDocument, type Reading } from "../model/reading";
 import { dropDraft, keepDraft, type LeftDraft, leftDrafts, moveDrafts, stayAlive } from "./drafts";
 import { notify } from "./notices";
 import { forgetOrigin, keepOrigin, originOf } from "./origins";
+import { tellMerged, tellTaken } from "./tellings";
 
 export type Saving = "saved" | "changed" | "saving" | "offline" | "failed";
 
@@ -254,20 +255,14 @@ async function ownVersion(name: string): Promise<{ document: Document; etag: str
 function takeIn(theirs: { document: Document; etag: string }): void {
   const before = base.document;
   const mine = present();
+  const first = editor.getState().history.past[0]?.document ?? mine;
   const { value, conflicts } = merge(before, mine, theirs.document);
   base = theirs;
   if (!same(value, mine)) {
     editor.getState().takeIn((document) => merge(before, document, theirs.document).value);
-    if (!conflicts.length) notify("info", "merged", { places: placesOf(mine, value).slice(0, 5).join(", ") });
+    if (!conflicts.length) tellTaken(placesOf(mine, value), placesOf(first, mine));
   }
   if (conflicts.length) tellMerged(conflicts);
-}
-
-function tellMerged(conflicts: readonly string[]): void {
-  const places = conflicts.map(
-    (place) => place.replace(/^nodes\./, "").replaceAll(/\.(settings|inputs)\./g, ".") || "…",
-  );
-  notify("warning", "mergedWithConflicts", { places: [...new Set(places)].slice(0, 5).join(", ") });
 }
 
 async function saveChanged(onPurpose = false): Promise<void> {

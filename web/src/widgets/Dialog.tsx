@@ -16,6 +16,7 @@ interface DialogProps {
 /** A dialog over the page: the focus stays in it, Escape and a click beside it close it. */
 export function Dialog({ title, className, children, onClose, onKey }: DialogProps): ReactElement {
   const say = useSay();
+  const name = title.replace(/…$/, ""); // which a menu puts behind what asks for more
   const box = useRef<HTMLDialogElement>(null);
   // before it is taken from the page, so that closing it gives the keyboard back to what had it
   useLayoutEffect(() => {
@@ -27,7 +28,7 @@ export function Dialog({ title, className, children, onClose, onKey }: DialogPro
     <dialog
       ref={box}
       className={`dialog ${className ?? ""}`}
-      aria-label={title}
+      aria-label={name}
       onCancel={(event) => {
         event.preventDefault();
         onClose();
@@ -42,7 +43,7 @@ export function Dialog({ title, className, children, onClose, onKey }: DialogPro
     >
       <div className="dialog-inside">
         <header>
-          <h2>{title}</h2>
+          <h2>{name}</h2>
           <button type="button" aria-label={say("close")} className="dialog-close" onClick={onClose}>
             <Icon name="close" />
           </button>

@@ -24,7 +24,7 @@ interface NumberToldProps {
   onClose(): void;
 }
 
-/** Milliseconds for which it is shown. */
+/** Milliseconds for which it is shown at most. */
 const SHOWN = 8000;
 const WIDTH = 240;
 
@@ -41,13 +41,23 @@ export function beside(box: Element): Place {
   return { left: Math.max(8, right - WIDTH), top: bottom + 4, parent };
 }
 
-/** Say at a number's box why what was typed is not there, and what may be. Over all else, so that no card grows. */
+/**
+ * Say at a number's box why what was typed is not there, and what may be, until the next click or key. Over all else, so
+ * that no card grows.
+ */
 export function NumberTold({ told, schema, onClose }: NumberToldProps): ReactElement {
   const say = useSay();
   const allowed = useAllowed(schema);
   useEffect(() => {
     const timer = window.setTimeout(onClose, SHOWN);
-    return () => window.clearTimeout(timer);
+    // what is used next may lie under it
+    window.addEventListener("pointerdown", onClose, true);
+    window.addEventListener("keydown", onClose, true);
+    return () => {
+      window.clearTimeout(timer);
+      window.removeEventListener("pointerdown", onClose, true);
+      window.removeEventListener("keydown", onClose, true);
+    };
     // the time runs from when it is told
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [told]);

@@ -17,6 +17,13 @@ export const run = {
   state_changed: "Changed since it ran",
   state_perhaps: "May run",
   state_pinned: "Pinned",
+  state_loose: "Not needed",
+  looseWhy: "no output takes it",
+  looseHow:
+    "No output of the workflow and no node that saves takes what it gives, so Run leaves it out. Alt+Enter runs it.",
+  stopping: "Stopping…",
+  madeOtherwise: "Made with other values than those shown here. Run makes it anew.",
+  nothingYet: "Nothing to run yet",
   because_forced: "it is forced",
   because_first: "it has not run yet",
   because_every_time: "it runs every time",

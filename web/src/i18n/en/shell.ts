@@ -12,6 +12,7 @@ export const shell = {
   draftRestored: "Changes that were not saved yet have been restored.",
   draftTooLarge: "The browser's storage is full; changes are kept by the server alone.",
   merged: "Changes from another tab were taken in: {places}.",
+  mergedOver: "Changes from another tab were taken in: {places}. They replaced what you had written at {lost}.",
   mergedWithConflicts: "Changes from another tab were taken in. Both changed {places}; yours was kept.",
   movedElsewhere: "This workflow is called {name} now.",
   deletedElsewhere: "This workflow was deleted elsewhere. It is still here, and is saved again with the next change.",

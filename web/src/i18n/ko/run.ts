@@ -17,6 +17,13 @@ export const run: Readonly<Record<keyof typeof en, string>> = {
   state_changed: "실행 후 바뀜",
   state_perhaps: "실행될 수 있음",
   state_pinned: "고정됨",
+  state_loose: "필요 없음",
+  looseWhy: "어떤 출력도 쓰지 않습니다",
+  looseHow:
+    "워크플로의 출력이나 저장하는 노드가 이 결과를 쓰지 않으므로 실행에서 빠집니다. Alt+Enter로 실행할 수 있습니다.",
+  stopping: "중지하는 중…",
+  madeOtherwise: "여기 보이는 값과 다른 값으로 만든 결과입니다. 실행하면 새로 만듭니다.",
+  nothingYet: "아직 실행할 것이 없습니다",
   because_forced: "강제로 다시 실행합니다",
   because_first: "아직 실행한 적이 없습니다",
   because_every_time: "매번 실행됩니다",

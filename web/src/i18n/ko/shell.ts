@@ -12,6 +12,7 @@ export const shell: Readonly<Record<keyof typeof en, string>> = {
   draftRestored: "저장되지 않았던 변경 사항을 복원했습니다.",
   draftTooLarge: "브라우저 저장 공간이 가득 찼습니다. 변경 사항은 서버에만 보관됩니다.",
   merged: "다른 탭의 변경 사항을 반영했습니다: {places}.",
+  mergedOver: "다른 탭의 변경 사항을 반영했습니다: {places}. 여기서 고친 {lost} 값이 그 내용으로 바뀌었습니다.",
   mergedWithConflicts: "다른 탭의 변경 사항을 반영했습니다. 양쪽에서 바꾼 {places}은(는) 이쪽 값을 유지했습니다.",
   movedElsewhere: "이 워크플로의 이름이 {name}(으)로 바뀌었습니다.",
   deletedElsewhere: "이 워크플로는 다른 곳에서 삭제되었습니다. 여기에는 남아 있으며, 다음에 바꿀 때 다시 저장됩니다.",

@@ -52,7 +52,8 @@ test("each node says how it stands and shows what it made, after a reload too", 
 });
 
 test("a change says what runs again and why", async ({ page, studio }) => {
-  await studio.open(page, "stale", ZONES);
+  const solid = { type: "images.solid", settings: { width: 64, height: 48, color: "#806040" } }; // in no other test's cache
+  await studio.open(page, "stale", { ...ZONES, nodes: { ...ZONES.nodes, solid } });
   await run(page);
   await expect(card(page, "save").locator(".outcome-line")).toContainText(/Done|Cached/, { timeout: 60_000 });
   const height = card(page, "solid").getByLabel("Height", { exact: true });

@@ -4,6 +4,7 @@ import { type ReactElement, useEffect, useState } from "react";
 
 import { useSay } from "../i18n";
 import type { Point } from "../model/document";
+import { carried, carries, loadPicture } from "../session/pictures";
 import { type Dropped, takeFiles } from "../session/dropping";
 
 export function DropZone(): ReactElement | null {
@@ -11,8 +12,12 @@ export function DropZone(): ReactElement | null {
   const [over, setOver] = useState(false);
   useEffect(() => {
     const carriesFiles = ({ dataTransfer }: DragEvent) => dataTransfer?.types.includes("Files") ?? false;
+    /** A picture of the history is taken by the canvas alone. */
+    const isPicture = (event: DragEvent) => carries(event.dataTransfer) && placeOf(event) !== null;
     const onOver = (event: DragEvent) => {
-      if (event.defaultPrevented || !carriesFiles(event)) return;
+      if (event.defaultPrevented) return;
+      if (isPicture(event)) event.preventDefault();
+      if (!carriesFiles(event)) return;
       event.preventDefault();
       setOver(true);
     };
@@ -21,7 +26,13 @@ export function DropZone(): ReactElement | null {
     };
     const onDrop = (event: DragEvent) => {
       setOver(false);
-      if (event.defaultPrevented || !carriesFiles(event)) return;
+      if (event.defaultPrevented) return;
+      if (isPicture(event)) {
+        const at = placeOf(event)!;
+        event.preventDefault();
+        void loadPicture(carried(event.dataTransfer!), at, at);
+      }
+      if (!carriesFiles(event)) return;
       event.preventDefault();
       void takeFiles([...event.dataTransfer!.files], placeOf(event));
     };

@@ -7,6 +7,7 @@ import { useSay } from "../i18n";
 import type { Piece } from "../model/pieces";
 import { labelOf } from "../model/catalogue";
 import { gridOf } from "../model/sweep";
+import { carry } from "../session/pictures";
 import { runOnceMore } from "../session/gallery";
 import { showSweep, sweepOf } from "../session/sweeping";
 import { Icon } from "../widgets/icons";
@@ -27,8 +28,20 @@ export function Thumbnail({ piece, chosen, onChoose, onShow }: ThumbnailProps): 
   const label = `${piece.title} #${piece.number}`;
   return (
     <li className={chosen ? "thumb thumb-chosen" : "thumb"}>
-      <button type="button" onClick={onShow} title={label}>
-        <img src={piece.thumbnail} alt={say("pictureOf", { label })} loading="lazy" onError={() => setGone(true)} />
+      <button
+        type="button"
+        draggable
+        onDragStart={({ dataTransfer }) => carry(dataTransfer, { url: piece.url, name: piece.name })}
+        onClick={onShow}
+        title={label}
+      >
+        <img
+          src={piece.thumbnail}
+          alt={say("pictureOf", { label })}
+          loading="lazy"
+          draggable={false}
+          onError={() => setGone(true)}
+        />
       </button>
       <input type="checkbox" aria-label={say("chooseToCompare", { label })} checked={chosen} onChange={onChoose} />
     </li>

@@ -1,12 +1,15 @@
 /** A picture of the gallery, large, with what it was made with and what can be done with it. */
 
-import { type KeyboardEvent, type PointerEvent, type ReactElement, useRef } from "react";
+import { type KeyboardEvent, type PointerEvent, type ReactElement, useRef, useState } from "react";
 
+import { onCanvas, placeForNew } from "../canvas/stage";
 import { useSay } from "../i18n";
 import type { Piece } from "../model/pieces";
+import { CAN_COPY, copyPicture, loadPicture } from "../session/pictures";
 import { Dialog } from "../widgets/Dialog";
 import { FileActions } from "../widgets/FileActions";
 import { Icon } from "../widgets/icons";
+import { STEP, useZoom, type Zoom } from "../widgets/zoom";
 import { Recipe } from "./Recipe";
 
 interface PieceDialogProps {
@@ -17,21 +20,31 @@ interface PieceDialogProps {
 
 export function PieceDialog({ piece, onClose, onGo }: PieceDialogProps): ReactElement {
   const say = useSay();
-  const onKey = ({ key }: KeyboardEvent) => {
-    if (key === "ArrowLeft") onGo?.(-1);
-    if (key === "ArrowRight") onGo?.(1);
-  };
-  const swipe = useSwipe(onGo);
+  const stage = useRef<HTMLDivElement>(null);
+  const zoom = useZoom(stage, piece.key);
+  const [size, setSize] = useState("");
+  const swipe = useSwipe(zoom.scale === 1 ? onGo : undefined);
+  const told = [piece.ended && new Date(piece.ended * 1000).toLocaleString(), size, piece.name].filter(Boolean);
+  const picture = { url: piece.url, name: piece.name };
+  const isFile = piece.file !== null;
   return (
     <Dialog
       title={piece.number === null ? piece.title : `${piece.title} #${piece.number}`}
       className="piece"
       onClose={onClose}
-      onKey={onKey}
+      onKey={(event) => takeKey(event, zoom, onGo)}
     >
       <div className="piece-inside">
-        <div className="piece-picture" {...swipe}>
-          <img src={piece.url} alt={say("pictureOf", { label: piece.title })} />
+        <div className="piece-picture" ref={stage} {...swipe} onPointerMove={zoom.onPointerMove}>
+          <img
+            src={piece.url}
+            alt={say("pictureOf", { label: piece.title })}
+            style={zoom.style}
+            draggable={false}
+            onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) =>
+              setSize(isFile ? `${naturalWidth} × ${naturalHeight}` : "")
+            }
+          />
           {onGo && (
             <>
               <button type="button" className="piece-back" aria-label={say("previousPicture")} onClick={() => onGo(-1)}>
@@ -42,15 +55,67 @@ export function PieceDialog({ piece, onClose, onGo }: PieceDialogProps): ReactEl
               </button>
             </>
           )}
+          <ZoomTools zoom={zoom} />
         </div>
         <div className="piece-about">
-          {piece.ended !== null && <p className="piece-when">{new Date(piece.ended * 1000).toLocaleString()}</p>}
+          <p className="piece-when">{told.join(" · ")}</p>
           <Recipe made={piece} onClose={onClose}>
+            <button
+              type="button"
+              onClick={() => {
+                void loadPicture(picture, null, onCanvas(placeForNew()));
+                onClose();
+              }}
+            >
+              {say("useAsInput")}
+            </button>
+            {CAN_COPY && (
+              <button type="button" onClick={() => void copyPicture(piece.url)}>
+                {say("copyPicture")}
+              </button>
+            )}
             {piece.file && <FileActions url={piece.file} name={piece.name} />}
           </Recipe>
         </div>
       </div>
     </Dialog>
+  );
+}
+
+/** Pixels that a picture goes at a press of Shift and an arrow. */
+const PAN = 60;
+const WAYS: Readonly<Record<string, readonly [number, number]>> = {
+  ArrowLeft: [1, 0],
+  ArrowRight: [-1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
+
+/** Arrows go from picture to picture, with Shift over one that is zoomed into by + and -; 0 shows it whole. */
+function takeKey({ key, shiftKey }: KeyboardEvent, zoom: Zoom, go: ((by: number) => void) | undefined): void {
+  const way = WAYS[key];
+  if (way && shiftKey) zoom.move(way[0] * PAN, way[1] * PAN);
+  else if (key === "ArrowLeft") go?.(-1);
+  else if (key === "ArrowRight") go?.(1);
+  else if (key === "+" || key === "=") zoom.by(STEP);
+  else if (key === "-") zoom.by(1 / STEP);
+  else if (key === "0") zoom.reset();
+}
+
+function ZoomTools({ zoom }: { readonly zoom: Zoom }): ReactElement {
+  const say = useSay();
+  return (
+    <div className="piece-zoom">
+      <button type="button" aria-label={say("zoomOut")} title={say("zoomOut")} onClick={() => zoom.by(1 / STEP)}>
+        −
+      </button>
+      <button type="button" aria-label={say("seeWhole")} title={say("seeWhole")} onClick={zoom.reset}>
+        {`${Math.round(zoom.scale * 100)} %`}
+      </button>
+      <button type="button" aria-label={say("zoomIn")} title={say("zoomIn")} onClick={() => zoom.by(STEP)}>
+        +
+      </button>
+    </div>
   );
 }
 

@@ -2,6 +2,7 @@ import { type DragEvent, type ReactElement, useContext, useState } from "react";
 
 import { useSay } from "../i18n";
 import { uploadFile } from "../session/files";
+import { carried, carries, inputFor } from "../session/pictures";
 import { inputThumbnail } from "../session/inputs";
 import { Icon } from "./icons";
 import { InputPicker } from "./InputPicker";
@@ -53,6 +54,11 @@ function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<
     event.preventDefault();
     event.stopPropagation();
     setOver(false);
+    if (carries(event.dataTransfer)) {
+      const name = await inputFor(carried(event.dataTransfer));
+      if (name !== null) onChange(name);
+      return;
+    }
     const [file] = event.dataTransfer.files;
     const taken = file && (await uploadFile(file, file.name));
     if (taken) onChange(taken.name);
@@ -62,7 +68,7 @@ function InputField({ id, label, schema, value, invalid, onChange }: FieldProps<
       className={over ? "field field-file field-over" : "field field-file"}
       title={schema.description}
       onDragOver={(event) => {
-        if (!event.dataTransfer.types.includes("Files")) return;
+        if (!event.dataTransfer.types.includes("Files") && !carries(event.dataTransfer)) return;
         event.preventDefault();
         event.stopPropagation();
         setOver(true);

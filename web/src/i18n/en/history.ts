@@ -19,4 +19,9 @@ export const history = {
   outOfDate: "Of the run before",
   outOfDateSince: "Before: {reason}",
   moreBefore: "Cancelled before it: {count}.",
+  useAsInput: "Use as input",
+  copyPicture: "Copy the picture",
+  pictureCopied: "The picture is on the clipboard.",
+  loadedBy: "The picture is loaded by “{node}”.",
+  seeWhole: "Show the whole picture",
 } as const;

@@ -19,4 +19,9 @@ export const history: Readonly<Record<keyof typeof en, string>> = {
   outOfDate: "이전 실행의 결과",
   outOfDateSince: "이전 결과: {reason}",
   moreBefore: "그 전에 취소됨: {count}건.",
+  useAsInput: "입력으로 쓰기",
+  copyPicture: "그림 복사",
+  pictureCopied: "그림을 클립보드에 복사했습니다.",
+  loadedBy: "“{node}” 노드가 그림을 불러옵니다.",
+  seeWhole: "그림 전체 보기",
 };

@@ -83,6 +83,14 @@ test("workflows lie in folders, which are closed and take what is dragged onto t
   await page.getByRole("menuitem", { name: "Make a copy" }).click();
   await expect(page).toHaveURL(/#\/w\/shapes%2Ftwo%20copy$/);
   await expect(width(page)).toHaveValue("64");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole("button", { name: "Menu" }).click();
+  await page.getByRole("menuitem", { name: "Name, folder and description" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByLabel("File name")).toHaveValue("two copy");
+  expect(await dialog.evaluate((one) => one.scrollWidth - one.clientWidth)).toBeLessThanOrEqual(0);
+  await page.keyboard.press("Escape");
+  await page.setViewportSize({ width: 1280, height: 720 });
   await rename(page, "", "three");
   expect(await names(studio)).toEqual(["one", "shapes/two", "three"]);
 });

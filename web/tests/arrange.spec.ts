@@ -143,3 +143,29 @@ test("frames and notes are resized by their corners; a frame takes along what li
   await page.keyboard.press("Delete");
   expect(await view()).toMatchObject({ groups: [], notes: LOOSE.view.notes });
 });
+
+test("a node is duplicated, cut and pasted, collapsed, unfolded, and given as an output, by keys", async ({
+  page,
+  studio,
+  context,
+}) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await studio.open(page, "keyed", LOOSE);
+  await card(page, "one").locator(".node-title").click();
+  await page.keyboard.press("Control+d");
+  await expect(card(page, "one_2")).toHaveClass(/selected/);
+  await page.keyboard.press("Control+x");
+  await expect(card(page, "one_2")).toHaveCount(0);
+  await page.keyboard.press("Control+v");
+  await expect(card(page, "one_2")).toHaveCount(1);
+  await card(page, "one").locator(".node-title").click();
+  await page.keyboard.press("Alt+c");
+  await expect(card(page, "one").getByLabel("Width", { exact: true })).toHaveCount(0);
+  await page.keyboard.press("Alt+c");
+  await expect(card(page, "one").getByLabel("Width", { exact: true })).toBeVisible();
+  await page.keyboard.press("Alt+x");
+  await page.keyboard.press("Alt+o");
+  const after = await saved(page, studio, "keyed");
+  expect(after.view.nodes.one).toMatchObject({ expanded: true });
+  expect(after.outputs).toEqual({ image: { from: "one.image" } });
+});

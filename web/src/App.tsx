@@ -19,6 +19,7 @@ import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
 import { studio } from "./session/studio";
 import { openWorkflow, stayOpen } from "./session/workspace";
+import { returnToPlace } from "./session/place";
 import { hashOf, routeOf } from "./session/route";
 
 export function App(): ReactElement {
@@ -45,7 +46,10 @@ export function App(): ReactElement {
     const info = studio.getState().workflows.find(({ name }) => name === route.name);
     const { name } = route;
     openWorkflow(name, info?.own ?? true).then(
-      () => setFailure(null),
+      () => {
+        setFailure(null);
+        returnToPlace();
+      },
       (error: unknown) => {
         if (!isCurrent) return; // one is elsewhere by now
         if (error instanceof Refusal && error.movedTo !== null) location.replace(hashOf(route.view, error.movedTo));

@@ -18,6 +18,7 @@ import { language, say } from "./i18n";
 import { freeName } from "./model/names";
 import { drawAttention } from "./session/attention";
 import { applyTheme } from "./session/preferences";
+import { keepPlace } from "./session/place";
 import { hashOf, routeOf } from "./session/route";
 import "./session/checking";
 import { startStudio, studio } from "./session/studio";
@@ -28,10 +29,14 @@ const code = language.getState().code;
 document.documentElement.lang = code;
 applyTheme();
 
-saveChanges((name) => {
-  const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
-  return freeName(say(code, "copyOf", { name }), taken);
+saveChanges({
+  file(name) {
+    const taken = Object.fromEntries(studio.getState().workflows.map((one) => [one.name, true]));
+    return freeName(say(code, "copyOf", { name }), taken);
+  },
+  title: (name) => say(language.getState().code, "copyOf", { name }),
 });
+keepPlace();
 workspace.subscribe(({ name, opened }, before) => {
   // a copy of an example goes on under its own address; another workflow comes by an address of its own
   if (name === null || name === before.name || opened !== before.opened) return;

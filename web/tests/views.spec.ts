@@ -192,3 +192,76 @@ test("a name that cannot be says why, and is not thrown away", async ({ page, st
   await name.press("Escape");
   await expect(name).toHaveValue("photo");
 });
+
+test("a copy has a title of its own, and workflows of one title are told apart by their files", async ({
+  page,
+  studio,
+}) => {
+  await studio.save("first", { ...PLAIN, name: "Twins" });
+  await studio.save("second", { ...PLAIN, name: "Twins" });
+  await studio.visit(page, "#/w/second");
+  await expect(page.locator(".top-file")).toHaveText("second");
+  await studio.visit(page);
+  const twins = page.locator(".card", { hasText: "Twins" });
+  await expect(twins.filter({ hasText: "first" })).toHaveCount(1);
+  await expect(twins.filter({ hasText: "second" })).toHaveCount(1);
+  await studio.visit(page, "#/w/seeds");
+  const title = page.getByLabel("Title of the workflow");
+  await expect(title).not.toHaveValue("");
+  const before = await title.inputValue();
+  await page.locator(".react-flow__node input[type=text]").first().fill("12");
+  await expect(title).toHaveValue(`${before} copy`);
+});
+
+test("a reload stays in the subgraph that is shown", async ({ page, studio }) => {
+  await studio.open(page, "deep", {
+    graphgen: 1,
+    nodes: { inner: { type: "subgraph.bend" } },
+    subgraphs: { bend: { nodes: { within: { type: "images.solid" } }, outputs: { image: { from: "within.image" } } } },
+  });
+  await card(page, "inner").getByRole("button", { name: "Open the subgraph" }).click();
+  await expect(card(page, "within")).toBeVisible();
+  await page.reload();
+  await expect(card(page, "within")).toBeVisible();
+  await studio.visit(page, "#/w/deep");
+  await expect(card(page, "inner")).toBeVisible();
+});
+
+test("a mask is painted over a picture of the graph in place of the one from a file", async ({ page, studio }) => {
+  await studio.open(page, "masked", {
+    graphgen: 1,
+    nodes: {
+      picture: { type: "images.load", settings: { path: "samples/red_apple.png" } },
+      marked: { type: "images.load", settings: { path: "samples/red_apple_mask.png" } },
+      white: { type: "masks.from_image", inputs: { image: "marked.image" } },
+      fitted: { type: "masks.resize", inputs: { mask: "white.mask" } },
+    },
+    view: {
+      nodes: { picture: { x: 0, y: 0 }, marked: { x: 0, y: 400 }, white: { x: 320, y: 0 }, fitted: { x: 640, y: 0 } },
+    },
+  });
+  await card(page, "picture").locator(".node-header").click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Paint a mask over this picture" }).click();
+  await expect(card(page, "painted")).toBeVisible();
+  const inputs = async () => (await (await studio.api("/api/workflows/masked")).json()).nodes;
+  await expect.poll(async () => (await inputs()).fitted.inputs).toEqual({ mask: "painted.mask" });
+  expect((await inputs()).painted.inputs).toEqual({ image: "picture.image" });
+  await card(page, "painted").getByRole("button", { name: "Paint" }).click();
+  await expect(page.locator(".painter-stage img")).toHaveAttribute("src", /red_apple\.png/);
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 390, height: 844 } });
+  test("the library leads to the app of what has parameters, and to the graph of the rest", async ({
+    page,
+    studio,
+  }) => {
+    await studio.save("handy", { ...PLAIN, name: "Handy" });
+    await studio.save("bare", { ...PLAIN, name: "Bare", parameters: {} });
+    await studio.visit(page);
+    await expect(page.getByRole("link", { name: /Bare/ })).toHaveAttribute("href", "#/w/bare");
+    await page.getByRole("link", { name: /Handy/ }).click();
+    await expect(page.getByRole("textbox", { name: "Width" })).toBeVisible();
+    expect(new URL(page.url()).hash).toBe("#/app/handy");
+  });
+});

@@ -8,6 +8,7 @@ import { clipboardCommands } from "./clipboard";
 import { chordOf, type Command, isOnCanvas, isTyping, type Reach } from "./command";
 import { editCommands } from "./edit";
 import { fileCommands } from "./file";
+import { paintCommands } from "./paint";
 import { runCommands } from "./run";
 import { subgraphCommands } from "./subgraph";
 import { viewCommands } from "./view";
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   ...editCommands,
   ...clipboardCommands,
   ...buildCommands,
+  ...paintCommands,
   ...subgraphCommands,
   ...arrangeCommands,
   ...viewCommands,

@@ -51,6 +51,7 @@ function TitleField(): ReactElement {
   const say = useSay();
   const title = useDocument().name ?? "";
   const file = useWorkspace((state) => state.name) ?? "";
+  const isShared = useStudio(({ workflows }) => workflows.some((one) => one.title === title && one.name !== file));
   const [typed, setTyped] = useState<string | null>(null);
   const finish = () => {
     const next = typed?.trim();
@@ -61,22 +62,25 @@ function TitleField(): ReactElement {
   };
   const shown = typed ?? title;
   return (
-    <input
-      className="top-title"
-      aria-label={say("workflowTitle")}
-      title={file}
-      placeholder={file}
-      size={Math.min(Math.max((shown || file).length, 6), 40)}
-      value={shown}
-      onChange={({ target }) => setTyped(target.value)}
-      onBlur={finish}
-      onKeyDown={(event) => {
-        if (event.key === "Enter") event.currentTarget.blur();
-        if (event.key !== "Escape") return;
-        setTyped(null);
-        event.stopPropagation();
-      }}
-    />
+    <>
+      <input
+        className="top-title"
+        aria-label={say("workflowTitle")}
+        title={file}
+        placeholder={file}
+        size={Math.min(Math.max((shown || file).length, 6), 40)}
+        value={shown}
+        onChange={({ target }) => setTyped(target.value)}
+        onBlur={finish}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") event.currentTarget.blur();
+          if (event.key !== "Escape") return;
+          setTyped(null);
+          event.stopPropagation();
+        }}
+      />
+      {isShared && <small className="top-file">{file}</small>}
+    </>
   );
 }
 

@@ -1,12 +1,14 @@
 import type { ReactElement } from "react";
 
 import type { WorkflowInfo } from "../api/client";
+import { useStudio } from "../canvas/hooks";
 import { useSay } from "../i18n";
 import { exportBundle, exportWorkflow } from "../session/exchange";
-import { duplicateWorkflow, library, removeWorkflow } from "../session/library";
+import { duplicateWorkflow, library, removeWorkflow, sharedTitles } from "../session/library";
 import { hashOf } from "../session/route";
 import { Icon } from "../widgets/icons";
 import { Menu, type MenuSection } from "../widgets/Menu";
+import { useNarrow } from "./narrow";
 import { useWhen } from "./times";
 
 /** What a workflow that is dragged is known by, to what it is dropped on. */
@@ -22,7 +24,9 @@ interface WorkflowCardProps {
 export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement {
   const say = useSay();
   const when = useWhen();
-  const { name, title, description, own, thumbnail, changed, damaged, missing } = info;
+  const { name, title, description, own, thumbnail, changed, damaged, missing, parameters } = info;
+  const isShared = useStudio(({ workflows }) => sharedTitles(workflows).has(title));
+  const isNarrow = useNarrow(); // a graph is of little use there
   const ask = (kind: "details" | "history") => library.setState({ asked: { kind, name } });
   const sections = (): readonly MenuSection[] => [
     {
@@ -57,11 +61,12 @@ export function WorkflowCard({ info, drafted }: WorkflowCardProps): ReactElement
         dataTransfer.effectAllowed = "move";
       }}
     >
-      <a href={hashOf("graph", name)} draggable={false}>
+      <a href={hashOf(isNarrow && parameters.length > 0 ? "app" : "graph", name)} draggable={false}>
         <span className="card-picture">
           {thumbnail ? <img src={thumbnail} alt="" loading="lazy" draggable={false} /> : <Icon name="graph" />}
         </span>
         <strong>{title}</strong>
+        {isShared && <span className="card-file">{name}</span>}
         <span className="card-about">{description}</span>
         {(damaged || missing.length > 0) && (
           <span className="card-missing">

@@ -11,6 +11,7 @@ import {
   Refusal,
   restoreVersion,
   saveWorkflow,
+  type WorkflowInfo,
 } from "../api/client";
 import { wordsOf } from "../api/socket";
 import { language, say } from "../i18n";
@@ -32,6 +33,17 @@ export interface Library {
 }
 
 export const library = createStore<Library>()(() => ({ asked: null, deleted: [] }));
+
+let twins: { readonly of: readonly WorkflowInfo[]; readonly titles: ReadonlySet<string> } | null = null;
+
+/** Return the titles that several workflows have, which are told apart by the names of their files. */
+export function sharedTitles(workflows: readonly WorkflowInfo[]): ReadonlySet<string> {
+  if (twins?.of === workflows) return twins.titles;
+  const seen = new Set<string>();
+  const titles = new Set(workflows.flatMap(({ title }) => (seen.has(title) ? [title] : (seen.add(title), []))));
+  twins = { of: workflows, titles };
+  return titles;
+}
 
 const words = () => language.getState().code;
 

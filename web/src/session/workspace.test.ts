@@ -106,7 +106,7 @@ async function tab() {
     import("./notices"),
     import("../api/client"),
   ]);
-  space.saveChanges((name) => `${name} copy`);
+  space.saveChanges({ file: (name) => `${name} copy`, title: (title) => `${title} copy` });
   const set = (node: string, value: number) =>
     editor.getState().edit("set", (graph) => ({
       ...graph,

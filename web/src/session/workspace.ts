@@ -350,8 +350,14 @@ function keep(name: string): void {
   if (before && !isKept) notify("warning", "draftTooLarge"); // the server still gets it
 }
 
-/** Save whatever changes from now on; `copyName` names the copy of an example. */
-export function saveChanges(copyName: (name: string) => string): void {
+/** How the copy of an example is called: its file, and its title. */
+export interface CopyNames {
+  file(name: string): string;
+  title(title: string): string;
+}
+
+/** Save whatever changes from now on; `copy` names the copy of an example. */
+export function saveChanges(copy: CopyNames): void {
   stayAlive();
   workspace.subscribe(keepOrigin);
   editor.subscribe(({ history }, { history: before }) => {
@@ -364,7 +370,9 @@ export function saveChanges(copyName: (name: string) => string): void {
     if (!open.own) {
       if (!history.past.length) return; // it has just been opened
       base = { document: EMPTY, etag: null };
-      workspace.setState({ name: copyName(open.name), own: true, origin: latestIdentity(open) });
+      workspace.setState({ name: copy.file(open.name), own: true, origin: latestIdentity(open) });
+      // as if it had always been called so: that is no step of the person's, and cannot be undone
+      editor.getState().takeIn((one) => (one.name ? { ...one, name: copy.title(one.name) } : one));
       notify("info", "copied", { name: workspace.getState().name ?? "" });
     }
     if (open.saving !== "offline") workspace.setState({ saving: "changed" });

@@ -70,6 +70,7 @@ export const build = {
   note: "Note",
   noteText: "Write a note",
 
+  paintMaskOver: "Paint a mask over this picture",
   makeSubgraph: "Make a subgraph",
   unpackSubgraph: "Unpack the subgraph",
   enterNode: "Go into the node",

@@ -70,6 +70,7 @@ export const build: Readonly<Record<keyof typeof en, string>> = {
   note: "메모",
   noteText: "메모 입력",
 
+  paintMaskOver: "이 그림 위에 마스크 칠하기",
   makeSubgraph: "서브그래프로 만들기",
   unpackSubgraph: "서브그래프 풀기",
   enterNode: "노드로 들어가기",

@@ -104,13 +104,14 @@ function takeKey({ key, shiftKey }: KeyboardEvent, zoom: Zoom, go: ((by: number)
 
 function ZoomTools({ zoom }: { readonly zoom: Zoom }): ReactElement {
   const say = useSay();
+  const share = `${Math.round(zoom.scale * 100)} %`;
   return (
     <div className="piece-zoom">
       <button type="button" aria-label={say("zoomOut")} title={say("zoomOut")} onClick={() => zoom.by(1 / STEP)}>
         −
       </button>
-      <button type="button" aria-label={say("seeWhole")} title={say("seeWhole")} onClick={zoom.reset}>
-        {`${Math.round(zoom.scale * 100)} %`}
+      <button type="button" aria-label={`${say("seeWhole")}: ${share}`} title={say("seeWhole")} onClick={zoom.reset}>
+        {share}
       </button>
       <button type="button" aria-label={say("zoomIn")} title={say("zoomIn")} onClick={() => zoom.by(STEP)}>
         +

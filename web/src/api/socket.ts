@@ -3,6 +3,7 @@
  * restart of the server is bridged.
  */
 
+import { language, say } from "../i18n";
 import { Refusal } from "./client";
 
 /** An event of a run, or about a saved workflow. Those that are written down have an `id`. */
@@ -62,7 +63,8 @@ export function listen({ onEvent, onConnection }: Listener): () => void {
   };
 }
 
-/** Say in words what went wrong. */
+/** Say in words what went wrong; in the person's language that the server is not there, else as the server says it. */
 export function wordsOf(error: unknown): string {
+  if (error instanceof Refusal && error.status === 0) return say(language.getState().code, "unreachable");
   return error instanceof Refusal || error instanceof Error ? error.message : String(error);
 }

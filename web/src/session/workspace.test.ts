@@ -91,7 +91,7 @@ beforeEach(() => {
   const held = () => Promise.resolve({ held: living.map((name) => ({ name })) });
   vi.stubGlobal("location", new URL("http://studio/"));
   vi.stubGlobal("localStorage", store());
-  vi.stubGlobal("navigator", { locks: { request: () => new Promise(() => {}), query: held } });
+  vi.stubGlobal("navigator", { language: "en", locks: { request: () => new Promise(() => {}), query: held } });
   vi.stubGlobal("document", new EventTarget());
   vi.stubGlobal("window", Object.assign(target, { setTimeout, clearTimeout }));
   vi.stubGlobal("fetch", (request: Request) => files.answer(request));

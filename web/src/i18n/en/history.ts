@@ -24,4 +24,5 @@ export const history = {
   pictureCopied: "The picture is on the clipboard.",
   loadedBy: "The picture is loaded by “{node}”.",
   seeWhole: "Show the whole picture",
+  unreachable: "the server cannot be reached",
 } as const;

@@ -24,4 +24,5 @@ export const history: Readonly<Record<keyof typeof en, string>> = {
   pictureCopied: "그림을 클립보드에 복사했습니다.",
   loadedBy: "“{node}” 노드가 그림을 불러옵니다.",
   seeWhole: "그림 전체 보기",
+  unreachable: "서버에 연결할 수 없습니다",
 };

@@ -265,3 +265,13 @@ test.describe("on a phone", () => {
     expect(new URL(page.url()).hash).toBe("#/app/handy");
   });
 });
+
+test("why a number is not taken is told until something else is done", async ({ page, studio }) => {
+  await studio.open(page, "numbers", PLAIN);
+  const width = card(page, "solid").getByRole("textbox", { name: "Width" });
+  await width.fill("abc");
+  await width.press("Tab");
+  await expect(page.locator(".number-told")).toContainText("abc");
+  await page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
+  await expect(page.locator(".number-told")).toHaveCount(0);
+});

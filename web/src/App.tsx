@@ -17,12 +17,15 @@ import { Library } from "./panels/Library";
 import { LibraryDialogs } from "./panels/LibraryDialogs";
 import { Notices } from "./panels/Notices";
 import { TopBar } from "./panels/TopBar";
+import { focusView } from "./commands/focus";
+import { useSay } from "./i18n";
 import { studio } from "./session/studio";
 import { openWorkflow, stayOpen } from "./session/workspace";
 import { returnToPlace } from "./session/place";
 import { hashOf, routeOf } from "./session/route";
 
 export function App(): ReactElement {
+  const say = useSay();
   const [route, setRoute] = useState(() => routeOf(location.hash));
   const open = useWorkspace((state) => state.name);
   const opened = useWorkspace((state) => state.opened);
@@ -62,8 +65,11 @@ export function App(): ReactElement {
   }, [route]);
   return (
     <>
+      <button type="button" className="skip-link" onClick={focusView}>
+        {say("skipToView")}
+      </button>
       <TopBar route={route} />
-      <main>
+      <main tabIndex={-1}>
         {route.view === "library" ? (
           <Library />
         ) : failure?.name === route.name ? (

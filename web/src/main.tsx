@@ -14,6 +14,7 @@ import "./styles/build.css";
 
 import { App } from "./App";
 import { listenForKeys } from "./commands";
+import { keepFocus } from "./commands/focus";
 import { language, say } from "./i18n";
 import { freeName } from "./model/names";
 import { drawAttention } from "./session/attention";
@@ -47,6 +48,7 @@ workspace.subscribe(({ name, opened }, before) => {
 });
 
 listenForKeys();
+keepFocus(document.body);
 drawAttention();
 startStudio().then(
   () =>

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 
 import { useStage } from "../canvas/hooks";
-import { focusCanvas, stage, type StageDialog } from "../canvas/stage";
+import { stage, type StageDialog } from "../canvas/stage";
 import { CommandPalette } from "./CommandPalette";
 import { ConnectDialog } from "./ConnectDialog";
 import { FaceDialog } from "./FaceDialog";
@@ -23,9 +23,5 @@ export function Dialogs(): ReactElement | null {
   const dialog = useStage((state) => state.dialog);
   if (!dialog) return null;
   const Content = DIALOGS[dialog];
-  const close = () => {
-    stage.setState({ dialog: null });
-    window.setTimeout(focusCanvas); // what a dialog covers cannot have the keyboard
-  };
-  return <Content onClose={close} />;
+  return <Content onClose={() => stage.setState({ dialog: null })} />;
 }

@@ -96,8 +96,14 @@ function SavingSign(): ReactElement {
   const say = useSay();
   const { saving, trouble } = useWorkspace((state) => state);
   const words = saving === "failed" ? say("saveFailed", { why: trouble }) : say(saving);
+  const isTrouble = saving === "offline" || saving === "failed"; // that all is well need not be said again and again
   return (
-    <span className={`top-saving saving-${saving}`} role="status" title={words}>
+    <span
+      className={`top-saving saving-${saving}`}
+      role="status"
+      aria-live={isTrouble ? "polite" : "off"}
+      title={words}
+    >
       <Icon name={SIGNS[saving]} />
       <span>{words}</span>
     </span>

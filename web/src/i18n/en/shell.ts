@@ -1,6 +1,7 @@
 /** What is said about the frame around everything: saving, the connection, notices. */
 
 export const shell = {
+  skipToView: "Skip to what is shown",
   undo: "Undo",
   redo: "Redo",
   saved: "Saved",

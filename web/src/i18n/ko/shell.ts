@@ -1,6 +1,7 @@
 import type { shell as en } from "../en/shell";
 
 export const shell: Readonly<Record<keyof typeof en, string>> = {
+  skipToView: "본문으로 건너뛰기",
   undo: "실행 취소",
   redo: "다시 실행",
   saved: "저장됨",

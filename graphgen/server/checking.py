@@ -17,7 +17,7 @@ from graphgen.errors import Problem, WorkflowError
 from graphgen.graph import Graph
 from graphgen.jsontypes import digest
 from graphgen.parameters import unknown_parameters
-from graphgen.server.shapes import Submission
+from graphgen.server.requests import Submission
 from graphgen.sweep import plan_sweep
 from graphgen.workflow import Workflow
 

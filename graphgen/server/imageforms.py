@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from graphgen.errors import WorkflowError
 from graphgen.server.asking import read_body
 from graphgen.server.problems import Trouble
+from graphgen.server.requests import Submission, SweepAsked
 from graphgen.server.route import SERVICE, Service
-from graphgen.server.shapes import Submission, SweepAsked
 from graphgen.server.uploading import store_upload, suffix_of
 from graphgen.strictjson import read_json
 from graphgen.validation import problems_of

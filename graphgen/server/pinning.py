@@ -17,7 +17,8 @@ from graphgen.pins import gave_key
 from graphgen.plan import Plan
 from graphgen.server.checking import Checker
 from graphgen.server.planning import plan_what_can_be
-from graphgen.server.shapes import PinAsked, Pinned, Planning
+from graphgen.server.requests import PinAsked, Planning
+from graphgen.server.shapes import Pinned
 
 
 class Given(NamedTuple):

@@ -15,8 +15,9 @@ from graphgen.explain import Explanation
 from graphgen.narration import digests_of
 from graphgen.plan import Plan
 from graphgen.server.checking import Checker
+from graphgen.server.requests import Planning
 from graphgen.server.salvage import plan_sound_part
-from graphgen.server.shapes import Planned, PlannedNode, Planning, ProblemView
+from graphgen.server.shapes import Planned, PlannedNode, ProblemView
 
 
 def planned(checker: Checker, document: Mapping[str, Any], asked: Planning) -> Planned:

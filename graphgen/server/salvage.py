@@ -13,7 +13,7 @@ from graphgen.errors import Problem, WorkflowError
 from graphgen.plan import Plan
 from graphgen.registry import Registry
 from graphgen.server.checking import Checker
-from graphgen.server.shapes import Planning
+from graphgen.server.requests import Planning
 
 _ROUNDS = 4
 """How often what is left is looked at again: what is wrong with a node's form hides what is wrong with its wires."""

@@ -19,8 +19,8 @@ from graphgen.server.asking import workflow_named
 from graphgen.server.checking import is_large, written
 from graphgen.server.library import file_bytes
 from graphgen.server.records import Run, Waiting
+from graphgen.server.requests import Submission
 from graphgen.server.route import Service
-from graphgen.server.shapes import Submission
 
 _LOOK = 15.0
 """Seconds after which a run is looked at though nothing was told of it."""

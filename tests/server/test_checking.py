@@ -15,7 +15,7 @@ from server.test_runs import SUM
 from graphgen.engine import Engine
 from graphgen.errors import WorkflowError
 from graphgen.server.checking import Checker, written
-from graphgen.server.shapes import Submission
+from graphgen.server.requests import Submission
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import sys
 from graphgen.engine import Engine
 from graphgen.server.checking import Checker
 from graphgen.server.planning import planned
-from graphgen.server.shapes import Planning
+from graphgen.server.requests import Planning
 with Engine() as engine:
     document = engine.read("workflows/text_to_image.json").to_json()
     found = planned(Checker(engine, 100), document, Planning(workflow=document))

@@ -12,8 +12,9 @@ from graphgen.server.asking import has_already, read_body, workflow_named
 from graphgen.server.catalogues import choose_language
 from graphgen.server.checking import Checker
 from graphgen.server.planning import planned
+from graphgen.server.requests import Checking, Planning
 from graphgen.server.route import SERVICE, Route
-from graphgen.server.shapes import Checked, Checking, Planned, Planning
+from graphgen.server.shapes import Checked, Planned
 from graphgen.wirefacts import checked_json, facts_json
 
 

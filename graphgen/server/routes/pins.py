@@ -10,9 +10,10 @@ from aiohttp import web
 from graphgen.server import records
 from graphgen.server.asking import read_body, workflow_named
 from graphgen.server.pinning import Given, pin_node
+from graphgen.server.requests import PinAsked
 from graphgen.server.route import SERVICE, Route, Service
 from graphgen.server.routes.values import given_in
-from graphgen.server.shapes import PinAsked, Pinned
+from graphgen.server.shapes import Pinned
 
 
 async def pin(request: web.Request) -> web.StreamResponse:

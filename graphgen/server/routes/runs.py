@@ -11,8 +11,9 @@ from graphgen.server import records
 from graphgen.server.asking import number_in, read_body
 from graphgen.server.problems import Trouble
 from graphgen.server.records import Run
+from graphgen.server.requests import Moving, Submission
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.shapes import EventsPage, Moving, QueueView, RunsPage, RunView, Submission
+from graphgen.server.shapes import EventsPage, QueueView, RunsPage, RunView
 from graphgen.server.submitting import put_in_line
 from graphgen.server.views import run_view
 

@@ -15,17 +15,9 @@ from graphgen.server.asking import find_workflow, has_already, read_body, read_d
 from graphgen.server.planning import recorded_as
 from graphgen.server.problems import Trouble, missing
 from graphgen.server.records import Run
+from graphgen.server.requests import Labelling, Renaming
 from graphgen.server.route import SERVICE, Route, Service
-from graphgen.server.shapes import (
-    DeletedList,
-    Labelling,
-    Renaming,
-    Saved,
-    VersionsList,
-    VersionView,
-    WorkflowsList,
-    WorkflowView,
-)
+from graphgen.server.shapes import DeletedList, Saved, VersionsList, VersionView, WorkflowsList, WorkflowView
 from graphgen.server.versions import Moment
 from graphgen.server.views import file_view
 from graphgen.strictjson import read_json

@@ -37,6 +37,7 @@ test("Tab walks through the library and the app view, though on the graph it add
 });
 
 test("the library has commands and help of its own, and keeps nothing for later", async ({ page, studio }) => {
+  await studio.empty();
   await studio.save("plain", PLAIN);
   await studio.visit(page);
   const link = page.getByRole("link", { name: /Plain colour/ });
@@ -256,6 +257,7 @@ test.describe("on a phone", () => {
     page,
     studio,
   }) => {
+    await studio.empty();
     await studio.save("handy", { ...PLAIN, name: "Handy" });
     await studio.save("bare", { ...PLAIN, name: "Bare", parameters: {} });
     await studio.visit(page);

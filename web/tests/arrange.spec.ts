@@ -38,6 +38,7 @@ async function selectNodes(page: Page) {
 
 test("selected nodes are aligned at an edge and spread evenly, each in one step", async ({ page, studio }) => {
   await studio.open(page, "aligned", LOOSE);
+  await expect(card(page, "one").locator(".outcome-line")).toBeVisible(); // cards have the height they keep
   await selectNodes(page);
   const heights = await Promise.all(
     ["one", "two", "three"].map((name) => card(page, name).evaluate((element: HTMLElement) => element.offsetHeight)),

@@ -41,6 +41,8 @@ export async function choose(page: Page, text: string) {
 
 /** Return a workflow as it is saved, once everything is. */
 export async function saved(page: Page, studio: Studio, name: string) {
+  // a command that a dialog was asked for is carried out when the dialog is gone: in a later turn of the page
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
   await expect(page.locator(".top-saving")).toHaveText("Saved");
   return (await (await studio.api(`/api/workflows/${name}`)).json()) as {
     nodes: Record<string, { type: string; mode?: string; inputs?: Record<string, unknown>; settings?: unknown }>;

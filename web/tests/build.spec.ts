@@ -28,6 +28,7 @@ test("a text-to-image graph is built from nothing, and the server finds nothing 
 }) => {
   await studio.open(page, "fresh", { graphgen: 1, nodes: {} });
   await expect(page.getByText("Press Tab or double-click")).toBeVisible();
+  await expect(canvas(page)).not.toHaveClass(/canvas-bare/); // it has its first view
   await page.keyboard.press("-");
   await page.keyboard.press("-");
   await expect.poll(() => zoomOf(page)).toBeCloseTo(1 / 1.44, 2);

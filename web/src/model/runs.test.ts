@@ -85,3 +85,13 @@ test("the time left is what was known before, and then more and more what the ru
   expect(secondsLeft(early, 102)).toBeCloseTo(8 * 0.6 + 3 * 0.4);
   expect(secondsLeft(after(begun, ...["encode", "sample", "decode"].map(finished)), 105)).toBeNull();
 });
+
+test("progress that is told late leaves a node over, and starting anew does not", () => {
+  const finished = { event: "node_finished", node: "save", seconds: 1, summaries: {}, digests: {} };
+  const late = { event: "node_progress", node: "save", done: 1, total: 1, stage: "" };
+  const ended = { event: "run_finished", status: "done", time: 9 };
+  const run = advance(queued("a"), [{ event: "node_started", node: "save", time: 1 }, finished, late]);
+  expect(run.nodes.save!.status).toBe("done");
+  expect(advance(run, [ended]).nodes.save!.status).toBe("done");
+  expect(advance(run, [{ event: "node_started", node: "save", time: 2 }, late]).nodes.save!.status).toBe("running");
+});

@@ -146,8 +146,10 @@ function advanceNode(before: NodeRun | undefined, event: RunEvent): NodeRun | un
     case "node_started":
       return { status: "running", started: event.time ?? 0 };
     case "node_waiting":
-      return { ...before, status: "waiting" };
+      return before && isOver(before) ? before : { ...before, status: "waiting" };
     case "node_progress":
+      // what passes may be told after what is written down: a node that is over stays over
+      if (before && isOver(before)) return before;
       return {
         ...before,
         status: "running",

@@ -29,14 +29,15 @@ type Nodes = Readonly<Record<string, { readonly type: string; readonly inputs?: 
 
 /** Return where cards are on the screen, once all are there. */
 async function boxes(page: Page, names: readonly string[]) {
-  for (const name of names) await expect(card(page, name)).toBeVisible();
+  for (const name of names) await expect(card(page, name)).toBeVisible({ timeout: 5_000 });
   const found = await Promise.all(names.map(async (name) => [name, (await card(page, name).boundingBox())!] as const));
   return Object.fromEntries(found);
 }
 
-/** Look until no card lies on another and each wire leads to the right. */
+/** Look at all of it until no card lies on another and each wire leads to the right. */
 async function expectLaidOut(page: Page, nodes: Nodes) {
   await expect(async () => {
+    await page.keyboard.press("."); // all of it in view, as it lies by now
     const all = await boxes(page, Object.keys(nodes));
     for (const [name, { inputs }] of Object.entries(nodes)) {
       for (const from of Object.values(inputs ?? {}).flat() as string[]) {
@@ -111,10 +112,6 @@ test("nodes that a program adds without a place stand beside what they are wired
     alone: { type: "masks.solid" },
   };
   await studio.save("grown", { graphgen: 1, nodes, view });
-  await expect(async () => {
-    await page.keyboard.press("."); // all of it in view
-    await expect(card(page, "alone")).toBeVisible({ timeout: 1000 });
-  }).toPass();
   await expectLaidOut(page, nodes);
   await page.screenshot({ path: "../build/shots/places-grown.png" });
   const after = await boxes(page, ["made", "soft", "more"]);

@@ -66,6 +66,9 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 
 /** Ask axe about what is shown, or a part of it: all its rules, then, in the other theme, those about colours. */
 async function check(page: Page, what: string, within = "html"): Promise<void> {
+  // what a list of commands was asked for comes when the list is gone: in a later turn of the page
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  await expect(page.locator(within).first()).toBeVisible();
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
   const found = await page.evaluate(
     async ([within, rules]) => {

@@ -57,6 +57,7 @@ async function command(page: Page, text: string): Promise<void> {
   await expect(page.getByRole("combobox", { name: "Search commands" })).toBeFocused();
   await page.keyboard.type(text);
   await press(page, "Enter");
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve))); // it is carried out when the list is gone
 }
 
 test("a workflow is opened, built, set, run, looked at, undone, named and deleted with the keyboard alone", async ({

@@ -86,7 +86,7 @@ function useCalm(isNeeded: boolean): ReadonlyMap<string, Standing> {
     if (!isLate) return;
     const timer = window.setTimeout(() => setCalm(latest.current), CALM);
     return () => window.clearTimeout(timer);
-  }, [isLate]);
+  }, [isLate, calm]); // with what is shown too: it may be late again at the very moment it is made anew
   return calm;
 }
 

@@ -17,6 +17,9 @@ from graphgen_nodes.checkpoints.header import MAX_HEADER, CheckpointError
 BLOCKS = 64
 BLOCK = 4096
 
+SHIPPED = Path(__file__).parents[1] / "models"
+"""The models that come with graphgen."""
+
 _PLACES: dict[str, Path] = {}
 
 
@@ -43,13 +46,17 @@ def remember_place(digest: str, path: Path) -> None:
 
 
 def find_place(digest: str, hint: Path) -> Path:
-    """Return where content with this digest lies: at `hint`, or where it was last seen.
+    """Return where content with this digest lies: at `hint`, where it was last seen, or among the shipped models.
+
+    A handle to a shipped model may have been cached by an installation that is gone, and be read by a worker process,
+    which has seen nothing yet.
 
     Raises:
-        CheckpointError: it is at neither place.
+        CheckpointError: it is at none of these places.
     """
-    found = hint if hint.exists() else _PLACES.get(digest, hint)
-    if not found.exists():
+    known = (hint, _PLACES.get(digest, hint), *(SHIPPED.joinpath(*hint.parts[i:]) for i in range(1, len(hint.parts))))
+    found = next((place for place in known if place.exists()), None)
+    if found is None:
         raise CheckpointError(f"{hint}: is no longer there; put it back, or run the node that loads it again")
     return found
 

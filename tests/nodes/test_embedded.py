@@ -14,6 +14,8 @@ from torch import Tensor
 from graphgen.engine import Engine
 from graphgen.jsontypes import JSON
 from graphgen_nodes import Image, Latent
+from graphgen_nodes.checkpoints.header import CheckpointError
+from graphgen_nodes.checkpoints.identity import find_place
 from graphgen_nodes.sampling.projections import project
 
 MODEL = Path(str(files("graphgen_nodes"))) / "models" / "emoji"
@@ -71,3 +73,9 @@ def test_previews_have_the_colours_of_the_picture(colour: str) -> None:
     middle = project(found.samples[0], found.format).mean(dim=(1, 2))
     true = torch.tensor([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     assert (middle - true).abs().max() < 0.2, middle
+
+
+def test_the_shipped_model_is_found_though_the_installation_that_cached_it_is_gone() -> None:
+    assert find_place("unseen", Path("/gone/graphgen_nodes/models/emoji/unet")) == MODEL / "unet"
+    with pytest.raises(CheckpointError, match="no longer there"):
+        find_place("unseen", Path("/gone/models/emoji/unet"))

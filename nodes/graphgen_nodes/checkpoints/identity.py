@@ -54,7 +54,8 @@ def find_place(digest: str, hint: Path) -> Path:
     Raises:
         CheckpointError: it is at none of these places.
     """
-    known = (hint, _PLACES.get(digest, hint), *(SHIPPED.joinpath(*hint.parts[i:]) for i in range(1, len(hint.parts))))
+    _, _, shipped = hint.as_posix().rpartition("/graphgen_nodes/models/")
+    known = (hint, _PLACES.get(digest, hint), SHIPPED / shipped)
     found = next((place for place in known if place.exists()), None)
     if found is None:
         raise CheckpointError(f"{hint}: is no longer there; put it back, or run the node that loads it again")

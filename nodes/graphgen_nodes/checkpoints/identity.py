@@ -54,8 +54,8 @@ def find_place(digest: str, hint: Path) -> Path:
     Raises:
         CheckpointError: it is at none of these places.
     """
-    _, _, shipped = hint.as_posix().rpartition("/graphgen_nodes/models/")
-    known = (hint, _PLACES.get(digest, hint), SHIPPED / shipped)
+    _, among, shipped = hint.as_posix().rpartition("/graphgen_nodes/models/")
+    known = (hint, _PLACES.get(digest, hint), SHIPPED / shipped if among else hint)
     found = next((place for place in known if place.exists()), None)
     if found is None:
         raise CheckpointError(f"{hint}: is no longer there; put it back, or run the node that loads it again")

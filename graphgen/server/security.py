@@ -122,7 +122,8 @@ class Guard:
         if _same(request.cookies.get(self.cookie_name(request), ""), self.cookie):
             self._check_cookie_use(request)
             return
-        detail = "a token is needed: open the link that `graphgen serve` prints, or send 'Authorization: Bearer TOKEN'"
+        what = "that is not this server's token" if text else "a token is needed"
+        detail = f"{what}: open the link that `graphgen serve` prints, or send 'Authorization: Bearer TOKEN'"
         raise Trouble(401, NO_TOKEN, detail, headers={"WWW-Authenticate": 'Bearer realm="graphgen"'})
 
     def _check_cookie_use(self, request: web.Request) -> None:

@@ -263,7 +263,6 @@ def test_parts_from_files_of_their_own(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(("arch", "schedule"), [("sd1", EULER), ("sd2", EULER), ("sdxl", EULER), ("sd3", FLOW)])
 def test_the_same_workflow_runs_on_a_gpu(arch: Arch, schedule: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the unchanged workflow on CUDA, in half precision and in float32, against the CPU."""

@@ -228,7 +228,6 @@ def test_a_workflow_enlarges_a_picture_with_the_shipped_upscaler(engine: Engine)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_a_gpu_is_found_and_enlarges_like_the_cpu(engine: Engine, tmp_path: Path) -> None:
     slow = engine.run(workflow(upscalers.EMBEDDED)).outputs["large"]  # type: ignore[arg-type]
     config = Config.load({"cache": tmp_path / "other", "outputs": tmp_path}, folder=tmp_path, environment={})

@@ -17,3 +17,18 @@ export const plain = (color: string, width: number) => ({
   },
   view: { nodes: { solid: { x: 0, y: 0 }, save: { x: 320, y: 0 } } },
 });
+
+/** Fails while it runs: a picture of no width. */
+export const FAILING = {
+  graphgen: 1,
+  name: "Fails",
+  nodes: {
+    numbers: { type: "flow.numbers", settings: { count: 3 } },
+    pick: { type: "flow.pick", inputs: { items: "numbers.numbers" } },
+    solid: { type: "images.solid", inputs: { width: "pick.value" } },
+    save: { type: "images.save", inputs: { image: "solid.image" } },
+  },
+  view: {
+    nodes: { numbers: { x: 0, y: 0 }, pick: { x: 300, y: 0 }, solid: { x: 600, y: 0 }, save: { x: 900, y: 0 } },
+  },
+};

@@ -1,4 +1,4 @@
-import { plain, slow } from "./flows";
+import { FAILING, plain, slow } from "./flows";
 import { card, expect, test } from "./studio";
 
 test("a sweep is found again: after a reload, in another tab, and when it is over", async ({ page, studio }) => {
@@ -41,21 +41,8 @@ test("a sweep is found again: after a reload, in another tab, and when it is ove
   await expect(page.getByRole("dialog", { name: "Compare" })).toBeVisible();
 });
 
-/** Fails while it runs: a picture of no width. */
-const failing = {
-  graphgen: 1,
-  name: "Fails",
-  nodes: {
-    numbers: { type: "flow.numbers", settings: { count: 3 } },
-    pick: { type: "flow.pick", inputs: { items: "numbers.numbers" } },
-    solid: { type: "images.solid", inputs: { width: "pick.value" } },
-    save: { type: "images.save", inputs: { image: "solid.image" } },
-  },
-  view: { nodes: { numbers: { x: 0, y: 0 }, pick: { x: 300, y: 0 }, solid: { x: 600, y: 0 }, save: { x: 900, y: 0 } } },
-};
-
 test("runs that failed or were cancelled say why in the history, and run again", async ({ page, studio }) => {
-  await studio.open(page, "ends", failing);
+  await studio.open(page, "ends", FAILING);
   await page.getByRole("tab", { name: "History" }).click();
   await page.getByRole("button", { name: "Run", exact: true }).click();
   const rows = page.locator(".ended");

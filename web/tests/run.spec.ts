@@ -1,4 +1,4 @@
-import { plain, slow } from "./flows";
+import { FAILING, plain, slow } from "./flows";
 import { card, expect, test } from "./studio";
 
 /** Cheap nodes alone: a subgraph used once and for each item of a list, and one that fails. */
@@ -243,21 +243,6 @@ test("a sweep over two parameters fills a grid, whose pictures give their values
   await expect(card(page, "solid").getByLabel("Width", { exact: true })).toHaveValue("31");
   await expect(card(page, "solid").getByLabel("Color", { exact: true })).toHaveValue("#0000aa");
 });
-
-/** Fails while it runs: a picture of no width. */
-const FAILING = {
-  graphgen: 1,
-  name: "Fails",
-  nodes: {
-    numbers: { type: "flow.numbers", settings: { count: 3 } },
-    pick: { type: "flow.pick", inputs: { items: "numbers.numbers" } },
-    solid: { type: "images.solid", inputs: { width: "pick.value" } },
-    save: { type: "images.save", inputs: { image: "solid.image" } },
-  },
-  view: {
-    nodes: { numbers: { x: 0, y: 0 }, pick: { x: 300, y: 0 }, solid: { x: 600, y: 0 }, save: { x: 900, y: 0 } },
-  },
-};
 
 test("what failed says why, with the traceback at the side, and what needs it is skipped", async ({ page, studio }) => {
   await studio.open(page, "fails", FAILING);
